@@ -1,0 +1,70 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv. `make help` lists the targets.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv/bin
+RUN_DEPS := $(PYTHON) deploy/bootstrap.py requirements.txt
+DEV_DEPS := $(PYTHON) deploy/bootstrap.py requirements-dev.txt
+SOURCES := rls core mcp_server tests benchmarks deploy manage.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt migrate audit bench shell psql messages lock clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run:  ## two demo tenants and a working MCP endpoint: PORT=8000
+	@$(RUN_DEPS)
+	@PORT=$(PORT) $(VENV)/python manage.py quickstart
+
+test:  ## the tests: TEST_PG=container|embedded|local forces where PostgreSQL comes from, ARGS= go to pytest
+	@$(DEV_DEPS)
+	@$(VENV)/python -m pytest $(ARGS)
+
+lint:  ## format, lint, types, import directions, system checks, migrations, the lock
+	@$(DEV_DEPS)
+	@$(VENV)/ruff format --check $(SOURCES)
+	@$(VENV)/ruff check $(SOURCES)
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports --no-cache
+	@$(VENV)/python manage.py check --fail-level WARNING
+	@$(VENV)/python manage.py makemigrations --check --dry-run
+
+fmt:  ## format and mend what ruff can
+	@$(DEV_DEPS)
+	@$(VENV)/ruff format $(SOURCES)
+	@$(VENV)/ruff check --fix $(SOURCES)
+
+migrate:  ## bring the database to the current migrations, as app_owner
+	@$(RUN_DEPS)
+	@$(VENV)/python manage.py migrate
+
+audit:  ## is isolation as it was built? names the object and the mending SQL where it is not
+	@$(RUN_DEPS)
+	@$(VENV)/python manage.py rls audit
+
+bench:  ## what isolation costs, as ratios of interleaved runs
+	@$(DEV_DEPS)
+	@$(VENV)/python -m benchmarks.hook
+
+shell:  ## Django's shell
+	@$(RUN_DEPS)
+	@$(VENV)/python manage.py shell
+
+psql:  ## psql as app_tenant: TENANT=test1 opens that tenant's context
+	@$(RUN_DEPS)
+	@$(VENV)/python manage.py psql $(if $(TENANT),--tenant $(TENANT)) $(if $(ARGS),-- $(ARGS))
+
+messages:  ## compile the translations of core/locale
+	@$(DEV_DEPS)
+	@$(VENV)/pybabel compile -d core/locale -D django --statistics
+
+lock:  ## resolve the newest allowed dependencies into the lock files
+	@$(DEV_DEPS)
+	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --upgrade --quiet --extra embedded -o requirements.txt
+	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --upgrade --quiet --extra embedded --group dev -c requirements.txt -o requirements-dev.txt
+
+clean:  ## remove the virtual environment, the caches and the development database
+	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

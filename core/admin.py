@@ -1,0 +1,86 @@
+"""The admin, for staff of the platform: each page is one platform context, with its audit row."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from core.models import ApiToken, PlatformToken, Tenant, TenantUser
+from rls import platform_context
+
+
+class PlatformAdminSite(admin.AdminSite):
+    """Runs every page of a signed-in user in a platform context."""
+
+    site_header = site_title = "django-tenant-mcp"
+
+    def admin_view(
+        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
+    ) -> Callable[..., HttpResponseBase]:
+        @functools.wraps(view)
+        def in_platform_context(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            reason = f"admin {request.method} {request.path}"
+            with platform_context(actor=request.user.get_username(), reason=reason, origin=origin(request)):
+                response = view(request, *args, **kwargs)
+                # A TemplateResponse renders, and queries, after the view: it has to happen in here.
+                render = getattr(response, "render", None)
+                return render() if render else response
+
+        return super().admin_view(in_platform_context, cacheable)
+
+
+def origin(request: HttpRequest) -> str:
+    """The address that the request came from."""
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+site = PlatformAdminSite()
+site.register(User, UserAdmin)
+site.register(Group, GroupAdmin)
+
+
+@admin.register(Tenant, site=site)
+class TenantAdmin(admin.ModelAdmin):
+    list_display = ("name", "subdomain", "is_active", "locale", "created_at")
+    search_fields = ("name", "subdomain")
+
+
+@admin.register(TenantUser, site=site)
+class TenantUserAdmin(admin.ModelAdmin):
+    list_display = ("username", "email", "role", "tenant")
+    list_filter = ("tenant",)
+    fields = ("tenant", "username", "email", "role")
+    search_fields = ("username", "email")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TenantUser | None = None) -> tuple[str, ...]:
+        return ("tenant",) if obj else ()
+
+
+class TokenAdmin(admin.ModelAdmin):
+    """Tokens are seen and revoked here; they are minted where they can be shown once: `manage.py tokens create`."""
+
+    readonly_fields = ("name", "scopes", "expires_at", "last_used_at", "created_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(ApiToken, site=site)
+class ApiTokenAdmin(TokenAdmin):
+    list_display = ("name", "tenant", "user", "last_used_at", "expires_at", "revoked_at")
+    list_filter = ("tenant",)
+    fields = ("tenant", "user", *TokenAdmin.readonly_fields, "revoked_at")
+    readonly_fields = ("tenant", "user", *TokenAdmin.readonly_fields)
+
+
+@admin.register(PlatformToken, site=site)
+class PlatformTokenAdmin(TokenAdmin):
+    list_display = ("name", "last_used_at", "expires_at", "revoked_at")
+    fields = (*TokenAdmin.readonly_fields, "revoked_at")

@@ -1,0 +1,35 @@
+"""`manage.py psql --tenant test1`: the auditor's door. psql as `app_tenant`, inside that tenant's context."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from core import principals
+
+
+class Command(BaseCommand):
+    help = "Opens psql as app_tenant. Without --tenant every tenanted table answers with the named error."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--tenant", default="", help="the subdomain whose context is open")
+        parser.add_argument("parameters", nargs="*", help="for psql, after --")
+
+    def handle(self, *args: Any, tenant: str, parameters: list[str], **options: Any) -> None:
+        if tenant:
+            principal = principals.open_door(tenant)
+            if principal is None:
+                raise CommandError(f"there is no active tenant {tenant!r}; `manage.py tenants list` shows all")
+            os.environ["PGOPTIONS"] = f"-c app.current_tenant={principal.tenant_id}"
+        try:
+            connection.client.runshell(parameters)
+        except subprocess.CalledProcessError as error:
+            sys.exit(error.returncode)
+        except FileNotFoundError as error:
+            raise CommandError("psql is not on the PATH; Debian has it in postgresql-client") from error

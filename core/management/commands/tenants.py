@@ -1,0 +1,66 @@
+"""`manage.py tenants create|list|suspend|resume|delete`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.management.platform import add_reason, working
+from core.models import Tenant
+from core.services import tenants
+
+
+class Command(BaseCommand):
+    help = "Manages tenants. Each call leaves an audit row."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        add_reason(commands.add_parser("list", help="show every tenant"))
+        create = commands.add_parser("create", help="add an active tenant")
+        create.add_argument("subdomain", help="its name in URLs: a DNS label")
+        create.add_argument("name", help="its name for people")
+        create.add_argument("--locale", default="zh-hant", choices=[value for value, _ in Tenant.locale.field.choices])
+        add_reason(create)
+        for name, explained in (
+            ("suspend", "refuse it at every door, at once"),
+            ("resume", "let it work again"),
+            ("delete", "delete it with every row it has"),
+        ):
+            command = commands.add_parser(name, help=explained)
+            command.add_argument("subdomain")
+            add_reason(command)
+            if name == "delete":
+                command.add_argument("--yes", action="store_true", help="really: there is no way back")
+
+    def handle(self, *args: Any, command: str, reason: str, **options: Any) -> None:
+        with working(f"tenants {command}", reason):
+            getattr(self, command)(**options)
+
+    def list(self, **options: Any) -> None:
+        for facts in tenants.find():
+            state = "active" if facts.is_active else "suspended"
+            self.stdout.write(f"{facts.subdomain}\t{facts.name}\t{state}\t{facts.user_count} users\t{facts.id}")
+
+    def create(self, subdomain: str, name: str, locale: str, **options: Any) -> None:
+        tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
+        self.stdout.write(f"created {tenant.subdomain} {tenant.id}")
+
+    def suspend(self, subdomain: str, **options: Any) -> None:
+        tenants.set_active(subdomain, active=False)
+        self.stdout.write(f"suspended {subdomain}")
+
+    def resume(self, subdomain: str, **options: Any) -> None:
+        tenants.set_active(subdomain, active=True)
+        self.stdout.write(f"resumed {subdomain}")
+
+    def delete(self, subdomain: str, yes: bool, **options: Any) -> None:
+        counts = tenants.delete(subdomain)
+        if not yes:
+            raise CommandError(f"this would delete {_listed(counts)}; nothing was deleted. Say --yes to do it.")
+        self.stdout.write(f"deleted {subdomain}: {_listed(counts)}")
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {label}" for label, count in sorted(counts.items()) if count)

@@ -1,0 +1,60 @@
+"""Tenants and their users."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from rls.models import UUID7, Tenanted
+
+SUBDOMAIN = RegexValidator(
+    r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
+    "A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
+)
+
+
+class Tenant(models.Model):
+    """One customer of the installation; `subdomain` is its name in URLs.
+
+    It is the root of isolation: under row-level security a tenant sees exactly its own row.
+    """
+
+    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
+    name = models.CharField(max_length=100)
+    subdomain = models.CharField(max_length=63, unique=True, validators=[SUBDOMAIN])
+    is_active = models.BooleanField(default=True)
+    locale = models.CharField(max_length=10, default="zh-hant", choices=[("zh-hant", "繁體中文"), ("en", "English")])
+    created_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
+
+    class Meta:
+        ordering = ["created_at", "subdomain"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.subdomain})"
+
+
+class Role(models.TextChoices):
+    """What a user is inside a tenant."""
+
+    OWNER = "owner", _("owner")
+    STAFF = "staff", _("staff")
+
+
+class TenantUser(Tenanted):
+    """A person who works for a tenant."""
+
+    username = models.CharField(max_length=50)
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role, default=Role.STAFF)
+
+    class Meta:
+        default_related_name = "users"
+        ordering = ["username"]
+        constraints = [
+            # Unique inside a tenant: a global constraint would tell one tenant which names another has taken.
+            models.UniqueConstraint(fields=["tenant", "username"], name="tenantuser_username_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.username

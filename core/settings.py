@@ -1,0 +1,138 @@
+"""Django settings. Everything that differs between installations comes from the environment, typed.
+
+What has no safe default has none: a process without SECRET_KEY or DATABASE_URL stops with a sentence.
+`manage.py` and `make run` fill both for development from `.local/` (see `core.development`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()
+environ.Env.read_env(BASE_DIR / ".env")
+
+SECRET_KEY = env.str("SECRET_KEY")
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# How a caller proves who it is at /mcp/<tenant>/: "token", or "public" for a server without any secret data.
+MCP_AUTH = env.str("MCP_AUTH", default="token")
+# "stateless": any worker serves any request. "stateful": sessions and SSE, for one worker.
+MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
+# The address that clients use, where it is not this machine's.
+PUBLIC_URL = env.str("PUBLIC_URL", default="")
+
+INSTALLED_APPS = [
+    "rls",
+    "core",
+    "mcp_server",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "core.middleware.PrincipalMiddleware",
+]
+
+ROOT_URLCONF = "core.urls"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+# Connections that one process opens for each role. The executor of tools is as wide as the first, so no tool waits.
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
+
+
+def _database(variable: str, engine: str, *, pool_size: int = 0) -> dict[str, Any]:
+    options = {"pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}} if pool_size else {}
+    return env.db_url(variable, engine=engine) | {"OPTIONS": options, "CONN_MAX_AGE": 0}
+
+
+# Three roles of one database: see rls.router. A serving process needs no owner, so it need not know its password.
+DATABASES = {
+    "default": _database("DATABASE_URL", "rls.backends.postgresql", pool_size=DATABASE_POOL_SIZE),
+    "platform": _database("PLATFORM_DATABASE_URL", "rls.backends.postgresql", pool_size=4),
+}
+if "OWNER_DATABASE_URL" in env:
+    DATABASES["owner"] = _database("OWNER_DATABASE_URL", "rls.backends.owner")
+if "AUDITOR_DATABASE_URL" in env:
+    DATABASES["auditor"] = _database("AUDITOR_DATABASE_URL", "django.db.backends.postgresql")
+DATABASE_ROUTERS = ["rls.router.RoleRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+RLS_TENANT_MODEL = "core.Tenant"
+RLS_SHARED_MODELS = {
+    "core.Tenant": "The root of isolation: its own policy shows a tenant its own row.",
+    "core.PlatformToken": "Belongs to the platform; app_tenant has no right on it.",
+    "admin.LogEntry": "Staff of the platform; app_tenant has no right on it.",
+    "auth.Group": "Staff of the platform; app_tenant has no right on it.",
+    "auth.Group_permissions": "Staff of the platform; app_tenant has no right on it.",
+    "auth.Permission": "Staff of the platform; app_tenant has no right on it.",
+    "auth.User": "Staff of the platform; app_tenant has no right on it.",
+    "auth.User_groups": "Staff of the platform; app_tenant has no right on it.",
+    "auth.User_user_permissions": "Staff of the platform; app_tenant has no right on it.",
+    "contenttypes.ContentType": "Names of models; app_tenant has no right on it.",
+    "sessions.Session": "Staff of the platform; app_tenant has no right on it.",
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="zh-hant")
+LANGUAGES = [("zh-hant", "繁體中文"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "core" / "locale"]
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https:")
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "core.logs.JSONFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

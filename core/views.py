@@ -1,0 +1,153 @@
+"""The Django door: JSON for programs. No view names a tenant to the database; the middleware's context does."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import BadRequest
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.views.decorators.http import require_safe
+
+from core.models import Order, Product
+from core.services import orders as order_service
+from core.services import products as product_service
+from core.services import tenants
+
+INDEX = """\
+django-tenant-mcp: one PostgreSQL database, many tenants, and assistants that work on it over MCP.
+
+  MCP of a tenant     {root}/mcp/<tenant>/        Authorization: Bearer <token of the tenant>
+  MCP of the platform {root}/mcp/                 Authorization: Bearer <platform token>
+  JSON of a tenant    {root}/t/<tenant>/api/info  products, products.csv, orders; the same tokens
+  Admin               {root}/admin/
+
+A token comes from: manage.py tokens create --tenant <tenant> --name <name>
+"""
+
+MAXIMUM_LIMIT = 100
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """What this is, and how to connect."""
+    root = request.build_absolute_uri("/").rstrip("/")
+    return HttpResponse(INDEX.format(root=root), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The process and its database answer; 503 where the database does not."""
+    if connection.is_usable() or _reconnects():
+        return JsonResponse({"status": "ok"})
+    return JsonResponse({"status": "the database does not answer"}, status=503)
+
+
+@require_safe
+def info(request: HttpRequest, tenant: str) -> JsonResponse:
+    """The tenant itself."""
+    facts = tenants.get()
+    return JsonResponse(
+        {
+            "name": facts.name,
+            "subdomain": facts.subdomain,
+            "is_active": facts.is_active,
+            "locale": facts.locale,
+            "created_at": facts.created_at,
+            "user_count": facts.user_count,
+        }
+    )
+
+
+@require_safe
+def products(request: HttpRequest, tenant: str) -> JsonResponse:
+    """Products, newest first: `?page=1&limit=20`."""
+    return _page(request, product_service.find(), _product)
+
+
+@require_safe
+async def orders(request: HttpRequest, tenant: str) -> JsonResponse:
+    """Orders, newest first: `?page=1&limit=20`."""
+    return await sync_to_async(_page)(request, order_service.find(), _order)
+
+
+@require_safe
+async def products_csv(request: HttpRequest, tenant: str) -> StreamingHttpResponse:
+    """Every product as CSV (RFC 4180), streamed."""
+    return StreamingHttpResponse(
+        _csv_lines(product_service.find()),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="products.csv"'},
+    )
+
+
+def _reconnects() -> bool:
+    connection.close()
+    return connection.is_usable()
+
+
+def _page(request: HttpRequest, rows: QuerySet[Any], shape: Any) -> JsonResponse:
+    page = Paginator(rows, _number(request, "limit", 20, MAXIMUM_LIMIT)).get_page(_number(request, "page", 1, 10**6))
+    return JsonResponse(
+        {
+            "items": [shape(row) for row in page],
+            "page": page.number,
+            "pages": page.paginator.num_pages,
+            "total": page.paginator.count,
+        }
+    )
+
+
+def _number(request: HttpRequest, name: str, default: int, maximum: int) -> int:
+    text = request.GET.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= maximum):
+        raise BadRequest(f"{name} is a whole number from 1 to {maximum}, not {text!r}")
+    return int(text)
+
+
+def _product(product: Product) -> dict[str, Any]:
+    return {
+        "id": product.id,
+        "sku": product.sku,
+        "name": product.name,
+        "price_minor": product.price_minor,
+        "currency": product.currency,
+        "stock": product.stock,
+        "is_active": product.is_active,
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "number": order.number,
+        "status": order.status,
+        "total_minor": order.total_minor,  # type: ignore[attr-defined]  # annotated by the service
+        "created_at": order.created_at,
+    }
+
+
+async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
+    yield _csv_line(["sku", "name", "price_minor", "currency", "stock", "is_active"])
+    async for row in rows.aiterator(chunk_size=500):
+        yield _csv_line([row.sku, row.name, row.price_minor, row.currency, row.stock, row.is_active])
+
+
+def _csv_line(values: list[Any]) -> str:
+    # A cell that a spreadsheet would run as a formula is made text (CWE-1236).
+    safe = [f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value for value in values]
+    line = io.StringIO()
+    csv.writer(line).writerow(safe)
+    return line.getvalue()

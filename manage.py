@@ -1,0 +1,19 @@
+#!/usr/bin/env python
+"""Django's command line. Without DATABASE_URL it works on the development database in `.local/`."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+    from core import development
+
+    with development.environment():
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""The Django app of the MCP door."""
+
+from django.apps import AppConfig
+
+
+class McpServerConfig(AppConfig):
+    name = "mcp_server"
+    verbose_name = "MCP server"

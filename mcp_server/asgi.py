@@ -1,0 +1,120 @@
+"""The composition root: MCP at `/mcp/<tenant>/`, Django beside it, in one ASGI application.
+
+    uvicorn mcp_server.asgi:app
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import django
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402  (Django is set up first)
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
+from django.db import connections  # noqa: E402
+from mcp.server.mcpserver import MCPServer  # noqa: E402
+from mcp.server.transport_security import TransportSecuritySettings  # noqa: E402
+from starlette.applications import Starlette  # noqa: E402
+from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
+from starlette.responses import JSONResponse  # noqa: E402
+from starlette.routing import BaseRoute, Mount, Route  # noqa: E402
+from starlette.staticfiles import StaticFiles  # noqa: E402
+from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
+
+from mcp_server import auth, server, workers  # noqa: E402
+from mcp_server.registry import Door  # noqa: E402
+
+
+class TenantConvertor(Convertor[str]):
+    """One path segment, with or without the slash after it: neither `/mcp/acme` nor `/mcp/acme/` redirects."""
+
+    regex = "[^/]+/?"
+
+    def convert(self, value: str) -> str:
+        return value.removesuffix("/")
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("tenant", TenantConvertor())
+
+
+class StreamableHTTP:
+    """The Streamable HTTP transport of one MCP server (MCP specification, "Transports")."""
+
+    def __init__(self, mcp: MCPServer[Any]) -> None:
+        self.mcp = mcp
+        self.is_stateless = settings.MCP_SESSIONS == "stateless"
+        mcp.streamable_http_app(
+            stateless_http=self.is_stateless, json_response=self.is_stateless, transport_security=transport_security()
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed = ["POST"] if self.is_stateless else ["POST", "GET", "DELETE"]
+        if scope["method"] not in allowed:
+            refusal = JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
+            await refusal(scope, receive, send)
+            return
+        # httptools leaves white space behind header values, which RFC 9110 5.5 does not count as part of them.
+        headers = [(name, value.strip()) for name, value in scope["headers"]]
+        await self.mcp.session_manager.handle_request({**scope, "headers": headers}, receive, send)
+
+
+def transport_security() -> TransportSecuritySettings:
+    """The hosts that a request may name (against DNS rebinding): ALLOWED_HOSTS, at any port."""
+    hosts = settings.ALLOWED_HOSTS
+    origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection="*" not in hosts,
+        allowed_hosts=[*hosts, *(f"{host}:*" for host in hosts)],
+        allowed_origins=[*origins, *(f"{origin}:*" for origin in origins)],
+    )
+
+
+def check_database() -> None:
+    """Connect as both serving roles; a role that could bypass row-level security is refused on connecting."""
+    for alias in ("default", "platform"):
+        connections[alias].ensure_connection()
+
+
+def build() -> Starlette:
+    """The application. Raises ImproperlyConfigured for a setting that has no such value."""
+    if settings.MCP_AUTH not in auth.BACKENDS or settings.MCP_SESSIONS not in ("stateless", "stateful"):
+        raise ImproperlyConfigured("MCP_AUTH is token or public; MCP_SESSIONS is stateless or stateful")
+    tenants, platform = (server.build(door) for door in (Door.TENANT, Door.PLATFORM))
+    tenant_endpoint, platform_endpoint = (auth.protected(StreamableHTTP(mcp)) for mcp in (tenants, platform))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await workers.run(check_database)
+        async with tenants.session_manager.run(), platform.session_manager.run():
+            yield
+
+    routes: list[BaseRoute] = [
+        Route("/mcp", platform_endpoint),
+        Route("/mcp/", platform_endpoint),
+        Route("/mcp/{tenant:tenant}", tenant_endpoint),
+    ]
+    if settings.MCP_SESSIONS == "stateful":
+        routes.append(Mount("/mcp/{tenant}", auth.protected(sse_pair(tenants))))
+    routes += [
+        Mount("/static", StaticFiles(packages=[("django.contrib.admin", "static")])),
+        Mount("/", get_asgi_application()),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def sse_pair(mcp: MCPServer[Any]) -> ASGIApp:
+    """The transport before Streamable HTTP: GET `sse`, POST `messages/` (MCP specification 2024-11-05)."""
+    return mcp.sse_app(transport_security=transport_security())
+
+
+app = build()

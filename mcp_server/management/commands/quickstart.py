@@ -1,0 +1,128 @@
+"""`manage.py quickstart`, which is `make run`: migrated, two demo tenants, a token for each, served."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from argparse import ArgumentParser
+from typing import Any
+
+import environ
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from core import development, principals
+from core.management.platform import working
+from core.services import demo, tenants, tokens
+from mcp_server import serving
+from rls import tenant_context
+from rls.router import OWNER_ALIAS
+
+TENANTS = {"test1": "測試租戶1", "test2": "測試租戶2"}
+
+BANNER = """
+Ready. Two tenants, their MCP endpoints, and a token for each:
+
+{endpoints}
+  platform  {platform_url}
+            Authorization: Bearer {platform_token}
+
+Claude Code:
+
+  {claude}
+
+Other clients, .mcp.json:
+
+{mcp_json}
+
+Call a tool:
+
+  {curl}
+
+Ctrl-C stops the server and the database it started.
+"""
+
+
+class Command(BaseCommand):
+    help = "Prepares the database, makes two demo tenants where there is none, and serves."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        env = environ.Env()
+        parser.add_argument("--host", default=env.str("HOST", default="127.0.0.1"))
+        parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        try:
+            serving.require_free(host, port)
+            if OWNER_ALIAS in connections:
+                call_command("migrate", verbosity=0)
+            secrets = demo_tokens()
+            # The server opens pools of its own.
+            connections.close_all()
+            root = settings.PUBLIC_URL.rstrip("/") or f"http://{host}:{port}"
+            serving.serve(host, port, on_ready=lambda: self.stdout.write(banner(root, secrets)))
+        except serving.CannotServe as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stdout.write("stopped")
+
+
+def demo_tokens() -> dict[str, str]:
+    """A working token for each demo tenant and, under "platform", for the platform. Tenants are made where none is."""
+    with working("quickstart", "prepare the demo"):
+        present = {facts.subdomain for facts in tenants.find()}
+        new = {} if present else TENANTS
+        for subdomain, name in new.items():
+            tenants.create(subdomain=subdomain, name=name)
+    for subdomain in new:
+        with tenant_context(tenants_id(subdomain)):
+            demo.create(seed=list(TENANTS).index(subdomain) + 1)
+    kept = development.kept_secrets()
+    found = {door: token for door in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {door}", ""), door)}
+    with working("quickstart", "mint the demo's tokens"):
+        for door in [*((present | new.keys()) & TENANTS.keys()), "platform"]:
+            if door not in found:
+                found[door] = tokens.create(name="quickstart", subdomain=None if door == "platform" else door)
+    development.keep_secrets({f"token {door}": token for door, token in found.items()})
+    return found
+
+
+def tenants_id(subdomain: str) -> Any:
+    """The id of an active tenant."""
+    principal = principals.open_door(subdomain)
+    assert principal is not None
+    return principal.tenant_id
+
+
+def is_valid(token: str, door: str) -> bool:
+    """Whether the token still opens the door."""
+    if door == "platform":
+        return principals.authenticate_platform(token) is not None
+    return principals.authenticate(token, subdomain=door) is not None
+
+
+def banner(root: str, secrets: dict[str, str]) -> str:
+    """What to paste where."""
+    doors = {door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS if door in secrets}
+    endpoints = [f"  {door:9} {url}\n            {header}\n" for door, (url, header) in doors.items()]
+    first, (url, header) = next(iter(doors.items()), ("platform", (f"{root}/mcp/", f"Authorization: Bearer {secrets['platform']}")))
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_tenants", "arguments": {}}}
+    servers = {
+        door: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])} for door, (url, header) in doors.items()
+    }
+    return BANNER.format(
+        endpoints="\n".join(endpoints),
+        platform_url=f"{root}/mcp/",
+        platform_token=secrets["platform"],
+        claude=shlex.join(["claude", "mcp", "add", "--transport", "http", first, url, "--header", header]),
+        mcp_json=json.dumps({"mcpServers": servers}, indent=2),
+        curl=" \\\n    ".join(
+            [
+                f"curl -s {url} -H {shlex.quote(header)}",
+                "-H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream'",
+                f"-d {shlex.quote(json.dumps(call))}",
+            ]
+        ),
+    )

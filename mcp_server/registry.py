@@ -1,0 +1,114 @@
+"""`@tool`: what makes a function a tool, and the tools there are."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel
+
+from core.principals import Scope
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Door(Enum):
+    """Where a tool is offered: at each tenant's URL, or at the platform's."""
+
+    TENANT = "tenant"
+    PLATFORM = "platform"
+
+
+class Answer(BaseModel, ABC):
+    """What a tool returns: its fields are the structured content, `text` is what a person reads."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """The answer in the caller's language."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as it was declared."""
+
+    function: Callable[..., Any]
+    name: str
+    title: str
+    scope: Scope | None
+    door: Door
+    is_read_only: bool
+    is_destructive: bool
+    is_idempotent: bool
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)
+
+
+_tools: dict[tuple[Door, str], ToolSpec] = {}
+
+
+def tool(
+    *,
+    scope: Scope | None,
+    title: str,
+    read_only: bool,
+    destructive: bool = False,
+    idempotent: bool = False,
+    door: Door | Iterable[Door] = Door.TENANT,
+    name: str | None = None,
+) -> Callable[[F], F]:
+    """Offer a function as an MCP tool. Its parameters, annotations and docstring are what the model sees.
+
+    Args:
+        scope: what a token needs; None for a tool that touches no data.
+        title: the name for people.
+        read_only, destructive, idempotent: the hints of the MCP specification, "Tool annotations".
+        door: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
+            context), or at both. At the platform a tool is a plain `def`, because it runs in a transaction.
+        name: the tool's name where it is not the function's.
+
+    Raises ImproperlyConfigured: two functions want one name at one door, or a platform tool is async.
+    """
+
+    def declare(function: F) -> F:
+        for each in [door] if isinstance(door, Door) else door:
+            spec = ToolSpec(
+                function=function,
+                name=name or function.__name__,
+                title=title,
+                scope=scope,
+                door=each,
+                is_read_only=read_only,
+                is_destructive=destructive,
+                is_idempotent=idempotent or read_only,
+            )
+            _add(spec)
+        return function
+
+    return declare
+
+
+def tools(door: Door) -> list[ToolSpec]:
+    """The tools of a door, by name."""
+    return sorted((spec for spec in _tools.values() if spec.door is door), key=lambda spec: spec.name)
+
+
+def _add(spec: ToolSpec) -> None:
+    if spec.door is Door.PLATFORM and spec.is_async:
+        raise ImproperlyConfigured(f"tool {spec.name} of the platform must be a plain def: it runs in a transaction")
+    present = _tools.setdefault((spec.door, spec.name), spec)
+    if present.function is not spec.function:
+        raise ImproperlyConfigured(
+            f"two tools are named {spec.name}: {_place(present.function)} and {_place(spec.function)}; rename one"
+        )
+
+
+def _place(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"

@@ -1,0 +1,94 @@
+"""The MCP servers: one for tenants' URLs, one for the platform's. They differ in their tools only."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.request_state import RequestStateSecurity
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import ValidationError
+
+from mcp_server import discovery
+from mcp_server.hook import hooked
+from mcp_server.registry import Door, ToolSpec, tools
+from mcp_server.tenancy import boundary
+
+NAME = "django-tenant-mcp"
+INSTRUCTIONS = {
+    Door.TENANT: "The data of one tenant: the one in this server's URL. No tool takes a tenant.",
+    Door.PLATFORM: "Work across tenants. Every call is written to the audit.",
+}
+
+
+class TenantServer(MCPServer[Any]):
+    """An MCPServer that refuses what a schema does not name, in words that a model can act on."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        schema = self._tool_input_schema(name)
+        if schema is None:
+            offered = ", ".join(tool.name for tool in await self.list_tools())
+            raise ToolError(f"There is no tool {name}. Call one of: {offered}.")
+        _refuse_unknown(name, arguments, schema)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(_explain(name, error.__cause__)) from None
+            raise
+
+
+def build(door: Door) -> MCPServer[Any]:
+    """A server with every tool of the door."""
+    discovery.load()
+    server = TenantServer(
+        NAME,
+        instructions=INSTRUCTIONS[door],
+        version="0.1.0",
+        middleware=[boundary],
+        # Workers share the key, and what was sealed for one principal opens for no other.
+        request_state_security=RequestStateSecurity(keys=[f"{NAME}/{door.value}/{settings.SECRET_KEY}"]),
+        # No tool or resource sends notifications, so nobody listens for another tenant's.
+        subscriptions=False,
+    )
+    # The SDK logs a refused call with its text, which is for the caller; our own record has none.
+    logging.getLogger("mcp.server").setLevel(logging.WARNING)
+    for spec in tools(door):
+        _add(server, spec)
+    return server
+
+
+def _add(server: MCPServer[Any], spec: ToolSpec) -> None:
+    server.add_tool(
+        hooked(spec),
+        name=spec.name,
+        title=spec.title,
+        annotations=ToolAnnotations(
+            title=spec.title,
+            read_only_hint=spec.is_read_only,
+            destructive_hint=spec.is_destructive,
+            idempotent_hint=spec.is_idempotent,
+            open_world_hint=False,
+        ),
+    )
+    schema = server._tool_manager.get_tool(spec.name)
+    assert schema is not None
+    schema.parameters["additionalProperties"] = False
+
+
+def _refuse_unknown(name: str, arguments: dict[str, Any], schema: dict[str, Any]) -> None:
+    known = schema.get("properties", {})
+    unknown = sorted(arguments.keys() - known.keys())
+    if unknown:
+        takes = f"It takes: {', '.join(known)}." if known else "It takes no arguments."
+        raise ToolError(f"{name} does not take {', '.join(map(repr, unknown))}. {takes} Call it again without.")
+
+
+def _explain(name: str, error: ValidationError) -> str:
+    problems = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors())
+    return f"{name} can't be called like this: {problems}. Correct the arguments and call it again."

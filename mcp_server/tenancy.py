@@ -1,0 +1,70 @@
+"""The context hook: every MCP message runs as the principal of the request that carries it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_REQUEST
+from starlette.requests import Request
+
+from core import principals
+from core.principals import Principal
+from mcp_server import workers
+from mcp_server.auth import PrincipalToken
+from rls.context import checked_tenant_context
+
+_principal: ContextVar[Principal] = ContextVar("mcp_principal")
+_stdio_tenant: ContextVar[str] = ContextVar("mcp_stdio_tenant", default="")
+
+
+def current_principal() -> Principal:
+    """The caller of the message that is being handled. Raises LookupError outside of one."""
+    return _principal.get()
+
+
+@contextmanager
+def serving_stdio(subdomain: str) -> Iterator[None]:
+    """Within the block, messages that come with no HTTP request act for this tenant: whoever started us may."""
+    token = _stdio_tenant.set(subdomain)
+    try:
+        yield
+    finally:
+        _stdio_tenant.reset(token)
+
+
+async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """An SDK middleware: opens the context around tools, resources, prompts, completions and whatever comes.
+
+    The principal is read from the request of this very message and not from the session's first one, so a
+    session that outlived its token, or moved to another URL, acts as what it is now.
+    """
+    principal = await _principal_of(ctx.request)
+    token = _principal.set(principal)
+    try:
+        if principal.tenant_id is None:
+            return await call_next(ctx)
+        async with checked_tenant_context(principal.tenant_id):
+            return await call_next(ctx)
+    finally:
+        _principal.reset(token)
+
+
+async def _principal_of(request: object) -> Principal:
+    principal = None
+    if isinstance(request, Request):
+        user = request.scope.get("user")
+        if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, PrincipalToken):
+            principal = user.access_token.principal
+            if principal.subdomain != request.path_params.get("tenant", ""):
+                principal = None
+    elif subdomain := _stdio_tenant.get():
+        principal = await workers.run(principals.open_door, subdomain)
+    if principal is None:
+        raise MCPError(code=INVALID_REQUEST, message="Authentication required")
+    return principal

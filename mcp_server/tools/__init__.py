@@ -1,0 +1,1 @@
+"""The tools. Each is thin: arguments in, a service called, an answer out."""

@@ -1,0 +1,20 @@
+-- 0009 Django's own tables
+-- Afterwards staff can use the admin on the platform connection; the serving role has no right on these tables.
+-- Needs: the migrations of django.contrib.admin, auth, contenttypes and sessions. Proved by: tests/core/test_admin.py.
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON
+    auth_group,
+    auth_group_permissions,
+    auth_permission,
+    auth_user,
+    auth_user_groups,
+    auth_user_user_permissions,
+    django_content_type,
+    django_session
+    TO app_platform;
+
+-- The log of the admin grows and is never rewritten.
+GRANT SELECT, INSERT ON django_admin_log TO app_platform;
+
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app_platform;
+GRANT SELECT ON django_migrations TO app_platform, app_auditor;

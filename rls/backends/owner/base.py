@@ -1,0 +1,36 @@
+"""The backend of `app_owner`, who migrates: statements outside a context go out as they are.
+
+DDL such as CREATE INDEX CONCURRENTLY refuses to run in a transaction, and a migration file holds many
+statements. A data migration inside `tenant_context` is scoped like any other code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.db.backends.postgresql import base as stock
+from psycopg.pq import TransactionStatus
+
+from rls.backends.postgresql import base
+from rls.context import current_tenant_id
+
+
+class Cursor(base.Cursor):
+    """A cursor that carries the tenant where a context is, or was in this transaction, open."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        status = self.connection.info.transaction_status
+        if current_tenant_id() is not None:
+            return super().execute(query, params, **options)
+        if status == TransactionStatus.INTRANS:
+            stock.Cursor.execute(self, self._prefix())
+        stock.Cursor.execute(self, query, params, **options)
+        return self
+
+
+class DatabaseWrapper(stock.DatabaseWrapper):
+    """`ENGINE = "rls.backends.owner"`: for `migrate`, never for serving."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        return params | {"cursor_factory": Cursor}

@@ -1,0 +1,32 @@
+"""`migrate`, as the owner and with the owner's policies open."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.commands import migrate
+from django.db import connections
+
+from rls.router import OWNER_ALIAS
+
+
+class Command(migrate.Command):
+    """Django's `migrate`, on the `owner` connection unless another is named.
+
+    `app.migrating` opens the policies `owner_migration`: without it FORCE ROW LEVEL SECURITY hides every row
+    from the owner too, and a NOT NULL or a data migration would see an empty table.
+    """
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database=OWNER_ALIAS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
+        with connection.cursor() as cursor:
+            cursor.execute("SET app.migrating = 'on'")
+        try:
+            super().handle(*args, **options)
+        finally:
+            connection.close()  # and with it app.migrating

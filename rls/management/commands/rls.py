@@ -1,0 +1,28 @@
+"""`manage.py rls audit`: is isolation as it was built?"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from rls import audit
+
+
+class Command(BaseCommand):
+    help = "Audits the isolation of the live database. Exit status 1 where it is weaker than it was built."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        commands.add_parser("audit", help="compare the live catalog with what the SQL files write")
+
+    def handle(self, *args: Any, command: str, **options: Any) -> None:
+        alias = "auditor" if "auditor" in connections else "owner"
+        findings = audit.run(alias)
+        for finding in findings:
+            self.stdout.write(f"{finding.rule}  {finding.object}: {finding.finding}\n    {finding.mend}")
+        if findings:
+            raise CommandError(f"audit: red, {len(findings)} finding(s)")
+        self.stdout.write(self.style.SUCCESS("audit: green"))

@@ -1,0 +1,43 @@
+"""The base of every model that belongs to a tenant, and the database expressions it uses."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.expressions import Func
+
+
+class CurrentTenant(Func):
+    """The tenant of the statement, as PostgreSQL sees it; NULL without a context."""
+
+    template = "(NULLIF(current_setting('app.current_tenant', true), ''))::uuid"
+    allowed_default = True
+    output_field: ClassVar[models.Field] = models.UUIDField()
+
+
+class UUID7(Func):
+    """A UUID version 7 (RFC 9562 5.7): random, and in the order of creation to the millisecond."""
+
+    template = "app.uuid7()"
+    allowed_default = True
+    output_field: ClassVar[models.Field] = models.UUIDField()
+
+
+class Tenanted(models.Model):
+    """A row that belongs to one tenant. `tenant_id` is filled by the database from the open context.
+
+    A model needs its SQL file too (see `migrations_sql/`): the policy, the unique key `(tenant_id, id)` and
+    composite foreign keys. Relations to other tenanted models say `db_constraint=False`, because the
+    constraint in the SQL file holds the tenant and a second one would only name an oracle.
+    """
+
+    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
+    tenant = models.ForeignKey(
+        settings.RLS_TENANT_MODEL, on_delete=models.CASCADE, db_default=CurrentTenant(), editable=False, db_index=False
+    )
+    created_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,1 @@
+"""The tests. `isolation/` holds the cases of the promise; the rest mirrors the source."""

@@ -1,0 +1,93 @@
+"""One PostgreSQL server for the run, one database for each process, committed transactions, no superuser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests import postgres
+from tests.world import World, make_tenant
+
+STACK = ExitStack()
+SERVER: list[postgres.Server] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL once: workers of xdist find it in their environment."""
+    if hasattr(config, "workerinput"):
+        SERVER.append(postgres.Server(os.environ["TEST_SERVER_SOURCE"], os.environ["TEST_SERVER_URL"]))
+        return
+    try:
+        server = STACK.enter_context(postgres.running())
+    except postgres.NoPostgres as error:
+        raise pytest.UsageError(str(error)) from error
+    os.environ.update(TEST_SERVER_SOURCE=server.source, TEST_SERVER_URL=server.admin_url)
+    SERVER.append(server)
+
+
+def pytest_report_header() -> str:
+    return f"postgres: {SERVER[0].source}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    STACK.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """pytest-django's own database set-up is not used: see `database`."""
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> postgres.Server:
+    return SERVER[0]
+
+
+@pytest.fixture(scope="session")
+def database(postgres_server: postgres.Server, django_db_blocker: Any) -> Iterator[str]:
+    """The name of this process's migrated database; Django's connections point at it."""
+    from django.db import connections
+
+    with django_db_blocker.unblock():
+        name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+        with postgres_server.database(name):
+            postgres.use(postgres_server.urls(name))
+            yield name
+            connections.close_all()
+            for alias in ("default", "platform"):
+                postgres.close_pool(alias)
+
+
+@pytest.fixture(scope="session")
+def admin(postgres_server: postgres.Server, database: str) -> Iterator[psycopg.Connection]:
+    """A superuser in autocommit: for arranging drift and for looking from outside, never for what is under test."""
+    with psycopg.connect(postgres_server.admin_url, dbname=database, autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '10s'")
+        yield connection
+
+
+@pytest.fixture(autouse=True)
+def clean(admin: psycopg.Connection) -> Iterator[None]:
+    """Each test begins with no rows, and commits what it writes."""
+    from django.db import connections
+
+    yield
+    connections.close_all()
+    admin.execute("TRUNCATE core_tenant, core_platformtoken, app.platform_audit, auth_user, django_session CASCADE")
+
+
+@pytest.fixture
+def acme() -> World:
+    """A tenant with rows of every kind."""
+    return make_tenant("acme", "Acme")
+
+
+@pytest.fixture
+def globex() -> World:
+    """Another tenant, with rows of the same shape."""
+    return make_tenant("globex", "Globex")

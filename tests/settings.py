@@ -1,0 +1,16 @@
+"""The project's settings; `tests/conftest.py` points them at the test database once that is there."""
+
+import os
+
+os.environ["SECRET_KEY"] = "only-for-tests"
+for variable, role in (
+    ("DATABASE_URL", "app_tenant"),
+    ("PLATFORM_DATABASE_URL", "app_platform"),
+    ("OWNER_DATABASE_URL", "app_owner"),
+    ("AUDITOR_DATABASE_URL", "app_auditor"),
+):
+    os.environ[variable] = f"postgresql://{role}@127.0.0.1:1/not-started"
+
+from core.settings import *  # noqa: E402, F403  (the environment comes first)
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop"]  # noqa: F405

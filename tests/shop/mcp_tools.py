@@ -1,0 +1,65 @@
+"""Tools that try the hook: async, failing, slow, hostile."""
+
+from __future__ import annotations
+
+import asyncio
+
+from django.db import connection
+
+from core.errors import DomainError
+from core.models import Product
+from core.principals import Scope
+from mcp_server.registry import Answer, tool
+
+
+class Names(Answer):
+    """Names of products."""
+
+    names: list[str]
+
+    def text(self) -> str:
+        return ", ".join(self.names)
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Names", read_only=True)
+def shop_names() -> Names:
+    """Names of products, through the ORM."""
+    return Names(names=[product.name for product in Product.objects.all()])
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Names, async", read_only=True)
+async def shop_names_async() -> Names:
+    """Names of products, through the async ORM, with a pause in which another tenant's call runs."""
+    await asyncio.sleep(0)
+    first = [product.name async for product in Product.objects.all()]
+    await asyncio.sleep(0.001)
+    second = [product.name async for product in Product.objects.all()]
+    return Names(names=sorted({*first, *second}))
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Slow", read_only=True)
+def shop_slow(seconds: float = 0.2) -> Names:
+    """Names of products after a slow query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM core_product, pg_sleep(%s)", [seconds])
+        return Names(names=[name for (name,) in cursor.fetchall()])
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Raw SQL", read_only=True)
+def shop_raw(statement: str) -> Names:
+    """A tool with the worst of injections: it runs what it is given."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return Names(names=[str(row[0]) for row in cursor.fetchall()] if cursor.description else [])
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Crash", read_only=True)
+def shop_crash() -> Names:
+    """A tool with a bug."""
+    raise ZeroDivisionError("the secret of the crash")
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Refuse", read_only=True)
+def shop_refuse() -> Names:
+    """A tool that refuses in words."""
+    raise DomainError("Out of anvils. Call shop_names for what there is.")
