@@ -190,14 +190,16 @@ class Cluster:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def _check_major(self) -> None:
-        major = self.binaries.major
-        with suppress(FileNotFoundError):
+        try:
             made_by = (self._data / "PG_VERSION").read_text().strip()
-            if made_by != str(major):
-                raise EmbeddedError(
-                    f"{self._data} was made by PostgreSQL {made_by}, but {self.binaries.directory} is {major}:"
-                    f" dump it with pg_dumpall while PGBIN names the binaries of {made_by}, or move it away"
-                )
+        except FileNotFoundError:
+            return
+        if made_by != str(self.binaries.major):
+            raise EmbeddedError(
+                f"{self._data} was made by PostgreSQL {made_by}, but {self.binaries.directory} is "
+                f"{self.binaries.major}: dump it with pg_dumpall while PGBIN names the binaries of {made_by},"
+                " or move it away"
+            )
 
     def _start_lock(self) -> IO[str]:
         """Held until it is closed."""

@@ -1,8 +1,8 @@
 """Make .venv and install a lock file into it: python3 deploy/bootstrap.py requirements.txt
 
-Where that is done already it returns at once. An environment that cannot be finished is removed; one without a
-stamp is made anew, because nobody knows whether it was finished. Standard library only. This file must parse on
-Python 3.8, so that it can say that it needs a newer one.
+Where that is done already it returns at once. An environment that cannot be finished is removed; one without
+a stamp is made anew, because nobody knows whether it was finished. Standard library only, and this must parse
+on Python 3.8, so that it can say that it needs a newer one.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class DownloadError(BootstrapError):
 
 def check_python(version: Sequence[int], executable: str) -> None:
     """Raise BootstrapError unless `version` (major, minor, micro) is new enough."""
-    if tuple(version[:2]) < OLDEST_PYTHON:
-        needed, found = (".".join(map(str, numbers[:3])) for numbers in (OLDEST_PYTHON, version))
+    if tuple(version) < OLDEST_PYTHON:
+        needed, found = (".".join(map(str, numbers)) for numbers in (OLDEST_PYTHON, version))
         raise BootstrapError(
             f"needs Python {needed} or newer; this is {found} ({executable}). Set PYTHON=..."
         )
@@ -66,7 +66,7 @@ def bootstrap(lock: Path) -> None:
 
 
 def is_installed(lock: Path) -> bool:
-    return PYTHON.exists() and stamps().get(stamp(lock)) == fingerprint(lock)
+    return stamps().get(stamp(lock)) == fingerprint(lock) and PYTHON.exists()
 
 
 def is_finished() -> bool:
@@ -156,7 +156,7 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def main(lock_name: str) -> int:
     try:
-        check_python(sys.version_info, sys.executable)
+        check_python(sys.version_info[:3], sys.executable)
         bootstrap(ROOT / lock_name)
     except BootstrapError as error:
         sentence = str(error)

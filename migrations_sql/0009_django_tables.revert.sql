@@ -1,5 +1,5 @@
 -- Reverts 0009 Django's own tables.
-REVOKE SELECT ON django_migrations FROM app_platform, app_auditor;
+REVOKE SELECT ON django_migrations FROM app_tenant, app_platform, app_auditor;
 REVOKE USAGE ON ALL SEQUENCES IN SCHEMA public FROM app_platform;
 REVOKE ALL ON
     auth_group,

@@ -1,5 +1,6 @@
 -- 0009 Django's own tables
--- Afterwards staff can use the admin on the platform connection; the serving role has no right on these tables.
+-- Afterwards staff can use the admin on the platform connection; the serving role has no right on these tables, but
+-- to read which migrations have run.
 -- Needs: the migrations of django.contrib.admin, auth, contenttypes and sessions. Proved by: tests/core/test_admin.py.
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
@@ -17,4 +18,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 GRANT SELECT, INSERT ON django_admin_log TO app_platform;
 
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app_platform;
-GRANT SELECT ON django_migrations TO app_platform, app_auditor;
+
+-- Which migrations have run: every process may check that the database is as new as its code.
+GRANT SELECT ON django_migrations TO app_tenant, app_platform, app_auditor;

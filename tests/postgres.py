@@ -171,10 +171,11 @@ def embedded(source: str) -> Iterator[Server]:
 @contextmanager
 def container() -> Iterator[Server]:
     """A container through testcontainers; TEST_PG_IMAGE names another image."""
-    import docker
     from testcontainers.community.postgres import PostgresContainer
 
-    docker.from_env(timeout=5).ping()
+    engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if engine.startswith("unix://") and not Path(engine.removeprefix("unix://")).is_socket():
+        raise NoPostgres(f"no Docker engine listens at {engine}")
     image = os.environ.get("TEST_PG_IMAGE", "postgres:18-alpine")
     postgres = PostgresContainer(
         image, username="postgres", password=secrets.token_hex(16), dbname="postgres", driver=None

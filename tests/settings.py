@@ -2,14 +2,14 @@
 
 import os
 
-os.environ["SECRET_KEY"] = "only-for-tests"
+os.environ.setdefault("SECRET_KEY", "only-for-tests")
 for variable, role in (
     ("DATABASE_URL", "app_tenant"),
     ("PLATFORM_DATABASE_URL", "app_platform"),
     ("OWNER_DATABASE_URL", "app_owner"),
     ("AUDITOR_DATABASE_URL", "app_auditor"),
 ):
-    os.environ[variable] = f"postgresql://{role}@127.0.0.1:1/not-started"
+    os.environ.setdefault(variable, f"postgresql://{role}@127.0.0.1:1/not-started")
 
 from core.settings import *  # noqa: E402, F403  (the environment comes first)
 

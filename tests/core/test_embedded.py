@@ -104,6 +104,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def facts(directory: Path) -> list[tuple[Path, int, int, int]]:
+    found = [(path, path.stat()) for path in sorted(directory.rglob("*"))]
+    return [(path, stats.st_mode, stats.st_uid, stats.st_mtime_ns) for path, stats in found]
+
+
 def fake_binaries(directory: Path, initdb: str) -> Path:
     directory.mkdir(mode=0o755)
     for tool, script in {"initdb": initdb, "pg_ctl": "exit 1", "postgres": "exit 0"}.items():
@@ -243,14 +248,14 @@ def test_a_pid_file_that_names_another_process_by_now_does_not_prevent_a_start(p
 def test_data_of_another_major_version_is_refused_and_untouched(place: Path) -> None:
     (place / "pg/data").mkdir(parents=True)
     (place / "pg/data/PG_VERSION").write_text("9\n")
-    before = [(path, path.stat()) for path in sorted(place.rglob("*"))]
+    before = facts(place)
 
     with pytest.raises(EmbeddedError) as refusal, Cluster(place / "pg").running():
         pass
 
     assert "was made by PostgreSQL 9, but" in str(refusal.value)
     assert "\n" not in str(refusal.value)
-    assert [(path, path.stat()) for path in sorted(place.rglob("*"))] == before
+    assert facts(place) == before
 
 
 def test_a_failed_initdb_says_why_and_leaves_nothing(place: Path) -> None:

@@ -27,8 +27,8 @@ from psycopg.pq import TransactionStatus
 from rls import roles
 from rls.context import current_tenant_id
 
-# Command tags of statements that change the session rather than data; a connection that ran one is not used
-# for another request.
+# Command tags of statements that change the session rather than data. A connection that ran one is replaced
+# as soon as its transaction is over.
 SESSION_TAGS = frozenset({"SET", "RESET", "DISCARD", "PREPARE", "DECLARE CURSOR", "LOAD"})
 
 
@@ -133,17 +133,16 @@ class DatabaseWrapper(stock.DatabaseWrapper):
         # PostgreSQL applies a policy of a server-side cursor at FETCH, when the context may be another one.
         return self.cursor()
 
-    def close_if_unusable_or_obsolete(self) -> None:
+    def ensure_connection(self) -> None:
         if getattr(self.connection, "session_was_changed", False) and not self.in_atomic_block:
             self.close()
-        else:
-            super().close_if_unusable_or_obsolete()
+        super().ensure_connection()
 
     def _close(self) -> None:
         connection = self.connection
-        if connection is not None and getattr(connection, "session_was_changed", False):
+        if getattr(connection, "session_was_changed", False):
             connection.close()  # the pool replaces a closed connection
-        broken = connection is not None and connection.broken
+        broken = getattr(connection, "broken", False)
         super()._close()
         if broken and self.pool:
             # One broken connection means a restarted server: look at its neighbours before the next caller does.

@@ -1,0 +1,218 @@
+"""`manage.py tenants`, `manage.py tokens` and the shell: what an operator does, and what stays of it."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import ProgrammingError
+from django.utils import translation
+
+import rls
+from core import principals
+from core.principals import Scope
+from tests.world import World, platform_token
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+def run(command: str, **options: object) -> str:
+    """What `manage.py <command>` prints."""
+    out = StringIO()
+    with translation.override("en"):
+        call_command(*command.split(), stdout=out, **options)
+    return out.getvalue()
+
+
+def counts(admin: psycopg.Connection, tenant_id: object) -> dict[str, int]:
+    """How many rows a tenant has in each table that has a `tenant_id`, and in the table of tenants."""
+    tables = admin.execute(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND (column_name = 'tenant_id' OR (table_name, column_name) = ('core_tenant', 'id'))"
+    ).fetchall()
+    return {
+        table: admin.execute(f"SELECT count(*) FROM {table} WHERE {column} = %s", [tenant_id]).fetchall()[0][0]
+        for table, column in tables
+    }
+
+
+def test_a_tenant_is_created_and_listed(database: str) -> None:
+    created = run("tenants create initech Initech --locale en")
+    listed = run("tenants list")
+
+    principal = principals.open_door("initech")
+    assert principal is not None
+    assert principal.locale == "en"
+    assert created == f"created initech {principal.tenant_id}\n"
+    assert listed == f"initech\tInitech\tactive\t0 users\t{principal.tenant_id}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("tenants create acme Another", "Tenant with this Subdomain already exists."),
+        ("tenants create Not_A_Label Name", "A subdomain is lower-case letters, digits and inner hyphens"),
+        ("tenants create -- -edge Name", "A subdomain is lower-case letters, digits and inner hyphens"),
+        (f"tenants create {'a' * 64} Name", "at most 63 characters"),
+        ("tenants create initech Initech --locale xx", "invalid choice: 'xx'"),
+        ("tenants suspend nowhere", "There is no tenant 'nowhere'. `manage.py tenants list` shows the subdomains."),
+        ("tenants resume nowhere", "There is no tenant 'nowhere'."),
+        ("tenants delete nowhere --yes", "There is no tenant 'nowhere'."),
+        ("tokens create --tenant nowhere --name ci", "There is no tenant 'nowhere'."),
+        ("tokens create --tenant acme --name ci --user nobody", "Tenant 'acme' has no user 'nobody'."),
+        ("tokens create --tenant acme --name ci --scope everything", "invalid choice: 'everything'"),
+        ("tokens create --tenant acme --name ci --days 0", "--days"),
+        ("tokens create --name ci", "one of the arguments --tenant --platform is required"),
+        (f"tokens revoke {NOBODY}", f"There is no token {NOBODY}. `manage.py tokens list` shows the ids."),
+    ],
+)
+def test_a_mistake_is_answered_with_a_sentence(
+    acme: World, admin: psycopg.Connection, command: str, sentence: str
+) -> None:
+    with pytest.raises(CommandError) as error:
+        run(command)
+
+    assert sentence in str(error.value)
+    assert admin.execute("SELECT count(*) FROM core_tenant").fetchall() == [(1,)]
+    assert admin.execute("SELECT count(*) FROM core_apitoken").fetchall() == [(1,)]
+
+
+def test_a_suspended_tenant_is_refused_until_it_is_resumed(acme: World, globex: World) -> None:
+    assert run("tenants suspend acme") == "suspended acme\n"
+
+    assert "acme\tAcme\tsuspended" in run("tenants list")
+    assert principals.authenticate(acme.token, subdomain="acme") is None
+    with pytest.raises(rls.TenantSuspended, match="tenants resume"), rls.tenant_context(acme.id):
+        pass
+    assert principals.authenticate(globex.token, subdomain="globex") is not None
+
+    assert run("tenants resume acme") == "resumed acme\n"
+    assert principals.authenticate(acme.token, subdomain="acme") is not None
+
+
+def test_delete_without_yes_only_names_what_would_go(acme: World, admin: psycopg.Connection) -> None:
+    before = counts(admin, acme.id)
+
+    with pytest.raises(CommandError, match="nothing was deleted. Say --yes") as error:
+        run("tenants delete acme")
+
+    for label in ("Tenant", "TenantUser", "Product", "Order", "OrderItem", "ApiToken"):
+        assert f"1 core.{label}" in str(error.value)
+    assert counts(admin, acme.id) == before
+
+
+def test_delete_leaves_no_row_of_the_tenant_and_every_row_of_others(
+    acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    of_globex = counts(admin, globex.id)
+    assert all(counts(admin, acme.id).values()), "tests.world.make_tenant() writes a row of every tenanted model"
+
+    answer = run("tenants delete acme --yes")
+
+    assert answer.startswith("deleted acme: ")
+    assert set(counts(admin, acme.id).values()) == {0}
+    assert counts(admin, globex.id) == of_globex
+    with pytest.raises(rls.UnknownTenant), rls.tenant_context(acme.id):
+        pass
+
+
+def test_a_created_token_opens_its_door(acme: World, admin: psycopg.Connection) -> None:
+    token = run("tokens create --tenant acme --name ci --user ada --days 30 --scope orders:read").strip()
+    platform = run("tokens create --platform --name ops").strip()
+
+    principal = principals.authenticate(token, subdomain="acme")
+    assert principal is not None
+    assert (principal.name, principal.scopes) == ("ci", {Scope.ORDERS_READ})
+    assert admin.execute(
+        "SELECT user_id, round(extract(epoch FROM expires_at - now()) / 86400)::int FROM core_apitoken WHERE name = 'ci'"
+    ).fetchall() == [(acme.user_id, 30)]
+    operator = principals.authenticate_platform(platform)
+    assert operator is not None
+    assert operator.scopes == set(Scope)
+
+
+def test_a_revoked_token_opens_nothing(acme: World, globex: World) -> None:
+    platform = platform_token()
+    [of_platform, of_acme, of_globex] = [line.split("\t")[0] for line in run("tokens list").splitlines()]
+
+    for token_id in (of_platform, of_acme):
+        assert run(f"tokens revoke {token_id}") == f"revoked {token_id}\n"
+
+    assert principals.authenticate(acme.token, subdomain="acme") is None
+    assert principals.authenticate_platform(platform) is None
+    assert principals.authenticate(globex.token, subdomain="globex") is not None
+
+
+def test_the_list_says_of_each_token_whose_it_is_and_whether_it_works(acme: World, admin: psycopg.Connection) -> None:
+    token = platform_token()
+    run("tokens create --tenant acme --name revoked --scope demo:write")
+    run("tokens create --tenant acme --name expired --days 1")
+    admin.execute("UPDATE core_apitoken SET revoked_at = '2026-01-02' WHERE name = 'revoked'")
+    admin.execute("UPDATE core_apitoken SET expires_at = '2026-01-03' WHERE name = 'expired'")
+
+    listed = run("tokens list")
+
+    rows = [line.split("\t")[1:4] for line in listed.splitlines()]
+    assert rows == [
+        ["(platform)", "platform token", "valid"],
+        ["acme", "acme token", "valid"],
+        ["acme", "revoked", "revoked 2026-01-02"],
+        ["acme", "expired", "expired 2026-01-03"],
+    ]
+    assert token not in listed
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tenants list",
+        "tenants create initech Initech",
+        "tenants suspend acme",
+        "tenants resume acme",
+        "tenants delete acme --yes",
+        "tokens list",
+        "tokens create --tenant acme --name ci",
+        "tokens revoke {token_id}",
+    ],
+)
+def test_every_command_leaves_an_audit_row(
+    acme: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", "nina")
+    [token_id] = admin.execute("SELECT id FROM core_apitoken").fetchone() or [None]
+    command = command.format(token_id=token_id)
+    name = " ".join(command.split()[:2])
+
+    run(command, reason="ticket 42")
+
+    rows = admin.execute("SELECT actor, reason, origin FROM app.platform_audit WHERE actor <> 'tests'").fetchall()
+    assert rows == [("nina", "ticket 42", f"manage.py {name}")]
+
+
+def test_a_look_at_what_delete_would_do_leaves_an_audit_row(acme: World, admin: psycopg.Connection) -> None:
+    with pytest.raises(CommandError, match="nothing was deleted"):
+        run("tenants delete acme")
+
+    reasons = admin.execute("SELECT reason FROM app.platform_audit WHERE actor <> 'tests'").fetchall()
+    assert reasons == [("tenants delete",)]
+
+
+def test_the_shell_is_told_that_it_needs_a_context(acme: World) -> None:
+    with pytest.raises(ProgrammingError, match="no tenant context is open") as error:
+        call_command("shell", command="from core.models import Product\nProduct.objects.count()")
+
+    assert "HINT:  In Python: with rls.tenant_context(tenant_id)." in str(error.value)
+
+
+def test_the_shell_is_scoped_by_a_context(acme: World, globex: World, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command(
+        "shell",
+        verbosity=0,
+        command="import rls\nfrom core.models import Product\n"
+        f"with rls.tenant_context('{globex.id}'): print(Product.objects.values_list('name', flat=True))",
+    )
+
+    assert capsys.readouterr().out == "<QuerySet ['Globex anvil']>\n"

@@ -1,0 +1,47 @@
+"""A log record is one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+from uuid import UUID
+
+from core.logs import JSONFormatter
+
+
+def record(message: str, *args: object, **more: Any) -> logging.LogRecord:
+    return logging.getLogger("tests").makeRecord("tests", logging.WARNING, __file__, 1, message, args, None, **more)
+
+
+def test_a_record_is_one_line_of_json() -> None:
+    line = JSONFormatter().format(record("two\nlines of %s", "茶"))
+
+    assert "\n" not in line
+    entry = json.loads(line)
+    assert entry.pop("at")[10] == "T"
+    assert entry == {"level": "WARNING", "logger": "tests", "message": "two\nlines of 茶"}
+
+
+def test_extra_fields_stand_beside_the_message() -> None:
+    tenant_id = UUID(int=7)
+
+    entry = json.loads(JSONFormatter().format(record("called", extra={"tool": "add", "tenant": tenant_id})))
+
+    assert (entry["message"], entry["tool"], entry["tenant"]) == ("called", "add", str(tenant_id))
+
+
+def test_a_traceback_stays_on_the_line() -> None:
+    failed = record("failed")
+    try:
+        raise ValueError("the reason")
+    except ValueError:
+        failed.exc_info = sys.exc_info()
+
+    line = JSONFormatter().format(failed)
+
+    assert "\n" not in line
+    traceback = json.loads(line)["traceback"]
+    assert traceback.startswith("Traceback (most recent call last)")
+    assert traceback.endswith("ValueError: the reason")

@@ -1,0 +1,252 @@
+"""The Django door: `/t/<tenant>/...` is that tenant's, and only the middleware makes it so."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import psycopg
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.test import AsyncClient, Client
+from django.urls import path
+from django.utils import translation
+
+import rls
+from core.models import Product
+from tests.world import World, platform_token
+
+Get = Callable[..., Any]
+
+
+def bearer(token: str, **headers: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", **headers}
+
+
+def wsgi(url: str, **headers: str) -> Any:
+    return Client(raise_request_exception=False).get(url, headers=headers)
+
+
+def asgi(url: str, **headers: str) -> Any:
+    return async_to_sync(AsyncClient(raise_request_exception=False).get)(url, headers=headers)
+
+
+doors = pytest.mark.parametrize("get", [wsgi, asgi])
+
+
+def add_products(world: World, *names: str) -> None:
+    with rls.tenant_context(world.id):
+        for name in names:
+            Product.objects.create(sku=name, name=name, price_minor=1, currency="EUR")
+
+
+async def stream(world: World) -> AsyncIterator[bytes]:
+    response = await AsyncClient().get(f"/t/{world.subdomain}/api/products.csv", headers=bearer(world.token))
+    assert isinstance(response, StreamingHttpResponse)
+    return aiter(response.streaming_content)  # type: ignore[arg-type]  # the view is async
+
+
+@async_to_sync
+async def download(world: World) -> list[list[str]]:
+    """The rows of a tenant's CSV; between its chunks no context is open."""
+    content = b""
+    async for chunk in await stream(world):
+        assert rls.current_tenant_id() is None
+        content += chunk
+    assert rls.current_tenant_id() is None
+    return list(csv.reader(io.StringIO(content.decode(), newline="")))
+
+
+@doors
+def test_info_is_the_tenants_own(acme: World, globex: World, get: Get) -> None:
+    info = get("/t/globex/api/info", **bearer(globex.token)).json()
+
+    assert (info["subdomain"], info["name"], info["is_active"], info["user_count"]) == ("globex", "Globex", True, 1)
+    assert rls.current_tenant_id() is None
+
+
+@doors
+def test_products_and_orders_are_the_tenants_own(acme: World, globex: World, get: Get) -> None:
+    products = get("/t/acme/api/products", **bearer(acme.token)).json()
+    orders = get("/t/globex/api/orders", **bearer(globex.token)).json()
+
+    assert [(item["id"], item["name"]) for item in products["items"]] == [(str(acme.product_id), "Acme anvil")]
+    assert [(item["id"], item["total_minor"]) for item in orders["items"]] == [(str(globex.order_id), 3998)]
+    assert rls.current_tenant_id() is None
+
+
+def test_the_csv_holds_the_tenants_own_products(acme: World, globex: World) -> None:
+    header, *rows = download(globex)
+
+    assert header == ["sku", "name", "price_minor", "currency", "stock", "is_active"]
+    assert rows == [["A-1", "Globex anvil", "1999", "EUR", "5", "True"]]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1"])
+def test_a_cell_that_a_spreadsheet_would_run_becomes_text(acme: World, name: str) -> None:
+    add_products(acme, name)
+
+    rows = download(acme)
+
+    assert [row[1] for row in rows] == ["name", f"'{name}", "Acme anvil"]
+
+
+@async_to_sync
+async def read_in_turn(first: World, second: World) -> tuple[list[bytes], list[bytes]]:
+    """Both CSVs, a chunk of the one and a chunk of the other."""
+    chunks: tuple[list[bytes], list[bytes]] = ([], [])
+    streams = [await stream(first), await stream(second)]
+    for _ in range(4):
+        for read, into in zip(streams, chunks, strict=True):
+            into.append(await anext(read))
+            assert rls.current_tenant_id() is None
+    for read in streams:
+        with pytest.raises(StopAsyncIteration):
+            await anext(read)
+    return chunks
+
+
+def test_two_streams_that_are_read_in_turn_stay_apart(acme: World, globex: World) -> None:
+    add_products(acme, "acme 1", "acme 2")
+    add_products(globex, "globex 1", "globex 2")
+
+    of_acme, of_globex = read_in_turn(acme, globex)
+
+    assert [line.split(b",")[1] for line in of_acme] == [b"name", b"acme 2", b"acme 1", b"Acme anvil"]
+    assert [line.split(b",")[1] for line in of_globex] == [b"name", b"globex 2", b"globex 1", b"Globex anvil"]
+
+
+def test_pages_follow_each_other_newest_first(acme: World, globex: World) -> None:
+    add_products(acme, "second", "third", "fourth", "fifth")
+
+    first, last = (wsgi(f"/t/acme/api/products?limit=3&page={page}", **bearer(acme.token)).json() for page in (1, 2))
+
+    assert [item["name"] for item in first["items"]] == ["fifth", "fourth", "third"]
+    assert [item["name"] for item in last["items"]] == ["second", "Acme anvil"]
+    assert (last["page"], last["pages"], last["total"]) == (2, 2, 5)
+
+
+@pytest.mark.parametrize("name", ["limit", "page"])
+@pytest.mark.parametrize("value", ["0", "-1", "x", "²", "", "1.0", "1_0", "9" * 5000])
+def test_a_page_or_limit_that_is_no_number_in_range_is_refused(acme: World, name: str, value: str) -> None:
+    for path in ("products", "orders"):
+        assert wsgi(f"/t/acme/api/{path}?{name}={value}", **bearer(acme.token)).status_code == 400
+
+
+def test_a_page_has_at_most_100_rows(acme: World) -> None:
+    answers = {limit: wsgi(f"/t/acme/api/orders?limit={limit}", **bearer(acme.token)).status_code for limit in (100, 101)}
+
+    assert answers == {100: 200, 101: 400}
+
+
+@doors
+def test_every_refusal_is_the_same_answer(acme: World, globex: World, admin: psycopg.Connection, get: Get) -> None:
+    admin.execute("UPDATE core_tenant SET is_active = false WHERE subdomain = 'globex'")
+
+    answers = {
+        "no token": get("/t/acme/api/info"),
+        "another scheme": get("/t/acme/api/info", Authorization=f"Basic {acme.token}"),
+        "another tenant's token": get("/t/acme/api/products", **bearer(globex.token)),
+        "a platform token": get("/t/acme/api/orders", **bearer(platform_token())),
+        "unknown tenant": get("/t/nowhere/api/info", **bearer(acme.token)),
+        "no possible tenant": get("/t/acme%00/api/info", **bearer(acme.token)),
+        "suspended tenant": get("/t/globex/api/products.csv", **bearer(globex.token)),
+    }
+
+    expected = {"error": "invalid_token", "error_description": "Authentication required"}
+    for reason, answer in answers.items():
+        assert answer.status_code == 401, reason
+        assert (answer.json(), answer["WWW-Authenticate"]) == (expected, "Bearer"), reason
+
+
+@pytest.mark.parametrize("name", ["info", "products", "products.csv", "orders"])
+def test_the_door_only_reads(acme: World, name: str) -> None:
+    answer = async_to_sync(AsyncClient().post)(f"/t/acme/api/{name}", headers=bearer(acme.token))
+
+    assert answer.status_code == 405
+
+
+def test_the_pages_of_the_process_need_no_tenant(database: str) -> None:
+    assert b"http://testserver/mcp/<tenant>/" in wsgi("/").content
+    for url in ("/healthz", "/readyz"):
+        answer = wsgi(url)
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_ready_again_after_the_database_was_away(acme: World, admin: psycopg.Connection) -> None:
+    assert wsgi("/t/acme/api/info", **bearer(acme.token)).status_code == 200
+    admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app_tenant'")
+
+    answers = [wsgi("/readyz").status_code, wsgi("/t/acme/api/info", **bearer(acme.token)).status_code]
+
+    assert answers == [200, 200]
+
+
+def test_not_ready_without_a_database(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = connections["default"]
+    monkeypatch.setitem(connection.settings_dict, "PORT", 1)
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {})
+
+    answer = wsgi("/readyz")
+
+    assert (answer.status_code, answer.json()) == (503, {"status": "the database does not answer"})
+
+
+def language(request: HttpRequest, tenant: str) -> HttpResponse:
+    return HttpResponse(translation.get_language())
+
+
+def fails(request: HttpRequest, tenant: str) -> HttpResponse:
+    assert rls.current_tenant_id() is not None
+    raise RuntimeError("on purpose")
+
+
+async def fails_later(request: HttpRequest, tenant: str) -> StreamingHttpResponse:
+    async def chunks() -> AsyncIterator[str]:
+        yield str(rls.current_tenant_id())
+        raise RuntimeError("on purpose")
+
+    return StreamingHttpResponse(chunks())
+
+
+urlpatterns = [
+    path("t/<str:tenant>/language", language),
+    path("t/<str:tenant>/fails", fails),
+    path("t/<str:tenant>/fails-later", fails_later),
+]
+
+
+@doors
+@pytest.mark.urls(__name__)
+def test_a_request_without_a_language_gets_the_tenants(acme: World, get: Get) -> None:
+    assert get("/t/acme/language", **bearer(acme.token)).content == b"en"
+    assert get("/t/acme/language", **bearer(acme.token), **{"Accept-Language": "zh-Hant"}).content == b"zh-hant"
+
+
+@doors
+@pytest.mark.urls(__name__)
+def test_a_view_that_raises_leaves_no_context(acme: World, get: Get) -> None:
+    answer = get("/t/acme/fails", **bearer(acme.token))
+
+    assert answer.status_code == 500
+    assert rls.current_tenant_id() is None
+
+
+@async_to_sync
+async def first_chunk_then_failure(world: World) -> bytes:
+    response: Any = await AsyncClient().get(f"/t/{world.subdomain}/fails-later", headers=bearer(world.token))
+    chunks = aiter(response.streaming_content)
+    first = await anext(chunks)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await anext(chunks)
+    assert rls.current_tenant_id() is None
+    return first
+
+
+@pytest.mark.urls(__name__)
+def test_a_stream_that_breaks_off_leaves_no_context(acme: World) -> None:
+    assert first_chunk_then_failure(acme).decode() == str(acme.id)

@@ -1,0 +1,196 @@
+"""Cases 22 and 24: hostile SQL inside a context, as if injected into one statement of a tool."""
+
+from __future__ import annotations
+
+import uuid
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from core.models import Product
+from rls import tenant_context
+from tests.isolation.test_writes import snapshot
+from tests.world import World
+
+UNION = (
+    "SELECT name FROM core_product WHERE set_config('app.current_tenant', '{b}', true) IS NULL"
+    " UNION ALL SELECT name FROM core_product"
+)
+STACKED = "SELECT 1; SET app.current_tenant = '{b}'; SELECT name FROM core_product"
+DO = "DO $$ BEGIN SET LOCAL app.current_tenant = '{b}'; UPDATE core_product SET name = 'mine'; END $$"
+
+HOSTILE = [
+    UNION,
+    STACKED,
+    DO,
+    "SELECT set_config('app.current_tenant', '{b}', false)",
+    "SELECT (SELECT name FROM core_product WHERE set_config('app.current_tenant', '{b}', true) = '{b}' LIMIT 1)",
+    "UPDATE pg_settings SET setting = '{b}' WHERE name = 'app.current_tenant'",
+    "SET app.current_tenant = '{b}'",
+    "SET LOCAL app.current_tenant = '{b}'",
+    "SET SESSION app.current_tenant = '{b}'",
+    "RESET app.current_tenant",
+    "RESET ALL",
+    "DISCARD ALL",
+    "SET ROLE app_platform",
+    "SET ROLE app_owner",
+    "SET ROLE postgres",
+    "RESET ROLE",
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "SET row_security = off",
+    "SET app.migrating = 'on'",
+    "SET app.platform_audit_id = '1'",
+    "ROLLBACK; SET app.current_tenant = '{b}'; SELECT name FROM core_product",
+    "COMMIT; SET app.current_tenant = '{b}'; SELECT name FROM core_product",
+    "COMMIT",
+    "ROLLBACK",
+    "COMMIT AND CHAIN",
+    "SELECT name FROM core_product /* ; */; SET app.current_tenant = '{b}' --",
+    "SELECT query_to_xml('SELECT name FROM core_product', true, true, '')",
+    "DECLARE stolen CURSOR WITH HOLD FOR SELECT name FROM core_product",
+    "PREPARE stolen AS SELECT name FROM core_product",
+    "EXPLAIN (ANALYZE, VERBOSE) SELECT name FROM core_product",
+    "SELECT name FROM core_product WHERE 1 / (CASE WHEN name LIKE 'Globex%' THEN 0 ELSE 1 END) = 1",
+    "SELECT CAST(name AS integer) FROM core_product WHERE name LIKE 'Globex%'",
+    "SELECT digest FROM core_apitoken",
+    "SELECT name FROM core_platformtoken",
+    "SELECT tenant_id FROM app.resolve_principal('globex', NULL)",
+    "SELECT app.open_platform('me', 'mine', '')",
+    "SELECT query FROM pg_stat_activity",
+    "SELECT most_common_vals::text FROM pg_stats WHERE tablename = 'core_product'",
+    "SELECT pg_terminate_backend(pid) FROM pg_locks",
+]
+
+REFUSED = [
+    "TRUNCATE core_product",
+    "ALTER TABLE core_product DISABLE ROW LEVEL SECURITY",
+    "DROP POLICY tenant_isolation ON core_product",
+    "CREATE POLICY mine ON core_product USING (true)",
+    "GRANT app_owner TO app_tenant",
+    "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE FUNCTION pg_temp.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE VIEW public.mine AS SELECT * FROM core_product",
+    "CREATE TABLE app.mine (id int)",
+    "CREATE TEMP TABLE mine (id int)",
+    "CREATE TEMP VIEW mine AS SELECT 1",
+    "CREATE SCHEMA mine",
+    "COPY core_product TO STDOUT",
+    "COPY core_product FROM STDIN",
+    "COPY core_product TO PROGRAM 'cat'",
+    "LISTEN everything",
+    "SELECT lo_creat(-1)",
+    "SELECT lo_from_bytea(0, 'x')",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_cancel_backend(1)",
+    "ALTER SYSTEM SET work_mem = '1MB'",
+    "ALTER ROLE app_tenant BYPASSRLS",
+    "VACUUM core_product",
+]
+
+
+def attack(statement: str) -> str:
+    """Everything that the attacker gets to see: rows, or the message."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            seen = str(cursor.fetchall()) if cursor.description else ""
+            while cursor.nextset():
+                seen += str(cursor.fetchall()) if cursor.description else ""
+            return seen
+    except DatabaseError as error:
+        return str(error)
+
+
+def attack_in_transaction(statement: str) -> str:
+    """The same, with what the rest of the transaction shows: before and after the savepoint is rolled back."""
+    seen = ""
+    try:
+        with transaction.atomic():
+            with transaction.atomic():
+                seen += attack(statement)
+                seen += attack("SELECT name FROM core_product")
+                transaction.set_rollback(True)
+            seen += attack("SELECT name FROM core_product")
+    except DatabaseError as error:
+        seen += str(error)
+    return seen
+
+
+def own_products() -> list[str]:
+    return list(Product.objects.values_list("name", flat=True))
+
+
+@pytest.mark.parametrize("statement", HOSTILE)
+def test_a_hostile_statement_gets_nothing(
+    statement: str, acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    before = snapshot(admin, globex)
+    statement = statement.format(b=globex.id)
+
+    with tenant_context(acme.id):
+        seen = attack(statement)
+        own = own_products()
+        seen += attack_in_transaction(statement)
+    connection.close()
+    with tenant_context(globex.id):
+        others = own_products()
+    connection.close()
+
+    assert "Globex" not in seen
+    assert str(globex.id) not in seen.replace(statement, "")
+    assert own == ["Acme anvil"]
+    assert others == ["Globex anvil"]
+    with pytest.raises(DatabaseError, match="no tenant context is open"):
+        own_products()
+    assert snapshot(admin, globex) == before
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_what_the_serving_role_has_no_business_with_is_refused(statement: str, acme: World) -> None:
+    with tenant_context(acme.id), pytest.raises(DatabaseError), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    connection.close()
+    with tenant_context(acme.id):
+        assert own_products() == ["Acme anvil"]
+
+
+def test_a_held_cursor_does_not_reach_the_next_request(acme: World, globex: World) -> None:
+    with tenant_context(acme.id):
+        attack("DECLARE stolen CURSOR WITH HOLD FOR SELECT name FROM core_product")
+    connection.close()
+
+    with tenant_context(globex.id):
+        assert "stolen" in attack("FETCH ALL FROM stolen")
+        assert "Acme" not in attack("FETCH ALL FROM stolen")
+
+
+def test_what_was_set_on_the_session_does_not_reach_the_next_request(acme: World) -> None:
+    with tenant_context(acme.id):
+        attack("SET statement_timeout = '1ms'")
+    connection.close()
+
+    with tenant_context(acme.id):
+        assert attack("SELECT 1 FROM pg_sleep(0.01)") == "[(1,)]"
+
+
+def test_a_semicolon_inside_a_value_is_a_value(acme: World) -> None:
+    name = "a; DROP TABLE core_product; --"
+
+    with tenant_context(acme.id):
+        Product.objects.filter(id=acme.product_id).update(name=name)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM core_product WHERE name = %s -- a comment; with one", [name])
+
+            assert cursor.fetchall() == [(name,)]
+
+
+def test_an_unknown_id_names_the_same_error_as_another_tenants(acme: World, globex: World) -> None:
+    statement = "INSERT INTO core_product (id, sku, name, price_minor, currency, stock, is_active)" \
+        " VALUES ('{}', 'Z', 'z', 1, 'EUR', 0, true) ON CONFLICT (id) DO NOTHING"
+
+    with tenant_context(acme.id):
+        missing = attack(statement.format(uuid.uuid4()))
+
+    assert "Globex" not in missing

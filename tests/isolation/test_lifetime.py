@@ -1,0 +1,231 @@
+"""Cases 14-19: when a context begins, ends, and where it follows."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection, connections, transaction
+
+import rls
+from core.models import Product
+from rls import platform_context, tenant_context
+from tests.world import World
+
+
+def names() -> list[str]:
+    return list(Product.objects.values_list("name", flat=True))
+
+
+def backend_pid() -> int:
+    connection.ensure_connection()
+    return connection.connection.info.backend_pid
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """A pool of exactly one connection."""
+    pool = connection.settings_dict["OPTIONS"]["pool"]
+    kept = pool["max_size"]
+    connection.close()
+    connection.close_pool()
+    pool["max_size"] = 1
+    yield
+    connection.close()
+    connection.close_pool()
+    pool["max_size"] = kept
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_a_pooled_connection_serves_one_after_the_other(acme: World, globex: World) -> None:
+    pids = set()
+    for world in (acme, globex, acme):
+        with tenant_context(world.id):
+            assert names() == [f"{world.name} anvil"]
+            pids.add(backend_pid())
+        connection.close()
+
+    with pytest.raises(DatabaseError, match="no tenant context is open"):
+        names()
+    assert pids == {backend_pid()}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("mine"), DatabaseError("mine"), KeyboardInterrupt("mine")])
+def test_an_exception_ends_the_context_and_stays_itself(error: BaseException, acme: World) -> None:
+    with pytest.raises(type(error)) as raised, tenant_context(acme.id):
+        assert names() == ["Acme anvil"]
+        raise error
+
+    assert raised.value is error
+    assert rls.current_tenant_id() is None
+
+
+def test_a_statement_that_runs_into_its_timeout_leaves_nothing(acme: World) -> None:
+    with pytest.raises(DatabaseError, match="statement timeout"), tenant_context(acme.id), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '20ms'")
+            cursor.execute("SELECT pg_sleep(5)")
+
+    with pytest.raises(DatabaseError, match="no tenant context is open"):
+        names()
+    connection.close()
+    with tenant_context(acme.id):
+        assert names() == ["Acme anvil"]
+
+
+def test_a_killed_connection_is_an_error_and_then_a_new_one(
+    acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    with tenant_context(acme.id):
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [backend_pid()])
+        with pytest.raises(DatabaseError):
+            names()
+        connection.close()
+
+        assert names() == ["Acme anvil"]
+    with tenant_context(globex.id):
+        assert names() == ["Globex anvil"]
+
+
+def test_one_dead_connection_has_its_neighbours_looked_at(acme: World, admin: psycopg.Connection) -> None:
+    def occupy() -> None:
+        with tenant_context(acme.id):
+            names()
+            ready.wait(10)
+        connections.close_all()
+
+    ready = threading.Barrier(4)
+    threads = [threading.Thread(target=occupy) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app_tenant'")
+
+    with pytest.raises(DatabaseError), tenant_context(acme.id):
+        names()
+    connection.close()
+
+    for _ in range(4):
+        with tenant_context(acme.id):
+            assert names() == ["Acme anvil"]
+        connection.close()
+
+
+def test_a_savepoint_rolled_back_keeps_the_context(acme: World, globex: World) -> None:
+    with transaction.atomic(), tenant_context(acme.id):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            with tenant_context(globex.id):
+                assert names() == ["Globex anvil"]
+            raise ZeroDivisionError
+        assert names() == ["Acme anvil"]
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        assert names() == ["Acme anvil"]
+
+
+def test_nested_contexts_give_back_the_outer_one(acme: World, globex: World) -> None:
+    with tenant_context(acme.id):
+        with tenant_context(globex.id):
+            assert names() == ["Globex anvil"]
+        assert names() == ["Acme anvil"]
+        with pytest.raises(ZeroDivisionError), tenant_context(globex.id):
+            raise ZeroDivisionError
+        assert names() == ["Acme anvil"]
+    assert rls.current_tenant_id() is None
+
+
+def test_a_context_decorates_functions(acme: World) -> None:
+    @tenant_context(acme.id)
+    def plain() -> list[str]:
+        return names()
+
+    @tenant_context(str(acme.id))
+    async def coroutine() -> int:
+        return await Product.objects.acount()
+
+    assert plain() == ["Acme anvil"]
+    assert asyncio.run(coroutine()) == 1
+    assert rls.current_tenant_id() is None
+
+
+def test_a_thread_without_a_context_says_so(acme: World) -> None:
+    seen: list[str] = []
+
+    def read() -> None:
+        try:
+            names()
+        except DatabaseError as error:
+            seen.append(str(error))
+        finally:
+            connections.close_all()
+
+    with tenant_context(acme.id):
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join()
+
+    assert "no tenant context is open" in seen[0]
+
+
+def test_threads_and_tasks_are_never_crossed(acme: World, globex: World) -> None:
+    def returning() -> list[str]:
+        try:
+            return names()
+        finally:
+            connections.close_all()
+
+    async def calls(world: World) -> set[str]:
+        seen: set[str] = set()
+        async with tenant_context(world.id):
+            for _ in range(25):
+                seen.update([product.name async for product in Product.objects.all()])
+                seen.update(await sync_to_async(names)())
+                seen.update(await sync_to_async(returning, thread_sensitive=False)())
+                seen.update(await asyncio.to_thread(returning))
+                await asyncio.sleep(0)
+        return seen
+
+    async def both() -> list[set[str]]:
+        return await asyncio.gather(calls(acme), calls(globex), calls(acme), calls(globex))
+
+    assert asyncio.run(both()) == [{"Acme anvil"}, {"Globex anvil"}] * 2
+
+
+def test_a_generator_does_not_carry_its_context_out(acme: World) -> None:
+    def rows() -> Iterator[str]:
+        with tenant_context(acme.id):
+            yield from names()
+
+    assert list(rows()) == ["Acme anvil"]
+    with pytest.raises(DatabaseError, match="no tenant context is open"):
+        names()
+
+
+def test_tenant_and_platform_contexts_exclude_each_other(acme: World) -> None:
+    with tenant_context(acme.id), pytest.raises(rls.PlatformRefused):
+        with platform_context(actor="tests", reason="inside a tenant"):
+            pytest.fail("entered")
+
+    with platform_context(actor="tests", reason="around a tenant"), pytest.raises(rls.PlatformRefused):
+        with tenant_context(acme.id):
+            pytest.fail("entered")
+
+
+def test_executemany_carries_the_tenant(acme: World, globex: World, admin: psycopg.Connection) -> None:
+    statement = (
+        "INSERT INTO core_product (sku, name, price_minor, currency, stock, is_active)"
+        " VALUES (%s, 'x', 1, 'EUR', 0, true)"
+    )
+
+    with tenant_context(acme.id), connection.cursor() as cursor:
+        cursor.executemany(statement, [["E-1"], ["E-2"]])
+    with pytest.raises(DatabaseError), connection.cursor() as cursor:
+        cursor.executemany(statement, [["E-3"]])
+
+    rows = admin.execute("SELECT tenant_id, sku FROM core_product WHERE sku LIKE 'E-%' ORDER BY sku").fetchall()
+    assert rows == [(acme.id, "E-1"), (acme.id, "E-2")]

@@ -1,0 +1,382 @@
+"""Cases 26-30: the MCP door, with real processes and the official client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from django.conf import settings
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import PromptReference
+
+from core.services import tenants
+from tests.mcp_server.conftest import server, stateful_server  # noqa: F401  (fixtures)
+from tests.mcp_server.processes import (
+    ERAS,
+    Era,
+    Process,
+    connected,
+    connected_over_sse,
+    connected_over_stdio,
+)
+from tests.world import World, working
+
+CALLS = 50
+
+
+def says(result: Any) -> str:
+    """The text of a tool's answer."""
+    assert not result.is_error, result
+    return str(result.content[0].text)
+
+
+async def call_many(client: Client, world: World) -> set[str]:
+    """What `CALLS` calls of sync and async tools show."""
+    seen = set()
+    for number in range(CALLS):
+        tool = ("shop_names", "shop_names_async")[number % 2]
+        seen.add(says(await client.call_tool(tool, {})))
+    return seen
+
+
+async def interleave(*callers: tuple[AbstractAsyncContextManager[Client], World]) -> None:
+    """Every caller at once: each sees its own tenant only."""
+
+    async def run(connecting: AbstractAsyncContextManager[Client], world: World) -> None:
+        async with connecting as client:
+            assert await call_many(client, world) == {f"{world.name} anvil"}
+
+    await asyncio.gather(*(run(*caller) for caller in callers))
+
+
+def test_two_hundred_interleaved_calls_of_both_eras(server: Process, acme: World, globex: World) -> None:
+    asyncio.run(
+        interleave(
+            *((connected(server.mcp(w.subdomain), w.token, era), w) for w in (acme, globex) for era in ERAS),
+        )
+    )
+
+
+def test_sessions_and_sse_keep_tenants_apart(stateful_server: Process, acme: World, globex: World) -> None:
+    at = stateful_server.mcp
+    asyncio.run(
+        interleave(
+            (connected(at("acme"), acme.token, "legacy"), acme),
+            (connected(at("globex"), globex.token, "legacy"), globex),
+            (connected_over_sse(at("acme"), acme.token), acme),
+            (connected_over_sse(at("globex"), globex.token), globex),
+        )
+    )
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_stdio_serves_its_tenant(era: Era, acme: World, globex: World) -> None:
+    asyncio.run(
+        interleave((connected_over_stdio("acme", era), acme), (connected_over_stdio("globex", era), globex)),
+    )
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_tool_that_raises_or_is_cancelled_leaves_nothing(
+    era: Era, server: Process, acme: World, globex: World
+) -> None:
+    async def disturb(client: Client) -> None:
+        for _ in range(5):
+            assert (await client.call_tool("shop_crash", {})).is_error
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.call_tool("shop_slow", {"seconds": 0.5}), 0.05)
+
+    async def story() -> None:
+        async with (
+            connected(server.mcp("acme"), acme.token, era) as first,
+            connected(server.mcp("acme"), acme.token, era) as second,
+            connected(server.mcp("globex"), globex.token, era) as other,
+        ):
+            seen = await asyncio.gather(disturb(first), call_many(second, acme), call_many(other, globex))
+            assert seen[1:] == [{"Acme anvil"}, {"Globex anvil"}]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_resources_prompts_and_completions_run_in_the_context_too(
+    era: Era, stateful_server: Process, acme: World, globex: World
+) -> None:
+    async def look(world: World) -> None:
+        async with connected(stateful_server.mcp(world.subdomain), world.token, era) as client:
+            for _ in range(10):
+                resource = await client.read_resource("shop://names")
+                template = await client.read_resource("shop://names/A-1")
+                prompt = await client.get_prompt("prompt")
+                completion = await client.complete(
+                    PromptReference(type="ref/prompt", name="prompt"), {"name": "x", "value": ""}
+                )
+
+                own = f"{world.name} anvil"
+                assert resource.contents[0].text == own
+                assert template.contents[0].text == f"{own} not A-1"
+                assert prompt.messages[0].content.text == own
+                assert completion.completion.values == [own]
+
+    async def story() -> None:
+        await asyncio.gather(look(acme), look(globex))
+
+    asyncio.run(story())
+
+
+def test_nobody_can_subscribe_to_notifications(stateful_server: Process, acme: World) -> None:
+    body = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "subscriptions/listen",
+        "params": {"notifications": {"resourceSubscriptions": ["shop://names"]}, **META},
+    }
+
+    with http(acme.token) as client:
+        answer = client.post(stateful_server.mcp("acme"), json=body, headers=MODERN | {"Mcp-Method": "subscriptions/listen"})
+
+    assert error_of(answer)["code"] == -32601
+
+
+MODERN = {"MCP-Protocol-Version": "2026-07-28"}
+META = {
+    "_meta": {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
+    }
+}
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "tests", "version": "1"},
+    },
+}
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "shop_names", "arguments": {}}}
+
+
+def http(token: str = "") -> httpx2.Client:
+    """A plain HTTP client, for what the official one would not send."""
+    headers = {"Accept": "application/json, text/event-stream"}
+    return httpx2.Client(headers=headers | ({"Authorization": f"Bearer {token}"} if token else {}), timeout=30)
+
+
+def error_of(answer: httpx2.Response) -> dict[str, Any]:
+    """The JSON-RPC error of an answer in either framing."""
+    lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
+    body = json.loads(lines[-1] if lines else answer.text)
+    return dict(body["error"])
+
+
+def test_every_refusal_is_the_same(server: Process, acme: World, globex: World) -> None:
+    with working():
+        tenants.create(subdomain="asleep", name="Asleep")
+        tenants.set_active("asleep", active=False)
+    answers = []
+
+    for token, tenant in [
+        (acme.token, "globex"),
+        ("", "globex"),
+        (acme.token, "nobody"),
+        ("", "nobody"),
+        (acme.token, "asleep"),
+        ("", "asleep"),
+        ("tmcp_invented", "globex"),
+        (acme.token, ""),
+        (acme.token, "ACME"),
+    ]:
+        with http(token) as client:
+            answer = client.post(server.mcp(tenant), json=CALL)
+        answers.append((answer.status_code, answer.headers["content-type"], answer.headers["www-authenticate"], answer.text))
+
+    assert len(set(answers)) == 1
+    assert answers[0][0] == 401
+    assert json.loads(answers[0][3])["error"] == "invalid_token"
+
+
+def test_suspending_shuts_the_door_at_once(server: Process, acme: World) -> None:
+    with http(acme.token) as client:
+        before = client.post(server.mcp("acme"), json=CALL).status_code
+        with working():
+            tenants.set_active("acme", active=False)
+        after = client.post(server.mcp("acme"), json=CALL).status_code
+
+    assert (before, after) == (200, 401)
+
+
+def open_session(server: Process, world: World) -> str:
+    with http(world.token) as client:
+        return client.post(server.mcp(world.subdomain), json=INITIALIZE).headers["mcp-session-id"]
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_a_session_of_another_tenant_is_an_unknown_session(
+    method: str, stateful_server: Process, acme: World, globex: World
+) -> None:
+    session = open_session(stateful_server, acme)
+    answers = []
+
+    for world, used in [(globex, session), (globex, "0" * 32)]:
+        with http(world.token) as client:
+            answer = client.request(
+                method, stateful_server.mcp("globex"), json=CALL, headers={"Mcp-Session-Id": used}
+            )
+        answers.append((answer.status_code, answer.text))
+    with http(acme.token) as client:
+        crossed = client.request(
+            method, stateful_server.mcp("globex"), json=CALL, headers={"Mcp-Session-Id": session}
+        )
+        own = client.post(stateful_server.mcp("acme"), json=CALL, headers={"Mcp-Session-Id": session})
+
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+    assert crossed.status_code == 401
+    assert own.status_code == 200
+
+
+def test_an_sse_message_for_another_tenants_session_is_refused(
+    stateful_server: Process, acme: World, globex: World
+) -> None:
+    async def story() -> tuple[list[int], list[str]]:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {acme.token}"}, timeout=30) as client:
+            async with client.stream("GET", stateful_server.mcp("acme") + "sse") as stream:
+                lines = stream.aiter_lines()
+                path = await first_data(lines)
+                statuses = []
+                for token, url in [
+                    (globex.token, path.replace("/mcp/acme/", "/mcp/globex/")),
+                    (acme.token, path.replace("/mcp/acme/", "/mcp/globex/")),
+                    (globex.token, path),
+                ]:
+                    headers = {"Authorization": f"Bearer {token}"}
+                    answer = await client.post(stateful_server.url + url, json=INITIALIZE, headers=headers)
+                    statuses.append(answer.status_code)
+                # The first thing that arrives on the stream is the answer to its owner's own message.
+                await client.post(stateful_server.url + path, json=INITIALIZE | {"id": 77})
+                return statuses, [await first_data(lines)]
+
+    statuses, arrived = asyncio.run(story())
+
+    assert statuses == [404, 401, 401]
+    assert json.loads(arrived[0])["id"] == 77
+
+
+async def first_data(lines: AsyncIterator[str]) -> str:
+    async for line in lines:
+        if line.startswith("data: "):
+            return line.removeprefix("data: ")
+    raise AssertionError("the stream ended")
+
+
+@pytest.mark.parametrize("argument", ["tenant_id", "tenant", "subdomain", "anything"])
+def test_an_argument_that_no_schema_names_is_refused_in_words(
+    argument: str, server: Process, acme: World, globex: World
+) -> None:
+    async def story() -> Any:
+        async with connected(server.mcp("acme"), acme.token) as client:
+            return await client.call_tool("get_tenant_info", {argument: "globex"})
+
+    result = asyncio.run(story())
+
+    assert result.is_error
+    assert f"get_tenant_info does not take '{argument}'" in result.content[0].text
+    assert "It takes no arguments" in result.content[0].text
+
+
+def ask(server: Process, world: World, state: str | None) -> dict[str, Any]:
+    """One round of the prompt that asks back, in the era that carries its state with the client."""
+    params = {"name": "ask", **META}
+    if state is not None:
+        params |= {"requestState": state, "inputResponses": {"sure": {"action": "accept", "content": {"sure": True}}}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "prompts/get", "params": params}
+    headers = MODERN | {"Mcp-Method": "prompts/get", "Mcp-Name": "ask"}
+    with http(world.token) as client:
+        answer = client.post(server.mcp(world.subdomain), json=body, headers=headers)
+    lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
+    return dict(json.loads(lines[-1] if lines else answer.text))
+
+
+def test_state_that_was_sealed_for_one_tenant_opens_for_no_other(
+    stateful_server: Process, acme: World, globex: World
+) -> None:
+    state = ask(stateful_server, acme, None)["result"]["requestState"]
+
+    own = ask(stateful_server, acme, state)
+    other = ask(stateful_server, globex, state)
+
+    assert "Acme" not in state
+    assert own["result"]["messages"][0]["content"]["text"] == "Acme anvil / Acme anvil"
+    assert "error" in other
+    assert "Acme" not in json.dumps(other)
+
+
+def test_hostile_sql_in_a_tool_gets_nothing(server: Process, acme: World, globex: World) -> None:
+    async def story() -> None:
+        async with (
+            connected(server.mcp("acme"), acme.token) as client,
+            connected(server.mcp("globex"), globex.token) as other,
+        ):
+            for statement in [
+                f"SET app.current_tenant = '{globex.id}'",
+                f"SELECT 1; SET app.current_tenant = '{globex.id}'; SELECT name FROM core_product",
+                "DECLARE stolen CURSOR WITH HOLD FOR SELECT name FROM core_product",
+                "SELECT name FROM core_product",
+            ] * 5:
+                result = await client.call_tool("shop_raw", {"statement": statement})
+                assert "Globex" not in result.content[0].text
+                assert says(await other.call_tool("shop_names", {})) == "Globex anvil"
+
+    asyncio.run(story())
+
+
+def test_five_hundred_calls_leave_no_connection_behind(
+    server: Process, acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    async def calls(world: World) -> None:
+        async with connected(server.mcp(world.subdomain), world.token) as client:
+            names = ("shop_names", "shop_names_async", "shop_crash")
+            await asyncio.gather(*(client.call_tool(names[n % 3], {}) for n in range(250)))
+
+    async def story() -> None:
+        await asyncio.gather(calls(acme), calls(globex))
+
+    asyncio.run(story())
+
+    states = [state for (state,) in admin.execute(SESSIONS, [server.name])]
+    assert set(states) == {"idle"}
+    assert len(states) <= settings.DATABASE_POOL_SIZE
+
+
+SESSIONS = "SELECT state FROM pg_stat_activity WHERE application_name = %s AND usename = 'app_tenant'"
+
+
+@pytest.mark.parametrize("process", ["server", "stateful_server"])
+def test_the_second_call_works_after_the_database_has_gone_away(
+    process: str, request: pytest.FixtureRequest, acme: World, admin: psycopg.Connection
+) -> None:
+    running: Process = request.getfixturevalue(process)
+
+    async def story() -> list[str]:
+        async with connected(running.mcp("acme"), acme.token, "legacy") as client:
+            await asyncio.gather(*(client.call_tool("shop_slow", {"seconds": 0.1}) for _ in range(6)))
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s", [running.name]
+            )
+            try:
+                await client.call_tool("shop_names", {})
+            except (MCPError, httpx2.HTTPError):
+                pass  # the first call may fail
+            return [says(await client.call_tool("shop_names", {})) for _ in range(6)]
+
+    assert asyncio.run(story()) == ["Acme anvil"] * 6
