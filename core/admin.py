@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -15,15 +15,15 @@ from django.http.response import HttpResponseBase
 from core.models import ApiToken, PlatformToken, Tenant, TenantUser
 from rls import platform_context
 
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
 
 class PlatformAdminSite(admin.AdminSite):
     """Runs every page of a signed-in user in a platform context."""
 
     site_header = site_title = "django-tenant-mcp"
 
-    def admin_view(
-        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
-    ) -> Callable[..., HttpResponseBase]:
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
         @functools.wraps(view)
         def in_platform_context(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             reason = f"admin {request.method} {request.path}"
@@ -33,7 +33,7 @@ class PlatformAdminSite(admin.AdminSite):
                 render = getattr(response, "render", None)
                 return render() if render else response
 
-        return super().admin_view(in_platform_context, cacheable)
+        return cast(View, super().admin_view(in_platform_context, cacheable))
 
 
 def origin(request: HttpRequest) -> str:
@@ -47,13 +47,13 @@ site.register(Group, GroupAdmin)
 
 
 @admin.register(Tenant, site=site)
-class TenantAdmin(admin.ModelAdmin):
+class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
     list_display = ("name", "subdomain", "is_active", "locale", "created_at")
     search_fields = ("name", "subdomain")
 
 
 @admin.register(TenantUser, site=site)
-class TenantUserAdmin(admin.ModelAdmin):
+class TenantUserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
     list_display = ("username", "email", "role", "tenant")
     list_filter = ("tenant",)
     fields = ("tenant", "username", "email", "role")
@@ -63,10 +63,13 @@ class TenantUserAdmin(admin.ModelAdmin):
         return ("tenant",) if obj else ()
 
 
-class TokenAdmin(admin.ModelAdmin):
+TOKEN_FACTS = ("name", "scopes", "expires_at", "last_used_at", "created_at")
+
+
+class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
     """Tokens are seen and revoked here; they are minted where they can be shown once: `manage.py tokens create`."""
 
-    readonly_fields = ("name", "scopes", "expires_at", "last_used_at", "created_at")
+    readonly_fields: ClassVar[tuple[str, ...]] = TOKEN_FACTS
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -76,11 +79,11 @@ class TokenAdmin(admin.ModelAdmin):
 class ApiTokenAdmin(TokenAdmin):
     list_display = ("name", "tenant", "user", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("tenant",)
-    fields = ("tenant", "user", *TokenAdmin.readonly_fields, "revoked_at")
-    readonly_fields = ("tenant", "user", *TokenAdmin.readonly_fields)
+    fields = ("tenant", "user", *TOKEN_FACTS, "revoked_at")
+    readonly_fields = ("tenant", "user", *TOKEN_FACTS)
 
 
 @admin.register(PlatformToken, site=site)
 class PlatformTokenAdmin(TokenAdmin):
     list_display = ("name", "last_used_at", "expires_at", "revoked_at")
-    fields = (*TokenAdmin.readonly_fields, "revoked_at")
+    fields = (*TOKEN_FACTS, "revoked_at")

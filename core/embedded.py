@@ -139,9 +139,7 @@ class Cluster:
     def __init__(self, directory: Path, *, binaries: Binaries | None = None, throwaway: bool = False) -> None:
         """Touch nothing yet. Raises EmbeddedError on Windows, or where no binaries are found."""
         if sys.platform == "win32":
-            raise EmbeddedError(
-                "The development server needs Linux or macOS: use a PostgreSQL server instead"
-            )
+            raise EmbeddedError("The development server needs Linux or macOS: use a PostgreSQL server instead")
         self.directory = directory.absolute()
         self.binaries = binaries or find_binaries()
         self.throwaway = throwaway
@@ -163,9 +161,7 @@ class Cluster:
                 membership = self._open("users.lock")
                 fcntl.flock(membership, fcntl.LOCK_SH)
         except OSError as error:
-            raise EmbeddedError(
-                f"{self.directory} is unusable ({error}): mend that, or move it away"
-            ) from error
+            raise EmbeddedError(f"{self.directory} is unusable ({error}): mend that, or move it away") from error
         try:
             with self._start_lock(), self._open("server.lock") as server_lock:
                 if not self._join(server_lock):
@@ -293,9 +289,7 @@ class Cluster:
     def _options(self) -> str:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            settings = (
-                f"port={free.getsockname()[1]} {SETTINGS} {THROWAWAY_SETTINGS if self.throwaway else ''}"
-            )
+            settings = f"port={free.getsockname()[1]} {SETTINGS} {THROWAWAY_SETTINGS if self.throwaway else ''}"
         return " ".join(f"-c {setting}" for setting in settings.split())
 
     def _pid_file(self) -> list[str]:

@@ -87,4 +87,6 @@ def _resolve(subdomain: str | None, token_digest: bytes | None, *, alias: str = 
     if row is None:
         return None
     name, tenant_id, found, locale, token_id, scopes = row
-    return Principal(name, tenant_id, found, locale, token_id, frozenset(Scope) if token_id is None else frozenset(scopes))
+    return Principal(
+        name, tenant_id, found, locale, token_id, frozenset(Scope) if token_id is None else frozenset(scopes)
+    )

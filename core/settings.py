@@ -75,7 +75,7 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
 
 def _database(variable: str, engine: str, *, pool_size: int = 0) -> dict[str, Any]:
     options = {"pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}} if pool_size else {}
-    return env.db_url(variable, engine=engine) | {"OPTIONS": options, "CONN_MAX_AGE": 0}
+    return {**env.db_url(variable, engine=engine), "OPTIONS": options, "CONN_MAX_AGE": 0}
 
 
 # Three roles of one database: see rls.router. A serving process needs no owner, so it need not know its password.

@@ -147,7 +147,9 @@ async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
 
 def _csv_line(values: list[Any]) -> str:
     # A cell that a spreadsheet would run as a formula is made text (CWE-1236).
-    safe = [f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value for value in values]
+    safe = [
+        f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value for value in values
+    ]
     line = io.StringIO()
     csv.writer(line).writerow(safe)
     return line.getvalue()

@@ -41,9 +41,7 @@ def check_python(version: Sequence[int], executable: str) -> None:
     """Raise BootstrapError unless `version` (major, minor, micro) is new enough."""
     if tuple(version) < OLDEST_PYTHON:
         needed, found = (".".join(map(str, numbers)) for numbers in (OLDEST_PYTHON, version))
-        raise BootstrapError(
-            f"needs Python {needed} or newer; this is {found} ({executable}). Set PYTHON=..."
-        )
+        raise BootstrapError(f"needs Python {needed} or newer; this is {found} ({executable}). Set PYTHON=...")
 
 
 def bootstrap(lock: Path) -> None:
@@ -146,9 +144,7 @@ def last_error(output: str) -> str:
 
 
 def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     return subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

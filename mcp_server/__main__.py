@@ -14,17 +14,23 @@ from mcp_server.serving import APP, CannotServe, require_free
 
 def main() -> None:
     env = environ.Env()
-    host, port, workers = env.str("HOST", default="127.0.0.1"), env.int("PORT", default=8000), env.int("WORKERS", default=1)
+    host, port, workers = (
+        env.str("HOST", default="127.0.0.1"),
+        env.int("PORT", default=8000),
+        env.int("WORKERS", default=1),
+    )
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
     try:
         require_free(host, port)
-        from mcp_server.asgi import check_database, settings
+        from django.conf import settings
 
-        if workers > 1 and settings.MCP_SESSIONS == "stateful":
-            raise CannotServe("MCP_SESSIONS=stateful keeps sessions in one process: set WORKERS=1")
+        from mcp_server.asgi import check_database
+
         check_database()
     except (CannotServe, ImproperlyConfigured) as error:
         sys.exit(f"mcp_server: {error}")
+    if workers > 1 and settings.MCP_SESSIONS == "stateful":
+        sys.exit("mcp_server: MCP_SESSIONS=stateful keeps its sessions in one process: set WORKERS=1")
     uvicorn.run(APP, host=host, port=port, workers=workers, log_config=None, access_log=False)
 
 

@@ -1,6 +1,6 @@
 """The composition root: MCP at `/mcp/<tenant>/`, Django beside it, in one ASGI application.
 
-    uvicorn mcp_server.asgi:app
+uvicorn mcp_server.asgi:app
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import django
 from django.core.asgi import get_asgi_application
@@ -54,7 +54,9 @@ class StreamableHTTP:
         self.mcp = mcp
         self.is_stateless = settings.MCP_SESSIONS == "stateless"
         mcp.streamable_http_app(
-            stateless_http=self.is_stateless, json_response=self.is_stateless, transport_security=transport_security()
+            stateless_http=self.is_stateless,
+            json_response=self.is_stateless,
+            transport_security=transport_security(),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +109,7 @@ def build() -> Starlette:
         routes.append(Mount("/mcp/{tenant}", auth.protected(sse_pair(tenants))))
     routes += [
         Mount("/static", StaticFiles(packages=[("django.contrib.admin", "static")])),
-        Mount("/", get_asgi_application()),
+        Mount("/", cast(ASGIApp, get_asgi_application())),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
 

@@ -52,7 +52,9 @@ class UrlTokens(AuthenticationBackend):
     """Accepts a bearer token (RFC 6750 2.1) of the tenant in the URL; at the platform's URL, a platform token."""
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser] | None:
-        return await BearerAuthBackend(TokenOf(conn.path_params.get("tenant", ""))).authenticate(conn)
+        backend = BearerAuthBackend(TokenOf(conn.path_params.get("tenant", "")))
+        accepted: tuple[AuthCredentials, AuthenticatedUser] | None = await backend.authenticate(conn)
+        return accepted
 
 
 class PublicTenants(UrlTokens):

@@ -73,7 +73,8 @@ def _answer(spec: ToolSpec, principal: Principal, arguments: dict[str, Any]) -> 
 def as_result(answer: Answer) -> CallToolResult:
     """Both forms of an answer: structured content for programs, text for people."""
     return CallToolResult(
-        content=[TextContent(type="text", text=answer.text())], structured_content=answer.model_dump(mode="json")
+        content=[TextContent(type="text", text=answer.text())],
+        structured_content=answer.model_dump(mode="json"),
     )
 
 
@@ -83,7 +84,9 @@ def _language(principal: Principal) -> str:
 
 def _require_scope(spec: ToolSpec, principal: Principal) -> None:
     if spec.scope is not None and spec.scope not in principal.scopes:
-        raise ToolError(f"This token may not call {spec.name}: it lacks the scope {spec.scope}. Ask for one that has it.")
+        raise ToolError(
+            f"This token may not call {spec.name}: it lacks the scope {spec.scope}. Ask for one that has it."
+        )
 
 
 def _log(spec: ToolSpec, principal: Principal, outcome: str, seconds: float) -> None:

@@ -37,8 +37,12 @@ def require_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise CannotServe(f"port {port} is taken: stop what listens there, or choose another with PORT=") from None
-            raise CannotServe(f"can't listen on {host}:{port}: {error.strerror}; choose another with HOST= and PORT=") from None
+                raise CannotServe(
+                    f"port {port} is taken: stop what listens there, or choose another with PORT="
+                ) from None
+            raise CannotServe(
+                f"can't listen on {host}:{port}: {error.strerror}; choose another with HOST= and PORT="
+            ) from None
 
 
 def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -14,7 +14,7 @@ from rls.models import Tenanted
 
 
 @register("rls")
-def check_models(app_configs: list[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+def check_models(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Every model is tenanted, or listed as shared with a reason; relations between tenanted models are safe."""
     found: list[CheckMessage] = []
     shared: dict[str, str] = settings.RLS_SHARED_MODELS
@@ -24,7 +24,9 @@ def check_models(app_configs: list[AppConfig] | None, **kwargs: Any) -> list[Che
     for label in sorted(shared.keys() - labels):
         found.append(
             Error(
-                f"RLS_SHARED_MODELS names {label}, which is no model.", hint="Remove the stale line.", id="rls.E002"
+                f"RLS_SHARED_MODELS names {label}, which is no model.",
+                hint="Remove the stale line.",
+                id="rls.E002",
             )
         )
     return found
@@ -48,13 +50,17 @@ def _relations(model: type[Model]) -> Iterator[CheckMessage]:
         return
     for field in model._meta.local_fields:
         related = field.related_model
-        if isinstance(field, ForeignKey) and isinstance(related, type) and issubclass(related, Tenanted):
-            if field.db_constraint:
-                yield Error(
-                    f"{model._meta.label}.{field.name} has a foreign key without the tenant, "
-                    "which accepts another tenant's id.",
-                    hint="Say db_constraint=False and put the constraint (tenant_id, "
-                    f"{field.column}) REFERENCES {related._meta.db_table} (tenant_id, id) into the SQL file.",
-                    obj=field,
-                    id="rls.E003",
-                )
+        if (
+            isinstance(field, ForeignKey)
+            and isinstance(related, type)
+            and issubclass(related, Tenanted)
+            and field.db_constraint  # type: ignore[attr-defined]  # missing in the stubs
+        ):
+            yield Error(
+                f"{model._meta.label}.{field.name} has a foreign key without the tenant, "
+                "which accepts another tenant's id.",
+                hint=f"Say db_constraint=False and put the constraint (tenant_id, {field.column}) "
+                f"REFERENCES {related._meta.db_table} (tenant_id, id) into the SQL file.",
+                obj=field,
+                id="rls.E003",
+            )

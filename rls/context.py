@@ -112,7 +112,9 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
             raise
         return self.tenant_id
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._close()
 
     async def __aexit__(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models.expressions import Func
+from django.db.models.functions import Now
 
 
 class CurrentTenant(Func):
@@ -14,7 +15,7 @@ class CurrentTenant(Func):
 
     template = "(NULLIF(current_setting('app.current_tenant', true), ''))::uuid"
     allowed_default = True
-    output_field: ClassVar[models.Field] = models.UUIDField()
+    output_field: ClassVar[models.Field[Any, Any]] = models.UUIDField()
 
 
 class UUID7(Func):
@@ -22,7 +23,7 @@ class UUID7(Func):
 
     template = "app.uuid7()"
     allowed_default = True
-    output_field: ClassVar[models.Field] = models.UUIDField()
+    output_field: ClassVar[models.Field[Any, Any]] = models.UUIDField()
 
 
 class Tenanted(models.Model):
@@ -35,9 +36,13 @@ class Tenanted(models.Model):
 
     id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
     tenant = models.ForeignKey(
-        settings.RLS_TENANT_MODEL, on_delete=models.CASCADE, db_default=CurrentTenant(), editable=False, db_index=False
+        settings.RLS_TENANT_MODEL,
+        on_delete=models.CASCADE,
+        db_default=CurrentTenant(),
+        editable=False,
+        db_index=False,
     )
-    created_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         abstract = True

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests import postgres
+from tests.mcp_server.processes import Process, serving
 from tests.world import World, make_tenant
 
 STACK = ExitStack()
@@ -91,3 +92,18 @@ def acme() -> World:
 def globex() -> World:
     """Another tenant, with rows of the same shape."""
     return make_tenant("globex", "Globex")
+
+
+@pytest.fixture(scope="session")
+def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The server as it is by default: stateless, JSON answers, tokens."""
+    with serving(tmp_path_factory.mktemp("server") / "log") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def stateful_server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """The server with sessions and SSE, and with handlers of every other kind beside the tools."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    with serving(log, app="tests.shop.asgi:app", MCP_SESSIONS="stateful") as process:
+        yield process

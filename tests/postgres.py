@@ -55,32 +55,32 @@ class Server:
     @contextmanager
     def database(self, name: str) -> Iterator[str]:
         """A migrated database for one process of the tests, dropped at the end."""
-        template = self.template()
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            # Roles are the cluster's: workers take turns.
+            admin.execute("SELECT pg_advisory_lock(hashtext('django-tenant-mcp tests'))")
+            template = self._template(admin)
             self._drop(admin, name)
             admin.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
                     sql.Identifier(name), sql.Identifier(template)
                 )
             )
-        # Rights on a database are not copied with it.
-        self.provision(name)
+            # Rights on a database are not copied with it.
+            self.provision(name)
         yield name
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
             self._drop(admin, name)
 
-    def template(self) -> str:
+    def _template(self, admin: psycopg.Connection) -> str:
         """The migrated template, made by the first process that asks; its name is a digest of the migrations."""
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in MIGRATIONS)).hexdigest()[:12]
         name = f"template_{digest}"
-        with psycopg.connect(self.admin_url, autocommit=True) as admin:
-            admin.execute("SELECT pg_advisory_lock(hashtext('django-tenant-mcp tests'))")
-            row = admin.execute("SELECT FROM pg_database WHERE datname = %s AND datistemplate", [name]).fetchone()
-            if row is None:
-                self._drop(admin, name)
-                self.provision(name)
-                migrate(self.urls(name))
-                admin.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(name)))
+        row = admin.execute("SELECT FROM pg_database WHERE datname = %s AND datistemplate", [name]).fetchone()
+        if row is None:
+            self._drop(admin, name)
+            self.provision(name)
+            migrate(self.urls(name))
+            admin.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(name)))
         return name
 
     def provision(self, name: str) -> None:
@@ -106,7 +106,11 @@ def use(urls: dict[str, str]) -> None:
         connections[alias].close()
         close_pool(alias)
         connections.settings[alias].update(
-            NAME=place["dbname"], USER=place["user"], PASSWORD=place["password"], HOST=place["host"], PORT=place["port"]
+            NAME=place["dbname"],
+            USER=place["user"],
+            PASSWORD=place["password"],
+            HOST=place["host"],
+            PORT=place["port"],
         )
 
 

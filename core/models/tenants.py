@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from rls.models import UUID7, Tenanted
+
+LOCALES = [("zh-hant", "繁體中文"), ("en", "English")]
 
 SUBDOMAIN = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
@@ -24,8 +27,8 @@ class Tenant(models.Model):
     name = models.CharField(max_length=100)
     subdomain = models.CharField(max_length=63, unique=True, validators=[SUBDOMAIN])
     is_active = models.BooleanField(default=True)
-    locale = models.CharField(max_length=10, default="zh-hant", choices=[("zh-hant", "繁體中文"), ("en", "English")])
-    created_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
+    locale = models.CharField(max_length=10, default="zh-hant", choices=LOCALES)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["created_at", "subdomain"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 
 from core.models.tenants import TenantUser
 from rls.models import UUID7, Tenanted
@@ -43,7 +44,7 @@ class PlatformToken(TokenFacts):
     """Lets its bearer work across tenants, at `/mcp/`; each call leaves an audit row."""
 
     id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
-    created_at = models.DateTimeField(db_default=models.functions.Now(), editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["digest"], name="platformtoken_digest_unique")]

@@ -23,9 +23,7 @@ class DemoData(Answer):
 
     @classmethod
     def of(cls, counts: DemoCounts) -> Self:
-        return cls(
-            users=counts.users, products=counts.products, orders=counts.orders, order_items=counts.order_items
-        )
+        return cls(users=counts.users, products=counts.products, orders=counts.orders, order_items=counts.order_items)
 
     def text(self) -> str:
         return _("Added {users} users, {products} products, {orders} orders with {order_items} lines.").format(

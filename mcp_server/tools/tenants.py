@@ -87,9 +87,7 @@ class UserList(Answer):
         if not self.users:
             return _("No users.")
         lines = [
-            _("- {username} ({role}) - {email}").format(
-                username=user.username, role=_(user.role), email=user.email
-            )
+            _("- {username} ({role}) - {email}").format(username=user.username, role=_(user.role), email=user.email)
             for user in self.users
         ]
         return "\n".join([_("Users:"), *lines])
@@ -114,7 +112,13 @@ def get_tenant_info() -> TenantInfo:
     return TenantInfo.of(tenants.get())
 
 
-@tool(scope=Scope.TENANTS_READ, title="Tenant information", read_only=True, door=Door.PLATFORM, name="get_tenant_info")
+@tool(
+    scope=Scope.TENANTS_READ,
+    title="Tenant information",
+    read_only=True,
+    door=Door.PLATFORM,
+    name="get_tenant_info",
+)
 def get_any_tenant_info(
     tenant: Annotated[str, Field(description='The subdomain of a tenant, such as "test1"; list_tenants shows them.')],
 ) -> TenantInfo:

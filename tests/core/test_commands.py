@@ -58,7 +58,10 @@ def test_a_tenant_is_created_and_listed(database: str) -> None:
         ("tenants create -- -edge Name", "A subdomain is lower-case letters, digits and inner hyphens"),
         (f"tenants create {'a' * 64} Name", "at most 63 characters"),
         ("tenants create initech Initech --locale xx", "invalid choice: 'xx'"),
-        ("tenants suspend nowhere", "There is no tenant 'nowhere'. `manage.py tenants list` shows the subdomains."),
+        (
+            "tenants suspend nowhere",
+            "There is no tenant 'nowhere'. `manage.py tenants list` shows the subdomains.",
+        ),
         ("tenants resume nowhere", "There is no tenant 'nowhere'."),
         ("tenants delete nowhere --yes", "There is no tenant 'nowhere'."),
         ("tokens create --tenant nowhere --name ci", "There is no tenant 'nowhere'."),

@@ -26,7 +26,9 @@ def shop(tenant_id: UUID) -> Shop:
     """All that a shop holds, without the ids."""
     with tenant_context(tenant_id):
         products = Product.objects.values_list("sku", "name", "price_minor", "stock").order_by("sku")
-        items = OrderItem.objects.values_list("order__number", "order__status", "product__sku", "quantity", "price_minor")
+        items = OrderItem.objects.values_list(
+            "order__number", "order__status", "product__sku", "quantity", "price_minor"
+        )
         return list(products), list(items.order_by("order__number", "product__sku"))
 
 

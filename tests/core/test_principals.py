@@ -126,7 +126,9 @@ def test_the_use_of_a_token_is_written_at_most_once_a_minute(
     principals.authenticate_platform(platform)
 
     for table in ("core_apitoken", "core_platformtoken"):
-        assert admin.execute(f"SELECT last_used_at > now() - interval '20 s' FROM {table}").fetchall() == [(is_written,)]
+        assert admin.execute(f"SELECT last_used_at > now() - interval '20 s' FROM {table}").fetchall() == [
+            (is_written,)
+        ]
 
 
 def test_a_refused_token_does_not_count_as_used(acme: World, admin: psycopg.Connection) -> None:

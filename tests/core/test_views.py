@@ -65,7 +65,12 @@ async def download(world: World) -> list[list[str]]:
 def test_info_is_the_tenants_own(acme: World, globex: World, get: Get) -> None:
     info = get("/t/globex/api/info", **bearer(globex.token)).json()
 
-    assert (info["subdomain"], info["name"], info["is_active"], info["user_count"]) == ("globex", "Globex", True, 1)
+    assert (info["subdomain"], info["name"], info["is_active"], info["user_count"]) == (
+        "globex",
+        "Globex",
+        True,
+        1,
+    )
     assert rls.current_tenant_id() is None
 
 
@@ -138,7 +143,9 @@ def test_a_page_or_limit_that_is_no_number_in_range_is_refused(acme: World, name
 
 
 def test_a_page_has_at_most_100_rows(acme: World) -> None:
-    answers = {limit: wsgi(f"/t/acme/api/orders?limit={limit}", **bearer(acme.token)).status_code for limit in (100, 101)}
+    answers = {
+        limit: wsgi(f"/t/acme/api/orders?limit={limit}", **bearer(acme.token)).status_code for limit in (100, 101)
+    }
 
     assert answers == {100: 200, 101: 400}
 

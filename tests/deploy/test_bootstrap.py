@@ -62,9 +62,7 @@ class Project:
         (self.root / name).write_text("".join(lines))
 
     def start(self, name: str = "requirements.txt", **environment: str) -> subprocess.Popen[str]:
-        inherited = {
-            key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))
-        }
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
         isolated = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.packages)}
         return subprocess.Popen(
             [sys.executable, "deploy/bootstrap.py", name],
@@ -108,9 +106,7 @@ def test_an_old_python_is_told_what_to_do_in_one_sentence(bootstrap: ModuleType)
     with pytest.raises(bootstrap.BootstrapError) as refusal:
         bootstrap.check_python((3, 9, 2), "/usr/bin/python3")
 
-    assert str(refusal.value) == (
-        "needs Python 3.11 or newer; this is 3.9.2 (/usr/bin/python3). Set PYTHON=..."
-    )
+    assert str(refusal.value) == ("needs Python 3.11 or newer; this is 3.9.2 (/usr/bin/python3). Set PYTHON=...")
     bootstrap.check_python((3, 11, 0), "/usr/bin/python3")
 
 
@@ -142,18 +138,14 @@ def test_the_development_lock_serves_for_the_lock_it_contains(project: Project) 
     assert project.has("other")
 
 
-def test_without_a_network_there_is_one_sentence_and_no_venv(
-    project: Project, no_network: dict[str, str]
-) -> None:
+def test_without_a_network_there_is_one_sentence_and_no_venv(project: Project, no_network: dict[str, str]) -> None:
     project.lock(project.package("tiny"))
 
     code, said = project.run(**no_network)
 
     assert code == 1
     _progress, sentence = said.splitlines()
-    assert sentence.startswith(
-        "bootstrap: could not download the packages: check the network, or PIP_INDEX_URL"
-    )
+    assert sentence.startswith("bootstrap: could not download the packages: check the network, or PIP_INDEX_URL")
     assert not project.venv.exists()
 
 
@@ -170,9 +162,7 @@ def test_a_package_that_differs_from_its_hash_is_not_installed(project: Project)
     assert not project.venv.exists()
 
 
-def test_an_update_that_cannot_be_downloaded_leaves_what_works(
-    project: Project, no_network: dict[str, str]
-) -> None:
+def test_an_update_that_cannot_be_downloaded_leaves_what_works(project: Project, no_network: dict[str, str]) -> None:
     tiny = project.package("tiny")
     project.lock(tiny)
     assert project.run()[0] == 0

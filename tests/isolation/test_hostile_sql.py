@@ -187,8 +187,10 @@ def test_a_semicolon_inside_a_value_is_a_value(acme: World) -> None:
 
 
 def test_an_unknown_id_names_the_same_error_as_another_tenants(acme: World, globex: World) -> None:
-    statement = "INSERT INTO core_product (id, sku, name, price_minor, currency, stock, is_active)" \
+    statement = (
+        "INSERT INTO core_product (id, sku, name, price_minor, currency, stock, is_active)"
         " VALUES ('{}', 'Z', 'z', 1, 'EUR', 0, true) ON CONFLICT (id) DO NOTHING"
+    )
 
     with tenant_context(acme.id):
         missing = attack(statement.format(uuid.uuid4()))

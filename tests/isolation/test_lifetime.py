@@ -65,7 +65,11 @@ def test_an_exception_ends_the_context_and_stays_itself(error: BaseException, ac
 
 
 def test_a_statement_that_runs_into_its_timeout_leaves_nothing(acme: World) -> None:
-    with pytest.raises(DatabaseError, match="statement timeout"), tenant_context(acme.id), transaction.atomic():
+    with (
+        pytest.raises(DatabaseError, match="statement timeout"),
+        tenant_context(acme.id),
+        transaction.atomic(),
+    ):
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = '20ms'")
             cursor.execute("SELECT pg_sleep(5)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import httpx2
@@ -17,7 +17,6 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference
 
 from core.services import tenants
-from tests.mcp_server.conftest import server, stateful_server  # noqa: F401  (fixtures)
 from tests.mcp_server.processes import (
     ERAS,
     Era,
@@ -140,7 +139,9 @@ def test_nobody_can_subscribe_to_notifications(stateful_server: Process, acme: W
     }
 
     with http(acme.token) as client:
-        answer = client.post(stateful_server.mcp("acme"), json=body, headers=MODERN | {"Mcp-Method": "subscriptions/listen"})
+        answer = client.post(
+            stateful_server.mcp("acme"), json=body, headers=MODERN | {"Mcp-Method": "subscriptions/listen"}
+        )
 
     assert error_of(answer)["code"] == -32601
 
@@ -198,7 +199,14 @@ def test_every_refusal_is_the_same(server: Process, acme: World, globex: World) 
     ]:
         with http(token) as client:
             answer = client.post(server.mcp(tenant), json=CALL)
-        answers.append((answer.status_code, answer.headers["content-type"], answer.headers["www-authenticate"], answer.text))
+        answers.append(
+            (
+                answer.status_code,
+                answer.headers["content-type"],
+                answer.headers["www-authenticate"],
+                answer.text,
+            )
+        )
 
     assert len(set(answers)) == 1
     assert answers[0][0] == 401
@@ -229,14 +237,10 @@ def test_a_session_of_another_tenant_is_an_unknown_session(
 
     for world, used in [(globex, session), (globex, "0" * 32)]:
         with http(world.token) as client:
-            answer = client.request(
-                method, stateful_server.mcp("globex"), json=CALL, headers={"Mcp-Session-Id": used}
-            )
+            answer = client.request(method, stateful_server.mcp("globex"), json=CALL, headers={"Mcp-Session-Id": used})
         answers.append((answer.status_code, answer.text))
     with http(acme.token) as client:
-        crossed = client.request(
-            method, stateful_server.mcp("globex"), json=CALL, headers={"Mcp-Session-Id": session}
-        )
+        crossed = client.request(method, stateful_server.mcp("globex"), json=CALL, headers={"Mcp-Session-Id": session})
         own = client.post(stateful_server.mcp("acme"), json=CALL, headers={"Mcp-Session-Id": session})
 
     assert answers[0] == answers[1]
@@ -298,7 +302,10 @@ def ask(server: Process, world: World, state: str | None) -> dict[str, Any]:
     """One round of the prompt that asks back, in the era that carries its state with the client."""
     params = {"name": "ask", **META}
     if state is not None:
-        params |= {"requestState": state, "inputResponses": {"sure": {"action": "accept", "content": {"sure": True}}}}
+        params |= {
+            "requestState": state,
+            "inputResponses": {"sure": {"action": "accept", "content": {"sure": True}}},
+        }
     body = {"jsonrpc": "2.0", "id": 1, "method": "prompts/get", "params": params}
     headers = MODERN | {"Mcp-Method": "prompts/get", "Mcp-Name": "ask"}
     with http(world.token) as client:
@@ -371,12 +378,11 @@ def test_the_second_call_works_after_the_database_has_gone_away(
         async with connected(running.mcp("acme"), acme.token, "legacy") as client:
             await asyncio.gather(*(client.call_tool("shop_slow", {"seconds": 0.1}) for _ in range(6)))
             admin.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s", [running.name]
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s",
+                [running.name],
             )
-            try:
+            with suppress(MCPError, httpx2.HTTPError):  # the first call may fail
                 await client.call_tool("shop_names", {})
-            except (MCPError, httpx2.HTTPError):
-                pass  # the first call may fail
             return [says(await client.call_tool("shop_names", {})) for _ in range(6)]
 
     assert asyncio.run(story()) == ["Acme anvil"] * 6

@@ -56,12 +56,16 @@ READS = [
 
 @pytest.mark.parametrize("case", READS)
 def test_a_case_fails_when_the_policy_is_opened(
-    case: Callable[[World, World, psycopg.Connection], None], acme: World, globex: World, admin: psycopg.Connection
+    case: Callable[[World, World, psycopg.Connection], None],
+    acme: World,
+    globex: World,
+    admin: psycopg.Connection,
 ) -> None:
-    restore = "DROP POLICY tenant_isolation ON core_product; " + definition(
-        admin, "core_product", "tenant_isolation"
-    )
-    with without(admin, OPEN.format("core_product"), restore), pytest.raises((AssertionError, pytest.fail.Exception)):
+    restore = "DROP POLICY tenant_isolation ON core_product; " + definition(admin, "core_product", "tenant_isolation")
+    with (
+        without(admin, OPEN.format("core_product"), restore),
+        pytest.raises((AssertionError, pytest.fail.Exception)),
+    ):
         case(acme, globex, admin)
 
 
@@ -74,7 +78,7 @@ def test_the_tenant_table_needs_its_policy(acme: World, globex: World, admin: ps
 
 def test_children_need_the_composite_key(acme: World, globex: World, admin: psycopg.Connection) -> None:
     name = "core_orderitem_product_id_tenant_fkey"
-    plain = f"ALTER TABLE core_orderitem ADD CONSTRAINT plain FOREIGN KEY (product_id) REFERENCES core_product (id)"
+    plain = "ALTER TABLE core_orderitem ADD CONSTRAINT plain FOREIGN KEY (product_id) REFERENCES core_product (id)"
     composite = f"ALTER TABLE core_orderitem ADD CONSTRAINT {name} FOREIGN KEY (tenant_id, product_id)"
     restore = (
         "ALTER TABLE core_orderitem DROP CONSTRAINT plain; DELETE FROM core_orderitem; "

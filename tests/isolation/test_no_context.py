@@ -57,7 +57,9 @@ def test_every_tenanted_table_refuses_without_a_context(acme: World, admin: psyc
             run(f"SELECT * FROM {table}")
 
 
-@pytest.mark.parametrize("value", ["", " ", "abc", "1234", "{}", True, None, 7, b"", "00000000-0000-0000-0000-00000000000"])
+@pytest.mark.parametrize(
+    "value", ["", " ", "abc", "1234", "{}", True, None, 7, b"", "00000000-0000-0000-0000-00000000000"]
+)
 def test_what_is_no_uuid_is_refused_before_any_sql(value: object) -> None:
     with pytest.raises(ValueError, match="a tenant id is a UUID"):
         tenant_context(value)  # type: ignore[arg-type]

@@ -85,9 +85,7 @@ def test_another_tenants_row_cannot_be_changed_or_deleted(
     assert snapshot(admin, globex) == before
 
 
-def test_an_upsert_does_not_reach_another_tenants_row(
-    acme: World, globex: World, admin: psycopg.Connection
-) -> None:
+def test_an_upsert_does_not_reach_another_tenants_row(acme: World, globex: World, admin: psycopg.Connection) -> None:
     before = snapshot(admin, globex)
     facts = {"update_conflicts": True, "update_fields": ["name"], "unique_fields": ["id"]}
 
@@ -135,7 +133,10 @@ def test_a_child_cannot_point_at_another_tenants_parent(field: str, of: str, acm
 def test_not_even_the_platform_can_join_two_tenants(acme: World, globex: World) -> None:
     line = {"quantity": 1, "price_minor": 1, "currency": "EUR"}
 
-    with pytest.raises(IntegrityError, match="foreign key"), platform_context(actor="tests", reason="join two"):
+    with (
+        pytest.raises(IntegrityError, match="foreign key"),
+        platform_context(actor="tests", reason="join two"),
+    ):
         OrderItem.objects.create(tenant_id=acme.id, order_id=acme.order_id, product_id=globex.product_id, **line)
 
 

@@ -51,7 +51,8 @@ def add_handlers(mcp: MCPServer[Any]) -> None:
         """Asks the person first, with state that the client brings back."""
         if ctx.request_state is None:
             question = ElicitRequestFormParams(
-                message="Sure?", requested_schema={"type": "object", "properties": {"sure": {"type": "boolean"}}}
+                message="Sure?",
+                requested_schema={"type": "object", "properties": {"sure": {"type": "boolean"}}},
             )
             asked = {"sure": ElicitRequest(params=question)}
             return InputRequiredResult(input_requests=asked, request_state=", ".join(await workers.run(names)))

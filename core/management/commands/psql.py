@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from core import principals
@@ -17,7 +16,7 @@ from core import principals
 class Command(BaseCommand):
     help = "Opens psql as app_tenant. Without --tenant every tenanted table answers with the named error."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenant", default="", help="the subdomain whose context is open")
         parser.add_argument("parameters", nargs="*", help="for psql, after --")
 

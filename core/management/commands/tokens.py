@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from core.management.platform import add_reason, working
@@ -19,7 +18,7 @@ from core.services import tokens
 class Command(BaseCommand):
     help = "Manages tokens. A token is shown once, when it is created; only its digest is kept."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         create = commands.add_parser("create", help="mint a token and print it")
         door = create.add_mutually_exclusive_group(required=True)
@@ -29,7 +28,10 @@ class Command(BaseCommand):
         create.add_argument("--user", help="the tenant's user that it acts as")
         create.add_argument("--days", type=int, help="it expires after so many days (default: never)")
         create.add_argument(
-            "--scope", action="append", choices=[scope.value for scope in Scope], help="again for more (default: all)"
+            "--scope",
+            action="append",
+            choices=[scope.value for scope in Scope],
+            help="again for more (default: all)",
         )
         add_reason(create)
         add_reason(commands.add_parser("list", help="show every token; none can be used from it"))
@@ -41,7 +43,16 @@ class Command(BaseCommand):
         with working(f"tokens {command}", reason):
             getattr(self, command)(**options)
 
-    def create(self, *, tenant: str | None, name: str, user: str | None, days: int | None, scope: list[str] | None, **options: Any) -> None:
+    def create(
+        self,
+        *,
+        tenant: str | None,
+        name: str,
+        user: str | None,
+        days: int | None,
+        scope: list[str] | None,
+        **options: Any,
+    ) -> None:
         token = tokens.create(
             name=name,
             subdomain=tenant,
@@ -57,6 +68,6 @@ class Command(BaseCommand):
             state = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else "valid"
             self.stdout.write(f"{token.id}\t{door}\t{token.name}\t{state}\t{','.join(token.scopes)}")
 
-    def revoke(self, *, id: UUID, **options: Any) -> None:  # noqa: A002  (the name of the argument)
+    def revoke(self, *, id: UUID, **options: Any) -> None:
         tokens.revoke(id)
         self.stdout.write(f"revoked {id}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core import principals
 from mcp_server import server
@@ -16,7 +15,7 @@ from mcp_server.tenancy import serving_stdio
 class Command(BaseCommand):
     help = "Serves MCP over stdio, for a client that starts its servers itself."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         stdio = commands.add_parser("stdio", help="serve one tenant; whoever starts it acts for that tenant")
         stdio.add_argument("--tenant", required=True, help="the subdomain")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from argparse import ArgumentParser
 from typing import Any
 
 import environ
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from core import development, principals
@@ -48,7 +47,7 @@ Ctrl-C stops the server and the database it started.
 class Command(BaseCommand):
     help = "Prepares the database, makes two demo tenants where there is none, and serves."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         env = environ.Env()
         parser.add_argument("--host", default=env.str("HOST", default="127.0.0.1"))
         parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
@@ -105,12 +104,22 @@ def is_valid(token: str, door: str) -> bool:
 
 def banner(root: str, secrets: dict[str, str]) -> str:
     """What to paste where."""
-    doors = {door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS if door in secrets}
+    doors = {
+        door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS if door in secrets
+    }
     endpoints = [f"  {door:9} {url}\n            {header}\n" for door, (url, header) in doors.items()]
-    first, (url, header) = next(iter(doors.items()), ("platform", (f"{root}/mcp/", f"Authorization: Bearer {secrets['platform']}")))
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_tenants", "arguments": {}}}
+    first, (url, header) = next(
+        iter(doors.items()), ("platform", (f"{root}/mcp/", f"Authorization: Bearer {secrets['platform']}"))
+    )
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "list_tenants", "arguments": {}},
+    }
     servers = {
-        door: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])} for door, (url, header) in doors.items()
+        door: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
+        for door, (url, header) in doors.items()
     }
     return BANNER.format(
         endpoints="\n".join(endpoints),

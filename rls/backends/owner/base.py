@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.db.backends.postgresql import base as stock
+from psycopg import ClientCursor
 from psycopg.pq import TransactionStatus
 
 from rls.backends.postgresql import base
@@ -23,8 +24,8 @@ class Cursor(base.Cursor):
         if current_tenant_id() is not None:
             return super().execute(query, params, **options)
         if status == TransactionStatus.INTRANS:
-            stock.Cursor.execute(self, self._prefix())
-        stock.Cursor.execute(self, query, params, **options)
+            ClientCursor.execute(self, self._prefix())
+        ClientCursor.execute(self, query, params, **options)
         return self
 
 

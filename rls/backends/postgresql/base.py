@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import Any, Self
+from weakref import WeakSet
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 from django.db.backends.postgresql import base as stock
-from psycopg import sql
+from psycopg import ClientCursor, Connection, sql
 from psycopg.pq import TransactionStatus
 
 from rls import roles
@@ -29,10 +30,14 @@ from rls.context import current_tenant_id
 
 # Command tags of statements that change the session rather than data. A connection that ran one is replaced
 # as soon as its transaction is over.
-SESSION_TAGS = frozenset({"SET", "RESET", "DISCARD", "PREPARE", "DECLARE CURSOR", "LOAD"})
+SESSION_TAGS = frozenset({"SET", "RESET", "PREPARE", "DECLARE CURSOR", "LOAD"})
+
+# Connections whose role has been looked at, and those whose session a statement changed.
+_bound: WeakSet[Connection[Any]] = WeakSet()
+_changed: WeakSet[Connection[Any]] = WeakSet()
 
 
-class Cursor(stock.Cursor):
+class Cursor(stock.Cursor, ClientCursor[Any]):
     """A client-side binding cursor whose statements carry the tenant of the open context."""
 
     _extended = False
@@ -97,7 +102,7 @@ class Cursor(stock.Cursor):
             super().execute("UNLISTEN *")
             raise NotSupportedError("LISTEN hears every tenant's notifications; it needs the platform connection")
         if tag in SESSION_TAGS or tag.startswith("DISCARD"):
-            self.connection.session_was_changed = True
+            _changed.add(self.connection)
 
 
 class DatabaseWrapper(stock.DatabaseWrapper):
@@ -116,13 +121,13 @@ class DatabaseWrapper(stock.DatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        if not getattr(self.connection, "role_is_bound", False):
+        if self.connection not in _bound:
             try:
                 roles.refuse_unbound(self.connection)
             except BaseException:
                 self.close()
                 raise
-            self.connection.role_is_bound = True
+            _bound.add(self.connection)
 
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
@@ -134,16 +139,16 @@ class DatabaseWrapper(stock.DatabaseWrapper):
         return self.cursor()
 
     def ensure_connection(self) -> None:
-        if getattr(self.connection, "session_was_changed", False) and not self.in_atomic_block:
+        if self.connection is not None and self.connection in _changed and not self.in_atomic_block:
             self.close()
         super().ensure_connection()
 
     def _close(self) -> None:
         connection = self.connection
-        if getattr(connection, "session_was_changed", False):
+        if connection is not None and connection in _changed:
             connection.close()  # the pool replaces a closed connection
-        broken = getattr(connection, "broken", False)
-        super()._close()
+        broken = connection is not None and connection.broken
+        super()._close()  # type: ignore[misc]  # missing in the stubs
         if broken and self.pool:
             # One broken connection means a restarted server: look at its neighbours before the next caller does.
             self.pool.check()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from rls import audit
@@ -14,7 +13,7 @@ from rls import audit
 class Command(BaseCommand):
     help = "Audits the isolation of the live database. Exit status 1 where it is weaker than it was built."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("audit", help="compare the live catalog with what the SQL files write")
 
