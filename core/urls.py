@@ -5,6 +5,10 @@ from django.urls import path
 from core import views
 from core.admin import site
 
+handler400 = views.bad_request
+handler404 = views.not_found
+handler500 = views.server_error
+
 urlpatterns = [
     path("", views.index),
     path("healthz", views.healthz),

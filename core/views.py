@@ -93,6 +93,21 @@ async def products_csv(request: HttpRequest, tenant: str) -> StreamingHttpRespon
     )
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """400, with what was wrong where the view said so."""
+    return JsonResponse({"error": "bad_request", "error_description": str(exception)}, status=400)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """404; the exception would name the URL patterns, or another tenant's row."""
+    return JsonResponse({"error": "not_found"}, status=404)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """500; the log has the rest."""
+    return JsonResponse({"error": "server_error"}, status=500)
+
+
 def _reconnects() -> bool:
     connection.close()
     return connection.is_usable()

@@ -65,9 +65,18 @@ class StreamableHTTP:
             refusal = JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
             await refusal(scope, receive, send)
             return
-        # httptools leaves white space behind header values, which RFC 9110 5.5 does not count as part of them.
+        await self.mcp.session_manager.handle_request(scope, receive, send)
+
+
+class Trimmed:
+    """Removes the white space around header values, which is no part of them (RFC 9110 5.5); httptools leaves it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value.strip()) for name, value in scope["headers"]]
-        await self.mcp.session_manager.handle_request({**scope, "headers": headers}, receive, send)
+        await self.app({**scope, "headers": headers}, receive, send)
 
 
 def transport_security() -> TransportSecuritySettings:
@@ -91,8 +100,8 @@ def build() -> Starlette:
     """The application. Raises ImproperlyConfigured for a setting that has no such value."""
     if settings.MCP_AUTH not in auth.BACKENDS or settings.MCP_SESSIONS not in ("stateless", "stateful"):
         raise ImproperlyConfigured("MCP_AUTH is token or public; MCP_SESSIONS is stateless or stateful")
-    tenants, platform = (server.build(door) for door in (Door.TENANT, Door.PLATFORM))
-    tenant_endpoint, platform_endpoint = (auth.protected(StreamableHTTP(mcp)) for mcp in (tenants, platform))
+    tenants, platform = (server.build(each) for each in (Door.TENANT, Door.PLATFORM))
+    tenant_endpoint, platform_endpoint = (door(StreamableHTTP(mcp)) for mcp in (tenants, platform))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -106,12 +115,17 @@ def build() -> Starlette:
         Route("/mcp/{tenant:tenant}", tenant_endpoint),
     ]
     if settings.MCP_SESSIONS == "stateful":
-        routes.append(Mount("/mcp/{tenant}", auth.protected(sse_pair(tenants))))
+        routes.append(Mount("/mcp/{tenant}", door(sse_pair(tenants))))
     routes += [
         Mount("/static", StaticFiles(packages=[("django.contrib.admin", "static")])),
         Mount("/", cast(ASGIApp, get_asgi_application())),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+def door(transport: ASGIApp) -> ASGIApp:
+    """A transport behind authentication."""
+    return Trimmed(auth.protected(transport))
 
 
 def sse_pair(mcp: MCPServer[Any]) -> ASGIApp:

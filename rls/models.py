@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models.expressions import Func
+from django.db.models.expressions import DatabaseDefault, Func
 from django.db.models.functions import Now
+from django.db.models.options import Options
 
 
 class CurrentTenant(Func):
@@ -26,7 +27,21 @@ class UUID7(Func):
     output_field: ClassVar[models.Field[Any, Any]] = models.UUIDField()
 
 
-class Tenanted(models.Model):
+class Keyed(models.Model):
+    """A row whose key and time of creation come from the database."""
+
+    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        abstract = True
+
+    def _is_pk_set(self, meta: Options[Self] | None = None) -> bool:
+        # Django 5.2 takes the promise of a database default for a key, and bulk_create() then never fetches it.
+        return not isinstance(self.pk, DatabaseDefault) and super()._is_pk_set(meta)  # type: ignore[misc]  # private
+
+
+class Tenanted(Keyed):
     """A row that belongs to one tenant. `tenant_id` is filled by the database from the open context.
 
     A model needs its SQL file too (see `migrations_sql/`): the policy, the unique key `(tenant_id, id)` and
@@ -34,15 +49,9 @@ class Tenanted(models.Model):
     constraint in the SQL file holds the tenant and a second one would only name an oracle.
     """
 
-    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
     tenant = models.ForeignKey(
-        settings.RLS_TENANT_MODEL,
-        on_delete=models.CASCADE,
-        db_default=CurrentTenant(),
-        editable=False,
-        db_index=False,
+        settings.RLS_TENANT_MODEL, on_delete=models.CASCADE, db_default=CurrentTenant(), editable=False, db_index=False
     )
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         abstract = True

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from rls.models import UUID7, Tenanted
+from rls.models import Keyed, Tenanted
 
 LOCALES = [("zh-hant", "繁體中文"), ("en", "English")]
 
@@ -17,18 +16,16 @@ SUBDOMAIN = RegexValidator(
 )
 
 
-class Tenant(models.Model):
+class Tenant(Keyed):
     """One customer of the installation; `subdomain` is its name in URLs.
 
     It is the root of isolation: under row-level security a tenant sees exactly its own row.
     """
 
-    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
     name = models.CharField(max_length=100)
     subdomain = models.CharField(max_length=63, unique=True, validators=[SUBDOMAIN])
     is_active = models.BooleanField(default=True)
     locale = models.CharField(max_length=10, default="zh-hant", choices=LOCALES)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["created_at", "subdomain"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
 
 from core.models.tenants import TenantUser
-from rls.models import UUID7, Tenanted
+from rls.models import Keyed, Tenanted
 
 
 class TokenFacts(models.Model):
@@ -40,11 +39,8 @@ class ApiToken(TokenFacts, Tenanted):
         return self.name
 
 
-class PlatformToken(TokenFacts):
+class PlatformToken(TokenFacts, Keyed):
     """Lets its bearer work across tenants, at `/mcp/`; each call leaves an audit row."""
-
-    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["digest"], name="platformtoken_digest_unique")]

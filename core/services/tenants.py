@@ -93,7 +93,7 @@ def delete(subdomain: str) -> dict[str, int]:
 
 
 def _with_counts() -> QuerySet[Tenant]:
-    return Tenant.objects.annotate(user_count=Count("users"))
+    return Tenant.objects.annotate(user_count=Count("users")).order_by("created_at", "subdomain")
 
 
 def _facts(tenant: Tenant) -> TenantFacts:

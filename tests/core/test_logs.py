@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from typing import Any
 from uuid import UUID
 
 from core.logs import JSONFormatter
 
 
-def record(message: str, *args: object, **more: Any) -> logging.LogRecord:
-    return logging.getLogger("tests").makeRecord("tests", logging.WARNING, __file__, 1, message, args, None, **more)
+def record(message: str, *args: object, extra: dict[str, object] | None = None) -> logging.LogRecord:
+    logger = logging.getLogger("tests")
+    return logger.makeRecord("tests", logging.WARNING, __file__, 1, message, args, None, extra=extra)
 
 
 def test_a_record_is_one_line_of_json() -> None:
@@ -35,7 +35,7 @@ def test_extra_fields_stand_beside_the_message() -> None:
 def test_a_traceback_stays_on_the_line() -> None:
     failed = record("failed")
     try:
-        raise ValueError("the reason")
+        int("no number")
     except ValueError:
         failed.exc_info = sys.exc_info()
 
@@ -44,4 +44,4 @@ def test_a_traceback_stays_on_the_line() -> None:
     assert "\n" not in line
     traceback = json.loads(line)["traceback"]
     assert traceback.startswith("Traceback (most recent call last)")
-    assert traceback.endswith("ValueError: the reason")
+    assert traceback.endswith("ValueError: invalid literal for int() with base 10: 'no number'")

@@ -23,8 +23,8 @@ from tests.world import World, platform_token
 Get = Callable[..., Any]
 
 
-def bearer(token: str, **headers: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}", **headers}
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def wsgi(url: str, **headers: str) -> Any:
@@ -45,9 +45,10 @@ def add_products(world: World, *names: str) -> None:
 
 
 async def stream(world: World) -> AsyncIterator[bytes]:
-    response = await AsyncClient().get(f"/t/{world.subdomain}/api/products.csv", headers=bearer(world.token))
-    assert isinstance(response, StreamingHttpResponse)
-    return aiter(response.streaming_content)  # type: ignore[arg-type]  # the view is async
+    url = f"/t/{world.subdomain}/api/products.csv"
+    response: Any = await AsyncClient().get(url, headers=bearer(world.token))
+    assert response.streaming
+    return aiter(response.streaming_content)
 
 
 @async_to_sync
@@ -76,11 +77,11 @@ def test_info_is_the_tenants_own(acme: World, globex: World, get: Get) -> None:
 
 @doors
 def test_products_and_orders_are_the_tenants_own(acme: World, globex: World, get: Get) -> None:
-    products = get("/t/acme/api/products", **bearer(acme.token)).json()
-    orders = get("/t/globex/api/orders", **bearer(globex.token)).json()
+    products = get("/t/acme/api/products", **bearer(acme.token)).json()["items"]
+    orders = get("/t/globex/api/orders", **bearer(globex.token)).json()["items"]
 
-    assert [(item["id"], item["name"]) for item in products["items"]] == [(str(acme.product_id), "Acme anvil")]
-    assert [(item["id"], item["total_minor"]) for item in orders["items"]] == [(str(globex.order_id), 3998)]
+    assert [(item["id"], item["name"]) for item in products] == [(str(acme.product_id), "Acme anvil")]
+    assert [(item["id"], item["total_minor"]) for item in orders] == [(str(globex.order_id), 3998)]
     assert rls.current_tenant_id() is None
 
 
@@ -133,21 +134,20 @@ def test_pages_follow_each_other_newest_first(acme: World, globex: World) -> Non
     assert [item["name"] for item in first["items"]] == ["fifth", "fourth", "third"]
     assert [item["name"] for item in last["items"]] == ["second", "Acme anvil"]
     assert (last["page"], last["pages"], last["total"]) == (2, 2, 5)
+    assert wsgi("/t/acme/api/products?limit=100", **bearer(acme.token)).json()["pages"] == 1
 
 
-@pytest.mark.parametrize("name", ["limit", "page"])
-@pytest.mark.parametrize("value", ["0", "-1", "x", "²", "", "1.0", "1_0", "9" * 5000])
-def test_a_page_or_limit_that_is_no_number_in_range_is_refused(acme: World, name: str, value: str) -> None:
-    for path in ("products", "orders"):
-        assert wsgi(f"/t/acme/api/{path}?{name}={value}", **bearer(acme.token)).status_code == 400
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=101", "limit=x", "limit=²", "limit=-1", "limit=1.0", "limit=1_0", "limit="),
+        *("page=0", "page=1000001", "page=x", f"page={'9' * 5000}"),
+    ],
+)
+def test_a_page_or_limit_out_of_range_is_refused(acme: World, query: str) -> None:
+    answers = [wsgi(f"/t/acme/api/{name}?{query}", **bearer(acme.token)) for name in ("products", "orders")]
 
-
-def test_a_page_has_at_most_100_rows(acme: World) -> None:
-    answers = {
-        limit: wsgi(f"/t/acme/api/orders?limit={limit}", **bearer(acme.token)).status_code for limit in (100, 101)
-    }
-
-    assert answers == {100: 200, 101: 400}
+    assert [answer.status_code for answer in answers] == [400, 400]
 
 
 @doors
@@ -230,8 +230,10 @@ urlpatterns = [
 @doors
 @pytest.mark.urls(__name__)
 def test_a_request_without_a_language_gets_the_tenants(acme: World, get: Get) -> None:
-    assert get("/t/acme/language", **bearer(acme.token)).content == b"en"
-    assert get("/t/acme/language", **bearer(acme.token), **{"Accept-Language": "zh-Hant"}).content == b"zh-hant"
+    silent = get("/t/acme/language", **bearer(acme.token))
+    explicit = get("/t/acme/language", **bearer(acme.token), **{"Accept-Language": "zh-Hant"})
+
+    assert (silent.content, explicit.content) == (b"en", b"zh-hant")
 
 
 @doors
@@ -247,7 +249,7 @@ def test_a_view_that_raises_leaves_no_context(acme: World, get: Get) -> None:
 async def first_chunk_then_failure(world: World) -> bytes:
     response: Any = await AsyncClient().get(f"/t/{world.subdomain}/fails-later", headers=bearer(world.token))
     chunks = aiter(response.streaming_content)
-    first = await anext(chunks)
+    first: bytes = await anext(chunks)
     with pytest.raises(RuntimeError, match="on purpose"):
         await anext(chunks)
     assert rls.current_tenant_id() is None

@@ -57,6 +57,7 @@ def test_a_row_without_a_tenant_gets_the_open_one(acme: World) -> None:
             [raw] = cursor.fetchone()
 
     assert {saved.tenant_id, bulk.tenant_id, raw} == {acme.id}
+    assert isinstance(bulk.id, uuid.UUID)
 
 
 def test_a_row_cannot_be_moved_to_another_tenant(acme: World, globex: World) -> None:

@@ -1,0 +1,167 @@
+"""The composition root: paths, methods, hosts, and a start that is refused."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.mcp_server.processes import Process, free_port, serving
+from tests.postgres import Server
+from tests.world import World, platform_token
+
+CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "add_numbers", "arguments": {"a": 1, "b": 2}},
+}
+
+
+def headers(token: str, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"} | more
+
+
+def test_a_path_works_with_and_without_its_slash(acme: World, server: Process) -> None:
+    platform = platform_token()
+
+    for path, token in [("/mcp/acme", acme.token), ("/mcp/acme/", acme.token), ("/mcp", platform), ("/mcp/", platform)]:
+        answer = httpx2.post(server.url + path, json=CALL, headers=headers(token))
+        assert answer.status_code == 200
+        assert answer.json()["result"]["structuredContent"] == {"result": 3}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
+def test_other_methods_are_not_allowed(method: str, acme: World, server: Process) -> None:
+    answer = httpx2.request(method, server.mcp("acme"), headers=headers(acme.token))
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json() == {"error": "method_not_allowed"}
+
+
+def test_a_foreign_host_or_origin_is_refused(acme: World, server: Process) -> None:
+    host = httpx2.post(server.mcp("acme"), json=CALL, headers=headers(acme.token, Host="evil.example"))
+    origin = httpx2.post(server.mcp("acme"), json=CALL, headers=headers(acme.token, Origin="https://evil.example"))
+
+    assert (host.status_code, origin.status_code) == (421, 403)
+
+
+def test_white_space_behind_a_header_value_does_not_count(acme: World, server: Process) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+    head = (
+        f"POST /mcp/acme/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {acme.token}  \r\n"
+        "Content-Type: application/json\t\r\nAccept: application/json, text/event-stream \r\n"
+        f"MCP-Protocol-Version: 2025-11-25  \r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as raw:
+        raw.sendall(head.encode() + body)
+        answer = raw.makefile("rb").read()
+
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+def test_what_is_not_there_is_404_in_json(server: Process) -> None:
+    for path in ["/nowhere", "/mcp/acme/beyond", "/mcp/../../etc/passwd"]:
+        answer = httpx2.get(server.url + path)
+
+        assert answer.status_code == 404
+        assert answer.json() == {"error": "not_found"}
+
+
+def test_the_admin_has_its_style(server: Process) -> None:
+    assert httpx2.get(server.url + "/static/admin/css/base.css").status_code == 200
+    assert httpx2.get(server.url + "/static/admin/../../models.py").status_code == 404
+
+
+def test_an_open_server_must_be_spelled(acme: World, globex: World, tmp_path: Path, database: str) -> None:
+    with serving(tmp_path / "log", MCP_AUTH="public") as server:
+        call = CALL | {"params": {"name": "shop_names", "arguments": {}}}
+        accept = {"Accept": "application/json, text/event-stream"}
+        answers = {
+            name: httpx2.post(server.mcp(name), json=call, headers=accept) for name in ("acme", "globex", "nobody", "")
+        }
+
+    texts = {
+        name: answer.json().get("result", {}).get("content", [{}])[0].get("text") for name, answer in answers.items()
+    }
+    assert texts == {"acme": "Acme anvil", "globex": "Globex anvil", "nobody": None, "": None}
+    assert [answers[name].status_code for name in ("nobody", "")] == [401, 401]
+
+
+def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+SERVE = ["-m", "mcp_server"]
+UVICORN = ["-m", "uvicorn", "mcp_server.asgi:app", "--port", "0"]
+STDIO = ["manage.py", "mcp", "stdio", "--tenant", "acme"]
+SHELL = ["manage.py", "shell", "-c", "from django.db import connection; connection.ensure_connection()"]
+LIST = ["manage.py", "tenants", "list"]
+
+
+@pytest.mark.parametrize(
+    ("command", "variable"),
+    [
+        *((command, "DATABASE_URL") for command in (SERVE, UVICORN, STDIO, SHELL)),
+        *((command, "PLATFORM_DATABASE_URL") for command in (SERVE, UVICORN, LIST)),
+    ],
+)
+@pytest.mark.parametrize("role", ["postgres", "app_owner"])
+def test_a_role_that_no_policy_binds_does_not_serve(
+    command: list[str], variable: str, role: str, postgres_server: Server, database: str
+) -> None:
+    url = postgres_server.url(database, role)
+    if role == "postgres":
+        url = f"{postgres_server.admin_url.rpartition('/')[0]}/{database}"
+
+    refused = run(command, PORT=str(free_port()), **{variable: url})
+
+    assert refused.returncode != 0
+    assert f"refusing to serve as {role}" in refused.stderr
+    assert url not in refused.stderr
+
+
+def test_a_member_of_the_owner_does_not_serve(admin: object, postgres_server: Server, database: str) -> None:
+    admin.execute("GRANT app_owner TO app_tenant")  # type: ignore[attr-defined]
+    try:
+        refused = run(["-m", "mcp_server"], PORT=str(free_port()))
+    finally:
+        admin.execute("REVOKE app_owner FROM app_tenant")  # type: ignore[attr-defined]
+
+    assert refused.returncode != 0
+    assert "app_tenant can act as app_owner, which owns tables under row-level security" in refused.stderr
+
+
+def test_a_taken_port_is_one_sentence(server: Process) -> None:
+    refused = run(["-m", "mcp_server"], PORT=server.url.rpartition(":")[2])
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith("mcp_server: port ")
+    assert "is taken" in refused.stderr
+
+
+def test_a_missing_database_url_is_one_sentence() -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("DATABASE_URL")}
+    refused = subprocess.run(
+        [sys.executable, "-m", "mcp_server"],
+        env=environment | {"DJANGO_SETTINGS_MODULE": "core.settings", "PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == "mcp_server: Set the DATABASE_URL environment variable"

@@ -1,0 +1,78 @@
+"""The tool hook: scopes, errors, one record a call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+
+from core.principals import Scope
+from core.services import tokens
+from tests.mcp_server.processes import ERAS, Era, Process, connected
+from tests.world import World, working
+
+
+def call(server: Process, token: str, name: str, era: Era = "2026-07-28") -> Any:
+    async def story() -> Any:
+        async with connected(server.mcp("acme"), token, era) as client:
+            return await client.call_tool(name, {})
+
+    return asyncio.run(story())
+
+
+def records(server: Process, **facts: str) -> list[dict[str, Any]]:
+    """The log records with these facts."""
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    return [line for line in lines if facts.items() <= line.items()]
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_crash_tells_the_caller_a_reference_and_the_log_the_rest(era: Era, acme: World, server: Process) -> None:
+    result = call(server, acme.token, "shop_crash", era)
+
+    text = result.content[0].text
+    found = re.search(r"shop_crash failed unexpectedly. Report reference (\w{12})\.", text)
+    assert result.is_error
+    assert "secret" not in text
+    assert found
+    [record] = records(server, reference=found[1])
+    assert "ZeroDivisionError: the secret of the crash" in record["traceback"]
+    assert records(server, message="tool call", outcome=found[1])
+
+
+def test_an_anticipated_failure_keeps_its_words(acme: World, server: Process) -> None:
+    result = call(server, acme.token, "shop_refuse")
+
+    assert result.is_error
+    assert "Out of anvils. Call shop_names for what there is." in result.content[0].text
+
+
+def test_a_call_is_one_record_without_data(acme: World, server: Process) -> None:
+    before = len(records(server, message="tool call"))
+
+    call(server, acme.token, "shop_names")
+
+    after = records(server, message="tool call")
+    assert len(after) == before + 1
+    assert after[-1]["tool"] == "shop_names"
+    assert after[-1]["tenant"] == "acme"
+    assert after[-1]["principal"].startswith(f"{acme.id}:")
+    assert after[-1]["outcome"] == "ok"
+    assert after[-1]["duration_ms"] > 0
+    assert "anvil" not in server.log.read_text()
+    assert acme.token not in server.log.read_text()
+
+
+def test_a_token_without_the_scope_is_refused(acme: World, server: Process) -> None:
+    with working():
+        token = tokens.create(name="narrow", subdomain="acme", scopes=[Scope.TENANTS_READ])
+
+    allowed = call(server, token, "get_tenant_info")
+    refused = call(server, token, "get_tenant_users")
+
+    assert not allowed.is_error
+    assert refused.is_error
+    assert "it lacks the scope users:read" in refused.content[0].text
