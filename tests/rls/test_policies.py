@@ -53,12 +53,13 @@ def objects(server: Server, name: str) -> list[str]:
         return [
             text
             for (text,) in admin.execute(
-                "SELECT format('%s %s %s', p.polrelid::regclass, p.polname, pg_get_expr(p.polqual, p.polrelid)) FROM pg_policy p"
+                "SELECT format('%s %s %s', polrelid::regclass, polname, pg_get_expr(polqual, polrelid)) FROM pg_policy"
                 " UNION ALL SELECT format('%s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint"
                 " WHERE connamespace = 'public'::regnamespace"
                 " UNION ALL SELECT format('%s %s', c.oid::regclass, c.relacl) FROM pg_class c"
                 " WHERE relnamespace IN ('public'::regnamespace, 'app'::regnamespace)"
-                " UNION ALL SELECT format('%s %s', oid::regprocedure, proacl) FROM pg_proc WHERE pronamespace = 'app'::regnamespace"
+                " UNION ALL SELECT format('%s %s', oid::regprocedure, proacl) FROM pg_proc"
+                " WHERE pronamespace = 'app'::regnamespace"
                 " ORDER BY 1"
             )
         ]
