@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, cast
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -42,8 +43,15 @@ def origin(request: HttpRequest) -> str:
 
 
 site = PlatformAdminSite()
-site.register(User, UserAdmin)
 site.register(Group, GroupAdmin)
+
+
+@admin.register(User, site=site)
+class StaffAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at runtime
+    """Who leaves is made inactive: the admin's log, which names its authors, is never rewritten."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
 
 
 @admin.register(Tenant, site=site)
@@ -52,8 +60,24 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at 
     search_fields = ("name", "subdomain")
 
 
+class TenantUserForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at runtime
+    """Staff choose the tenant of a new user, once."""
+
+    tenant = forms.ModelChoiceField(Tenant.objects.all())
+
+    def clean(self) -> dict[str, Any] | None:
+        if tenant := self.cleaned_data.get("tenant"):
+            self.instance.tenant = tenant
+        return super().clean()
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # The model's field is not editable, and a user name is unique inside the tenant.
+        return super()._get_validation_exclusions() - {"tenant"}  # type: ignore[misc,no-any-return]  # private
+
+
 @admin.register(TenantUser, site=site)
 class TenantUserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
+    form = TenantUserForm
     list_display = ("username", "email", "role", "tenant")
     list_filter = ("tenant",)
     fields = ("tenant", "username", "email", "role")
@@ -61,6 +85,9 @@ class TenantUserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none
 
     def get_readonly_fields(self, request: HttpRequest, obj: TenantUser | None = None) -> tuple[str, ...]:
         return ("tenant",) if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: TenantUser | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **kwargs | {"fields": ("username", "email", "role")})
 
 
 TOKEN_FACTS = ("name", "scopes", "expires_at", "last_used_at", "created_at")

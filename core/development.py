@@ -35,7 +35,7 @@ ROLES = {
 def is_configured() -> bool:
     """Whether the operator named a database."""
     environ.Env.read_env(BASE_DIR / ".env")
-    return "DATABASE_URL" in os.environ
+    return "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ
 
 
 @contextmanager
@@ -68,6 +68,7 @@ def kept_secrets() -> dict[str, str]:
 
 def keep_secrets(new: dict[str, str]) -> None:
     """Add `new` to `.local/secrets.json`, or put it in the place of what has the same name."""
+    LOCAL.mkdir(mode=0o711, exist_ok=True)
     draft = LOCAL / "secrets.new"
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(kept_secrets() | new, indent=1))

@@ -12,13 +12,13 @@ class JSONFormatter(logging.Formatter):
     """Formats a record as one line of JSON; what was passed as `extra` stands beside the message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
+        facts = {key: value for key, value in vars(record).items() if key not in STANDARD}
+        entry = facts | {
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        entry |= {key: value for key, value in vars(record).items() if key not in STANDARD}
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str, ensure_ascii=False)

@@ -78,6 +78,8 @@ def open_door(subdomain: str) -> Principal | None:
 
 
 def _resolve(subdomain: str | None, token_digest: bytes | None, *, alias: str = DEFAULT_DB_ALIAS) -> Principal | None:
+    if subdomain is not None and "\0" in subdomain:  # PostgreSQL has no such text
+        return None
     with connections[alias].cursor() as cursor:
         cursor.execute(
             "SELECT name, tenant_id, subdomain, locale, token_id, scopes FROM app.resolve_principal(%s, %s)",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -17,6 +18,8 @@ env = environ.FileAwareEnv()
 environ.Env.read_env(BASE_DIR / ".env")
 
 SECRET_KEY = env.str("SECRET_KEY")
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured("SECRET_KEY needs at least 32 characters; openssl rand -base64 32 makes one")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -74,8 +77,12 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
 
 
 def _database(variable: str, engine: str, *, pool_size: int = 0) -> dict[str, Any]:
-    options = {"pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}} if pool_size else {}
-    return {**env.db_url(variable, engine=engine), "OPTIONS": options, "CONN_MAX_AGE": 0}
+    database = env.db_url(variable, engine=engine)
+    # What the URL asks for in its query, such as sslmode, goes to libpq.
+    options = dict(database.get("OPTIONS", {}))
+    if pool_size:
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+    return {**database, "OPTIONS": options, "CONN_MAX_AGE": 0}
 
 
 # Three roles of one database: see rls.router. A serving process needs no owner, so it need not know its password.

@@ -10,7 +10,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db import connection
+from django.db import Error, connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
@@ -95,7 +95,8 @@ async def products_csv(request: HttpRequest, tenant: str) -> StreamingHttpRespon
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
     """400, with what was wrong where the view said so."""
-    return JsonResponse({"error": "bad_request", "error_description": str(exception)}, status=400)
+    said = str(exception) if isinstance(exception, BadRequest) else "The request is malformed."
+    return JsonResponse({"error": "bad_request", "error_description": said}, status=400)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -110,6 +111,10 @@ def server_error(request: HttpRequest) -> JsonResponse:
 
 def _reconnects() -> bool:
     connection.close()
+    try:
+        connection.ensure_connection()
+    except Error:
+        return False
     return connection.is_usable()
 
 
@@ -127,7 +132,8 @@ def _page(request: HttpRequest, rows: QuerySet[Any], shape: Any) -> JsonResponse
 
 def _number(request: HttpRequest, name: str, default: int, maximum: int) -> int:
     text = request.GET.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= maximum):
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
+    if not (is_number and 1 <= int(text) <= maximum):
         raise BadRequest(f"{name} is a whole number from 1 to {maximum}, not {text!r}")
     return int(text)
 
@@ -163,7 +169,8 @@ async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
 def _csv_line(values: list[Any]) -> str:
     # A cell that a spreadsheet would run as a formula is made text (CWE-1236).
     safe = [
-        f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value for value in values
+        f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+        for value in values
     ]
     line = io.StringIO()
     csv.writer(line).writerow(safe)

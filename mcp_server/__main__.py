@@ -8,6 +8,7 @@ import sys
 import environ
 import uvicorn
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 
 from mcp_server.serving import APP, CannotServe, require_free
 
@@ -29,6 +30,8 @@ def main() -> None:
         check_database()
     except (CannotServe, ImproperlyConfigured) as error:
         sys.exit(f"mcp_server: {error}")
+    except OperationalError as error:
+        sys.exit(f"mcp_server: the database does not answer: {error}")
     if workers > 1 and settings.MCP_SESSIONS == "stateful":
         sys.exit("mcp_server: MCP_SESSIONS=stateful keeps its sessions in one process: set WORKERS=1")
     uvicorn.run(APP, host=host, port=port, workers=workers, log_config=None, access_log=False)

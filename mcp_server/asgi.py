@@ -5,6 +5,7 @@ uvicorn mcp_server.asgi:app
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,11 +19,12 @@ django.setup()
 
 from django.conf import settings  # noqa: E402  (Django is set up first)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
-from django.db import connections  # noqa: E402
+from django.db import OperationalError, connections  # noqa: E402
 from mcp.server.mcpserver import MCPServer  # noqa: E402
 from mcp.server.transport_security import TransportSecuritySettings  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
+from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import BaseRoute, Mount, Route  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
@@ -30,6 +32,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
 from mcp_server import auth, server, workers  # noqa: E402
 from mcp_server.registry import Door  # noqa: E402
+
+logger = logging.getLogger(__name__)
 
 
 class TenantConvertor(Convertor[str]):
@@ -120,7 +124,13 @@ def build() -> Starlette:
         Mount("/static", StaticFiles(packages=[("django.contrib.admin", "static")])),
         Mount("/", cast(ASGIApp, get_asgi_application())),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={OperationalError: unavailable})
+
+
+def unavailable(request: Request, error: Exception) -> JSONResponse:
+    """503: the database did not answer before a tool was reached. The next try gets a new connection."""
+    logger.error("the database does not answer", exc_info=error)
+    return JSONResponse({"error": "unavailable"}, 503, headers={"Retry-After": "1"})
 
 
 def door(transport: ASGIApp) -> ASGIApp:

@@ -76,14 +76,19 @@ BEGIN
                -- Large objects have no rows, and so no policy.
                OR proname ~ '^lo_' OR proname IN ('loread', 'lowrite')
                -- Other sessions of the serving role are other tenants: their statements, and their lives.
-               OR proname IN ('pg_stat_get_activity', 'pg_stat_get_backend_activity', 'pg_terminate_backend',
-                              'pg_cancel_backend', 'pg_notification_queue_usage'))
+               OR proname IN ('pg_stat_get_activity', 'pg_terminate_backend', 'pg_cancel_backend', 'pg_lock_status',
+                              'pg_notification_queue_usage')
+               OR proname ~ '^pg_stat_get_backend_'
+               -- Locks of a session outlive the request on a pooled connection; those of a transaction do not.
+               OR proname ~ '^pg_(try_)?advisory_lock'
+               -- It reads a table without its policies, and it writes into the log of all tenants.
+               OR proname IN ('currtid2', 'pg_logical_emit_message'))
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
     END LOOP;
 END
 $revoke$;
-REVOKE SELECT ON pg_catalog.pg_stat_activity FROM PUBLIC;
+REVOKE SELECT ON pg_catalog.pg_stat_activity, pg_catalog.pg_locks FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION app.keep_row_security() RETURNS event_trigger
     LANGUAGE plpgsql
@@ -108,8 +113,28 @@ $function$;
 REVOKE EXECUTE ON FUNCTION app.keep_row_security() FROM PUBLIC;
 COMMENT ON FUNCTION app.keep_row_security() IS 'Every table with a tenant_id is under forced row-level security from the moment it has one.';
 
+CREATE OR REPLACE FUNCTION app.refuse_ddl() RETURNS event_trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    -- DROP OWNED BY CURRENT_USER needs no right, and takes the policies that name the role with it.
+    IF session_user IN ('app_tenant', 'app_platform', 'app_auditor') THEN
+        RAISE EXCEPTION '% is refused: % defines nothing', tg_tag, session_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Use app_owner, in a migration.';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION app.refuse_ddl() FROM PUBLIC;
+COMMENT ON FUNCTION app.refuse_ddl() IS 'The roles that serve, operate and audit define nothing, not even what needs no right.';
+
 DO $guard$
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'refuse_ddl') THEN
+        CREATE EVENT TRIGGER refuse_ddl
+            ON ddl_command_start
+            EXECUTE FUNCTION app.refuse_ddl();
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'keep_row_security') THEN
         CREATE EVENT TRIGGER keep_row_security
             ON ddl_command_end

@@ -7,6 +7,7 @@ CREATE FUNCTION app.resolve_principal(wanted_subdomain text, token_digest bytea)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     ROWS 1
     SET search_path = pg_catalog, pg_temp
+    SET row_security = on  -- the backend switches it off where no context is open
 AS $function$
 #variable_conflict use_column
 BEGIN
@@ -24,9 +25,11 @@ BEGIN
               AND t.revoked_at IS NULL
               AND (t.expires_at IS NULL OR t.expires_at > now());
         -- To the minute: a write for each call would cost more than the call.
-        UPDATE public.core_platformtoken AS t
-            SET last_used_at = now()
-            WHERE t.digest = token_digest AND (t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute');
+        IF FOUND THEN
+            UPDATE public.core_platformtoken AS t
+                SET last_used_at = now()
+                WHERE t.digest = token_digest AND (t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute');
+        END IF;
     ELSIF token_digest IS NULL THEN
         RETURN QUERY
             SELECT 'public'::text, n.id, n.subdomain::text, n.locale::text, NULL::uuid, '{}'::text[]

@@ -173,9 +173,10 @@ WHERE v.relkind = 'm'
    OR (v.relkind = 'v' AND NOT COALESCE(v.reloptions && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false))
 
 UNION ALL
-SELECT 'guard-missing', 'keep_row_security', 'a new table with tenant_id would not be under row-level security',
-       'Run migrations_sql/0000_superuser.sql; ALTER EVENT TRIGGER keep_row_security ENABLE;'
-WHERE NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'keep_row_security' AND evtenabled IN ('O', 'A'));
+SELECT 'guard-missing', guard, 'nothing keeps new tables under row-level security, or DROP OWNED from the policies',
+       format('Run migrations_sql/0000_superuser.sql; ALTER EVENT TRIGGER %I ENABLE;', guard)
+FROM unnest(ARRAY['keep_row_security', 'refuse_ddl']) AS guard
+WHERE NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = guard AND evtenabled IN ('O', 'A'));
 COMMENT ON VIEW app.isolation_findings IS 'Empty where isolation is as it was built; otherwise what is weaker, on which object, and the SQL that mends it.';
 
 GRANT SELECT ON app.tenanted_tables, app.isolation_findings TO app_auditor;

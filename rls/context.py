@@ -11,7 +11,8 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -21,11 +22,21 @@ from django.apps import apps
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from rls.errors import PlatformRefused, TenantSuspended, UnknownTenant
+from rls.errors import IsolationError, PlatformRefused, TenantSuspended, UnknownTenant
 
 PLATFORM_ALIAS = "platform"
 
-_tenant_id: ContextVar[UUID | None] = ContextVar("rls_tenant_id", default=None)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Open:
+    """A context that is open: whose, for which tenant, inside which other."""
+
+    context: tenant_context
+    tenant_id: UUID
+    outer: _Open | None
+
+
+_innermost: ContextVar[_Open | None] = ContextVar("rls_innermost", default=None)
 _platform_is_open: ContextVar[bool] = ContextVar("rls_platform_is_open", default=False)
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,7 +44,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def current_tenant_id() -> UUID | None:
     """The tenant whose context is open here, or None."""
-    return _tenant_id.get()
+    innermost = _innermost.get()
+    return innermost.tenant_id if innermost else None
 
 
 def platform_is_open() -> bool:
@@ -92,14 +104,13 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
 
     def __init__(self, tenant_id: UUID | str) -> None:
         self.tenant_id = as_tenant_id(tenant_id)
-        self._tokens: list[Token[UUID | None]] = []
 
     def __enter__(self) -> UUID:
         self._open()
         try:
             require_active(self.tenant_id)
-        except BaseException:
-            self._close()
+        except BaseException as error:
+            self._close(error)
             raise
         return self.tenant_id
 
@@ -107,20 +118,20 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
         self._open()
         try:
             await sync_to_async(require_active)(self.tenant_id)
-        except BaseException:
-            self._close()
+        except BaseException as error:
+            self._close(error)
             raise
         return self.tenant_id
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._close(error)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._close(error)
 
     def __call__(self, function: F) -> F:
         if inspect.iscoroutinefunction(function):
@@ -142,10 +153,23 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
     def _open(self) -> None:
         if platform_is_open():
             raise PlatformRefused("a tenant context can't be opened inside a platform context; close that one first")
-        self._tokens.append(_tenant_id.set(self.tenant_id))
+        _innermost.set(_Open(self, self.tenant_id, _innermost.get()))
 
-    def _close(self) -> None:
-        _tenant_id.reset(self._tokens.pop())
+    def _close(self, error: BaseException | None) -> None:
+        innermost = _innermost.get()
+        if innermost is not None and innermost.context is self:
+            _innermost.set(innermost.outer)
+            return
+        # A generator that holds a context was closed late, or elsewhere. To give back what it found when it was
+        # entered would open a context that nobody is in; so none is open, and whoever left it is told.
+        while innermost is not None and innermost.context is not self:
+            innermost = innermost.outer
+        if innermost is not None:
+            _innermost.set(None)
+        if error is None:
+            raise IsolationError(
+                "tenant contexts were left in another order than they were entered; don't keep one open across a yield"
+            )
 
 
 class checked_tenant_context(tenant_context):  # noqa: N801

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("SECRET_KEY", "only-for-tests")
+os.environ.setdefault("SECRET_KEY", "only-for-tests-and-for-nothing-else")
 for variable, role in (
     ("DATABASE_URL", "app_tenant"),
     ("PLATFORM_DATABASE_URL", "app_platform"),

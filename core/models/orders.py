@@ -26,7 +26,7 @@ class Order(Tenanted):
 
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=OrderStatus, default=OrderStatus.DRAFT)
-    placed_by = models.ForeignKey(TenantUser, on_delete=models.PROTECT, db_constraint=False, db_index=False, null=True)
+    placed_by = models.ForeignKey(TenantUser, on_delete=models.RESTRICT, db_constraint=False, db_index=False, null=True)
 
     class Meta:
         default_related_name = "orders"
@@ -46,7 +46,7 @@ class OrderItem(Tenanted):
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="items"
     )
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, db_constraint=False, db_index=False)
+    product = models.ForeignKey(Product, on_delete=models.RESTRICT, db_constraint=False, db_index=False)
     quantity = models.PositiveIntegerField()
     price_minor = models.PositiveBigIntegerField()
     currency = models.CharField(max_length=3)

@@ -19,6 +19,10 @@ class TokenNotFound(DomainError):
     """No token has this id."""
 
 
+class TokenInvalid(DomainError):
+    """The token can't be saved like this."""
+
+
 class UserNotFound(DomainError):
     """The tenant has no such user."""
 
@@ -33,10 +37,14 @@ def create(
 ) -> str:
     """Mint a token for the tenant with this subdomain, or, where it is None, for the platform.
 
-    The answer is the token itself, which nothing keeps. Raises TenantNotFound and UserNotFound.
+    The answer is the token itself, which nothing keeps. Raises TokenInvalid, TenantNotFound and UserNotFound.
     """
+    if not 0 < len(name.strip()) <= 100:
+        raise TokenInvalid("A token's name has 1 to 100 characters: it says in logs and audit rows who uses it.")
     facts = {"name": name, "scopes": sorted(scopes), "expires_at": expires_at}
     if subdomain is None:
+        if username is not None:
+            raise TokenInvalid("A platform token acts for no tenant's user: name a tenant, or no user.")
         token = principals.new_token(principals.PLATFORM_PREFIX)
         PlatformToken.objects.create(digest=principals.digest(token), **facts)
         return token

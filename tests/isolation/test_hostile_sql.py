@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -60,6 +62,14 @@ HOSTILE = [
     "SELECT query FROM pg_stat_activity",
     "SELECT most_common_vals::text FROM pg_stats WHERE tablename = 'core_product'",
     "SELECT pg_terminate_backend(pid) FROM pg_locks",
+    "SELECT tid FROM currtid2('core_product', '(0,1)') AS tid",
+    "SELECT ctid, name FROM core_product WHERE ctid = '(0,2)'",
+    "MERGE INTO core_product AS p USING (SELECT 1) AS one ON true WHEN MATCHED THEN UPDATE SET stock = 5",
+    "EXECUTE stolen",
+    "FETCH ALL FROM stolen",
+    "(SELECT name FROM core_product)",
+    "-- a comment\nSELECT name FROM core_product",
+    "",
 ]
 
 REFUSED = [
@@ -86,6 +96,19 @@ REFUSED = [
     "ALTER SYSTEM SET work_mem = '1MB'",
     "ALTER ROLE app_tenant BYPASSRLS",
     "VACUUM core_product",
+    "ALTER ROLE CURRENT_USER PASSWORD 'mine'",
+    "ALTER ROLE CURRENT_USER SET row_security = off",
+    "ALTER ROLE CURRENT_USER RESET ALL",
+    "DROP OWNED BY CURRENT_USER",
+    "LOCK TABLE core_product IN ACCESS EXCLUSIVE MODE",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT pg_logical_emit_message(false, 'x', 'y')",
+    "DISCARD ALL",
+    "LOAD 'plpgsql'",
+    "DECLARE held CURSOR WITH HOLD FOR SELECT 1",
+    "PREPARE held AS SELECT 1",
+    "CALL anything()",
+    "DO $$ BEGIN END $$",
 ]
 
 
@@ -156,20 +179,64 @@ def test_what_the_serving_role_has_no_business_with_is_refused(statement: str, a
         assert own_products() == ["Acme anvil"]
 
 
-def test_a_held_cursor_does_not_reach_the_next_request(acme: World, globex: World) -> None:
+@pytest.mark.parametrize("within", [transaction.atomic, contextlib.nullcontext])
+# COPY leaves the protocol in a state that costs the connection, and with it the transaction.
+@pytest.mark.parametrize("statement", [statement for statement in REFUSED if not statement.startswith("COPY")])
+def test_what_is_refused_leaves_the_transaction_usable(
+    statement: str, within: Callable[[], contextlib.AbstractContextManager[None]], acme: World
+) -> None:
+    with tenant_context(acme.id), within():
+        with contextlib.suppress(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+        assert own_products() == ["Acme anvil"]
+
+
+@pytest.mark.parametrize("stolen", ["DECLARE stolen CURSOR WITH HOLD FOR", "PREPARE stolen AS"])
+def test_nothing_held_reaches_the_next_request(stolen: str, acme: World, globex: World) -> None:
+    statement = f"{stolen} SELECT name FROM core_product"
     with tenant_context(acme.id):
-        attack("DECLARE stolen CURSOR WITH HOLD FOR SELECT name FROM core_product")
+        attack(statement)
+        attack_in_transaction(statement)
+        with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.executemany(statement, [()])
     connection.close()
 
     with tenant_context(globex.id):
-        assert "stolen" in attack("FETCH ALL FROM stolen")
-        assert "Acme" not in attack("FETCH ALL FROM stolen")
+        for take in ("FETCH ALL FROM stolen", "EXECUTE stolen"):
+            assert "Acme" not in attack(take)
+
+
+INJECTED = "; SET LOCAL app.current_tenant TO $${b}$$; UPDATE core_product SET name = $$mine$$; --"
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        ("SELECT name FROM core_product WHERE sku = '%s'", INJECTED),
+        ("SELECT name FROM core_product WHERE sku = '%s' OR true", "; SELECT 1; --"),
+        ("UPDATE core_product SET name = name WHERE sku = '%s'", INJECTED),
+    ],
+)
+def test_a_placeholder_in_quotes_stacks_no_statement(
+    statement: str, value: str, acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    before = [snapshot(admin, world) for world in (acme, globex)]
+    value = value.format(b=globex.id)
+
+    with tenant_context(acme.id), pytest.raises(DatabaseError), connection.cursor() as cursor:
+        cursor.execute(statement, [value])
+    with tenant_context(acme.id), pytest.raises(DatabaseError), connection.cursor() as cursor:
+        cursor.executemany(statement, [[value]])
+
+    assert [snapshot(admin, world) for world in (acme, globex)] == before
 
 
 def test_what_was_set_on_the_session_does_not_reach_the_next_request(acme: World) -> None:
     with tenant_context(acme.id):
-        attack("SET statement_timeout = '1ms'")
-    connection.close()
+        assert "was rolled back" in attack("SET statement_timeout = '1ms'")
+        with transaction.atomic():
+            attack("SET statement_timeout = '1ms'")
 
     with tenant_context(acme.id):
         assert attack("SELECT 1 FROM pg_sleep(0.01)") == "[(1,)]"

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection, connections, transaction
 import rls
 from core.models import Product
 from rls import platform_context, tenant_context
+from rls.errors import IsolationError
 from tests.world import World
 
 
@@ -108,7 +109,10 @@ def test_one_dead_connection_has_its_neighbours_looked_at(acme: World, admin: ps
         thread.start()
     for thread in threads:
         thread.join()
-    admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app_tenant'")
+    admin.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE usename = 'app_tenant' AND datname = current_database() AND application_name = ''"
+    )
 
     with pytest.raises(DatabaseError), tenant_context(acme.id):
         names()
@@ -198,6 +202,65 @@ def test_threads_and_tasks_are_never_crossed(acme: World, globex: World) -> None
         return await asyncio.gather(calls(acme), calls(globex), calls(acme), calls(globex))
 
     assert asyncio.run(both()) == [{"Acme anvil"}, {"Globex anvil"}] * 2
+
+
+def test_contexts_left_out_of_order_leave_none_open(acme: World, globex: World) -> None:
+    def holding(world: World) -> Iterator[None]:
+        with tenant_context(world.id):
+            yield
+
+    outer, inner = holding(acme), holding(globex)
+    next(outer)
+    next(inner)
+
+    outer.close()
+    with pytest.raises(DatabaseError, match="no tenant context is open"):
+        names()
+    inner.close()
+    assert rls.current_tenant_id() is None
+
+
+def test_leaving_contexts_out_of_order_is_an_error(acme: World, globex: World) -> None:
+    outer, inner = tenant_context(acme.id), tenant_context(globex.id)
+    outer.__enter__()
+    inner.__enter__()
+
+    for context in (outer, inner):
+        with pytest.raises(IsolationError, match="another order"):
+            context.__exit__(None, None, None)
+        assert rls.current_tenant_id() is None
+
+
+def test_one_context_object_serves_two_tasks(acme: World) -> None:
+    context = tenant_context(acme.id)
+
+    async def read() -> list[str]:
+        async with context:
+            await asyncio.sleep(0.01)
+            return [product.name async for product in Product.objects.all()]
+
+    async def both() -> list[list[str]]:
+        return await asyncio.gather(read(), read())
+
+    assert asyncio.run(both()) == [["Acme anvil"]] * 2
+    assert rls.current_tenant_id() is None
+
+
+def test_what_runs_on_commit_runs_as_who_asked_for_it(acme: World, globex: World) -> None:
+    seen: list[str] = []
+
+    with tenant_context(globex.id), transaction.atomic():
+        with tenant_context(acme.id):
+            transaction.on_commit(lambda: seen.extend(names()))
+
+    assert seen == ["Acme anvil"]
+
+
+def test_a_server_side_cursor_is_refused(acme: World) -> None:
+    with tenant_context(acme.id), transaction.atomic():
+        names()
+        with pytest.raises(DatabaseError, match="server-side cursor"):
+            connection.connection.cursor("named")
 
 
 def test_a_generator_does_not_carry_its_context_out(acme: World) -> None:

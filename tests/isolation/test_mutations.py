@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from rls.backends.postgresql import base
+from rls.context import current_tenant_id
 from tests.isolation import test_hostile_sql, test_lifetime, test_no_context, test_reads, test_writes
 from tests.world import World
 
@@ -45,10 +47,6 @@ READS = [
     lambda a, g, admin: test_writes.test_a_row_cannot_be_written_for_another_tenant(a, g, admin),
     lambda a, g, admin: test_writes.test_a_row_cannot_be_moved_to_another_tenant(a, g),
     lambda a, g, admin: test_writes.test_another_tenants_row_cannot_be_changed_or_deleted(a, g, admin),
-    lambda a, g, admin: test_no_context.test_a_statement_without_a_context_is_a_named_error(
-        test_no_context.STATEMENTS[0], a
-    ),
-    lambda a, g, admin: test_no_context.test_a_value_that_was_set_on_the_session_is_not_a_context(a),
     lambda a, g, admin: test_lifetime.test_threads_and_tasks_are_never_crossed(a, g),
     lambda a, g, admin: test_lifetime.test_a_pooled_connection_serves_one_after_the_other(a, g),
 ]
@@ -100,11 +98,6 @@ def test_children_need_the_composite_key(acme: World, globex: World, admin: psyc
             "REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC",
             test_hostile_sql.UNION,
         ),
-        (
-            "GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC",
-            "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
-            test_hostile_sql.DO,
-        ),
     ],
 )
 def test_hostile_sql_needs_the_revokes(
@@ -112,6 +105,49 @@ def test_hostile_sql_needs_the_revokes(
 ) -> None:
     with without(admin, grant, revoke), pytest.raises((AssertionError, pytest.fail.Exception)):
         test_hostile_sql.test_a_hostile_statement_gets_nothing(statement, acme, globex, admin)
+
+
+NO_CONTEXT = [
+    lambda a, admin: test_no_context.test_a_statement_without_a_context_is_a_named_error(
+        test_no_context.STATEMENTS[0], a
+    ),
+    lambda a, admin: test_no_context.test_every_tenanted_table_refuses_without_a_context(a, admin),
+    lambda a, admin: test_no_context.test_an_empty_table_refuses_too(),
+    lambda a, admin: test_no_context.test_a_value_that_was_set_on_the_session_is_not_a_context(a),
+    lambda a, admin: test_no_context.test_a_context_that_was_left_does_not_linger_in_its_transaction(a),
+]
+
+
+@pytest.mark.parametrize("case", NO_CONTEXT)
+def test_no_context_needs_the_empty_prefix(
+    case: Callable[[World, psycopg.Connection], None],
+    acme: World,
+    admin: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prefix = base.Cursor._prefix
+
+    def only_with_a_tenant(self: base.Cursor) -> str:
+        return prefix(self) if current_tenant_id() else f"SET LOCAL app.current_tenant = '{acme.id}';"
+
+    monkeypatch.setattr(base.Cursor, "_prefix", only_with_a_tenant)
+
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        case(acme, admin)
+
+
+def test_procedural_code_is_refused_twice(
+    acme: World, globex: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = ("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC", "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+    attack = functools.partial(test_hostile_sql.test_a_hostile_statement_gets_nothing, test_hostile_sql.DO)
+
+    with without(admin, *grant):
+        attack(acme, globex, admin)
+    monkeypatch.setattr(base.Cursor, "_check_tag", lambda self: None)
+    attack(acme, globex, admin)
+    with without(admin, *grant), pytest.raises((AssertionError, pytest.fail.Exception)):
+        attack(acme, globex, admin)
 
 
 def test_stacked_statements_need_the_slow_road(

@@ -92,10 +92,18 @@ def test_the_empty_string_that_postgresql_leaves_behind_is_no_context(acme: Worl
 
 
 def test_a_value_that_was_set_on_the_session_is_not_a_context(acme: World) -> None:
-    run(f"SET app.current_tenant = '{acme.id}'")
+    connection.ensure_connection()
+    connection.connection.pgconn.exec_(f"SET app.current_tenant = '{acme.id}'".encode())
 
     with pytest.raises(DatabaseError, match="no tenant context is open"):
         Product.objects.count()
+    connection.connection.close()
+
+
+def test_an_empty_table_refuses_too() -> None:
+    for model in (Product, Order, OrderItem, TenantUser, Tenant):
+        with pytest.raises(DatabaseError, match="no tenant context is open"):
+            model.objects.count()
 
 
 def test_a_context_that_was_left_does_not_linger_in_its_transaction(acme: World) -> None:

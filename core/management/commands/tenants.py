@@ -6,9 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from core.management.platform import add_reason, working
 from core.services import tenants
+from rls.context import PLATFORM_ALIAS
 
 
 class Command(BaseCommand):
@@ -35,7 +37,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, command: str, reason: str, **options: Any) -> None:
         with working(f"tenants {command}", reason):
-            getattr(self, command)(**options)
+            refusal = getattr(self, command)(**options)
+        if refusal:  # after the context, whose audit row stays
+            raise CommandError(refusal)
 
     def list(self, **options: Any) -> None:
         for facts in tenants.find():
@@ -54,11 +58,14 @@ class Command(BaseCommand):
         tenants.set_active(subdomain, active=True)
         self.stdout.write(f"resumed {subdomain}")
 
-    def delete(self, subdomain: str, yes: bool, **options: Any) -> None:
-        counts = tenants.delete(subdomain)
+    def delete(self, subdomain: str, yes: bool, **options: Any) -> str | None:
+        with transaction.atomic(using=PLATFORM_ALIAS):
+            counts = tenants.delete(subdomain)
+            transaction.set_rollback(not yes, using=PLATFORM_ALIAS)
         if not yes:
-            raise CommandError(f"this would delete {_listed(counts)}; nothing was deleted. Say --yes to do it.")
+            return f"this would delete {_listed(counts)}; nothing was deleted. Say --yes to do it."
         self.stdout.write(f"deleted {subdomain}: {_listed(counts)}")
+        return None
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from core.management.platform import add_reason, working
-from core.models import ApiToken
+from core.models import ApiToken, PlatformToken
 from core.principals import Scope
 from core.services import tokens
 
@@ -25,8 +26,8 @@ class Command(BaseCommand):
         door.add_argument("--tenant", help="the subdomain of the tenant that it acts for")
         door.add_argument("--platform", action="store_true", help="it works across tenants, at /mcp/")
         create.add_argument("--name", required=True, help="who or what uses it")
-        create.add_argument("--user", help="the tenant's user that it acts as")
-        create.add_argument("--days", type=int, help="it expires after so many days (default: never)")
+        create.add_argument("--user", help="the tenant's user that it acts as; not with --platform")
+        create.add_argument("--days", type=_days, help="it expires after so many days (default: never)")
         create.add_argument(
             "--scope",
             action="append",
@@ -65,9 +66,23 @@ class Command(BaseCommand):
     def list(self, **options: Any) -> None:
         for token in tokens.find():
             door = token.tenant.subdomain if isinstance(token, ApiToken) else "(platform)"
-            state = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else "valid"
-            self.stdout.write(f"{token.id}\t{door}\t{token.name}\t{state}\t{','.join(token.scopes)}")
+            self.stdout.write(f"{token.id}\t{door}\t{token.name}\t{_state(token)}\t{','.join(token.scopes)}")
 
     def revoke(self, *, id: UUID, **options: Any) -> None:
         tokens.revoke(id)
         self.stdout.write(f"revoked {id}")
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 1:
+        raise ArgumentTypeError("a token is valid for at least 1 day; without --days it does not expire")
+    return days
+
+
+def _state(token: ApiToken | PlatformToken) -> str:
+    if token.revoked_at:
+        return f"revoked {token.revoked_at:%Y-%m-%d}"
+    if token.expires_at and token.expires_at <= timezone.now():
+        return f"expired {token.expires_at:%Y-%m-%d}"
+    return "valid"

@@ -5,34 +5,53 @@ A statement leaves as `SET LOCAL app.current_tenant='<uuid>';<statement>` in one
 query protocol (PostgreSQL 55.2.2.1): outside a transaction block the server runs such a message as one
 implicit transaction, so the variable ends with the statement and nothing is left on the connection.
 Without a context the variable is sent as '' and not left out: a value that somebody set on the session,
-or that an earlier context left in this transaction, must not be found.
+or that an earlier context left in this transaction, must not be found. `row_security = off` goes with it:
+PostgreSQL then refuses to plan a statement that a policy would filter, on an empty table too.
 
 # Note [The slow road]
-The simple protocol accepts several statements, and so a `; SET ...` that was injected. Where the text
-(before parameters are bound) has a `;`, the statement goes alone through the extended protocol, which
-takes exactly one: PostgreSQL decides what a statement is, and no parser of ours does.
+The simple protocol accepts several statements, and so a `; SET ...` that was injected, into the text or
+through a placeholder in quotes. Where the bound text has a `;`, the statement goes alone through the
+extended protocol, which takes exactly one: PostgreSQL decides what a statement is, and no parser of ours
+does. What does not begin like a statement on rows takes this road too, and there PostgreSQL says by its
+command tag what it has done: what is no business of a serving role is rolled back before it can commit.
+ALTER ROLE on oneself, DROP OWNED, LISTEN and cursors WITH HOLD need no right that could be revoked.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import Any, Self
+import functools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
+from typing import Any, NoReturn, Self
 from weakref import WeakSet
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 from django.db.backends.postgresql import base as stock
-from psycopg import ClientCursor, Connection, sql
+from psycopg import ClientCursor, Connection
+from psycopg.errors import InsufficientPrivilege
 from psycopg.pq import TransactionStatus
 
 from rls import roles
-from rls.context import current_tenant_id
+from rls.context import PLATFORM_ALIAS, current_tenant_id, platform_is_open
 
-# Command tags of statements that change the session rather than data. A connection that ran one is replaced
-# as soon as its transaction is over.
-SESSION_TAGS = frozenset({"SET", "RESET", "PREPARE", "DECLARE CURSOR", "LOAD"})
+# How statements begin that touch rows, or savepoints. It only chooses the road: the slow one is safe for all.
+FAST = re.compile(
+    r"[\s(]*(SELECT|INSERT|UPDATE|DELETE|WITH|VALUES|MERGE|SAVEPOINT|RELEASE|ROLLBACK TO)\b", re.ASCII | re.IGNORECASE
+)
 
-# Connections whose role has been looked at, and those whose session a statement changed.
+# Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
+ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "NOTIFY", "SET CONSTRAINTS"})
+TRANSACTION_TAGS = frozenset({"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
+# These may be for this transaction alone (SET LOCAL), and may not: the connection is replaced after it.
+SESSION_TAGS = frozenset({"SET", "RESET"})
+
+NO_TENANT = "no tenant context is open\nHINT:  In Python: with rls.tenant_context(tenant_id)."
+NO_PLATFORM = "no platform context is open\nHINT:  In Python: with rls.platform_context(actor=..., reason=...)."
+
+# Connections whose role has been looked at, and those whose session a statement may have changed.
 _bound: WeakSet[Connection[Any]] = WeakSet()
 _changed: WeakSet[Connection[Any]] = WeakSet()
 
@@ -40,69 +59,95 @@ _changed: WeakSet[Connection[Any]] = WeakSet()
 class Cursor(stock.Cursor, ClientCursor[Any]):
     """A client-side binding cursor whose statements carry the tenant of the open context."""
 
+    no_context = NO_TENANT
     _extended = False
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        status = self.connection.info.transaction_status
-        text = query if isinstance(query, str) else self._text(query)
-        if ";" in text:
-            self._execute_alone(text, params, status, options)
-        elif status == TransactionStatus.INERROR:  # only a ROLLBACK can run, and no SET before it
-            super().execute(text, params, **options)
-        else:
-            super().execute(self._prefix() + text, params, **options)
-            self.nextset()
-        self._look_at_the_tag()
+        text = self.mogrify(query, params)
+        try:
+            self._send(text, options)
+        except InsufficientPrivilege as error:
+            if error.diag.source_function == "check_enable_rls":
+                raise InsufficientPrivilege(self.no_context) from error
+            raise
         return self
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-        with self._transaction(self.connection.info.transaction_status):
+        if not FAST.match(self.mogrify(query)):
+            raise NotSupportedError("executemany() is for statements on rows")
+        with self._transaction():
             super().execute(self._prefix())
-            super().executemany(self._text(query), params_seq, **options)
+            with self._alone():
+                super().executemany(query, params_seq, **options)
 
-    def copy(self, *args: Any, **options: Any) -> Any:
+    def copy(self, *args: Any, **options: Any) -> NoReturn:
         raise NotSupportedError("COPY does not carry a tenant; use bulk_create() to write, iterator() to read")
 
-    def stream(self, *args: Any, **options: Any) -> Any:
+    def stream(self, *args: Any, **options: Any) -> NoReturn:
         raise NotSupportedError("stream() does not carry a tenant; use iterator() or page by key")
 
-    def _execute_alone(self, text: str, params: Any, status: TransactionStatus, options: dict[str, Any]) -> None:
-        """See Note [The slow road]."""
-        with self._transaction(status):
-            if status != TransactionStatus.INERROR:
+    def _send(self, text: str, options: dict[str, Any]) -> None:
+        status = self.connection.info.transaction_status
+        is_fast = FAST.match(text) is not None
+        if status == TransactionStatus.INERROR:  # only a ROLLBACK can run, and no SET before it
+            with self._alone():
+                super().execute(text, **options)
+        elif is_fast and ";" not in text:
+            super().execute(self._prefix() + text, **options)
+            self.set_result(-1)
+        else:
+            with self._transaction() as is_own:
                 super().execute(self._prefix())
-            self._extended = True
-            try:
-                super().execute(text, params, **options)
-            finally:
-                self._extended = False
+                savepoint = nullcontext() if is_own or is_fast else self.connection.transaction()
+                with savepoint, self._alone():
+                    super().execute(text, **options)
+                    self._check_tag()
+
+    def _check_tag(self) -> None:
+        """Raise, so that the transaction around it rolls back, unless the tag is one that serving needs."""
+        words = (self.statusmessage or "").split(" ")
+        tag = words[0] if words[0] in ROW_TAGS else " ".join(words)
+        if tag in SESSION_TAGS and not self.connection.autocommit:
+            _changed.add(self.connection)
+        elif tag not in ROW_TAGS and tag not in TRANSACTION_TAGS:
+            self._reset()
+            hint = (
+                "use SET LOCAL inside transaction.atomic()" if tag in SESSION_TAGS else "use a migration, as the owner"
+            )
+            raise NotSupportedError(f"{tag} was rolled back: a serving connection reads and writes rows; {hint}")
 
     def _execute_send(self, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
         super()._execute_send(query, force_extended=force_extended or self._extended, binary=binary)
 
-    def _transaction(self, status: TransactionStatus) -> Any:
-        alone = status == TransactionStatus.IDLE and self.connection.autocommit
-        return self.connection.transaction() if alone else nullcontext()
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within the block PostgreSQL refuses what is more than one statement. See Note [The slow road]."""
+        self._extended = True
+        try:
+            yield
+        finally:
+            self._extended = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[bool]:
+        """Outside a transaction, one for this block: True. Inside one nothing: False."""
+        if self.connection.info.transaction_status == TransactionStatus.IDLE and self.connection.autocommit:
+            with self.connection.transaction():
+                yield True
+        else:
+            yield False
 
     def _prefix(self) -> str:
+        """See Note [The prefix]. The text of a UUID holds nothing to escape."""
         tenant_id = current_tenant_id()
-        # The text of a UUID holds nothing to escape.
-        return f"SET LOCAL app.current_tenant='{tenant_id or ''}';"
+        if tenant_id is None and not platform_is_open():
+            return "SET LOCAL app.current_tenant='';SET LOCAL row_security=off;"
+        return f"SET LOCAL app.current_tenant='{tenant_id or ''}';SET LOCAL row_security=on;"
 
-    def _text(self, query: Any) -> str:
-        if isinstance(query, bytes):
-            return query.decode(self.connection.info.encoding)
-        if isinstance(query, sql.Composable):
-            return query.as_string(self)
-        return str(query)
 
-    def _look_at_the_tag(self) -> None:
-        tag = self.statusmessage or ""
-        if tag == "LISTEN":
-            super().execute("UNLISTEN *")
-            raise NotSupportedError("LISTEN hears every tenant's notifications; it needs the platform connection")
-        if tag in SESSION_TAGS or tag.startswith("DISCARD"):
-            _changed.add(self.connection)
+def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
+    """Stands where psycopg makes its server-side cursors, which read their rows after their statement."""
+    raise NotSupportedError("a server-side cursor would read its rows in another context; use iterator()")
 
 
 class DatabaseWrapper(stock.DatabaseWrapper):
@@ -111,13 +156,16 @@ class DatabaseWrapper(stock.DatabaseWrapper):
     A role that could bypass row-level security is refused at the first connection.
     """
 
-    cursor_class: type[stock.Cursor] = Cursor
-
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         if params["cursor_factory"] is not stock.Cursor:
             raise ImproperlyConfigured("rls needs client-side binding: remove server_side_binding and cursor_factory")
-        return params | {"cursor_factory": self.cursor_class}
+        return params | {"cursor_factory": Cursor}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
+        connection: Connection[Any] = super().get_new_connection(conn_params)
+        connection.server_cursor_factory = refuse_server_cursor  # type: ignore[assignment]
+        return connection
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
@@ -130,13 +178,18 @@ class DatabaseWrapper(stock.DatabaseWrapper):
             _bound.add(self.connection)
 
     def create_cursor(self, name: str | None = None) -> Any:
-        if name:
-            raise NotSupportedError("a server-side cursor reads its rows after its statement; use iterator()")
-        return super().create_cursor()
+        cursor = refuse_server_cursor() if name else super().create_cursor()
+        if self.alias == PLATFORM_ALIAS:
+            cursor.no_context = NO_PLATFORM
+        return cursor
 
     def chunked_cursor(self) -> Any:
         # PostgreSQL applies a policy of a server-side cursor at FETCH, when the context may be another one.
         return self.cursor()
+
+    def on_commit(self, func: Callable[[], object], robust: bool = False) -> None:
+        # The commit may come in another context, or in none: the callback keeps the one that asked for it.
+        super().on_commit(functools.partial(copy_context().run, func), robust)
 
     def ensure_connection(self) -> None:
         if self.connection is not None and self.connection in _changed and not self.in_atomic_block:

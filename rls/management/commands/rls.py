@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from rls import audit
+from rls.router import OWNER_ALIAS
 
 
 class Command(BaseCommand):
@@ -18,7 +19,9 @@ class Command(BaseCommand):
         commands.add_parser("audit", help="compare the live catalog with what the SQL files write")
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
-        alias = "auditor" if "auditor" in connections else "owner"
+        alias = next((each for each in ("auditor", OWNER_ALIAS) if each in connections), None)
+        if alias is None:
+            raise CommandError("the audit reads the catalog as app_auditor: set AUDITOR_DATABASE_URL")
         findings = audit.run(alias)
         for finding in findings:
             self.stdout.write(f"{finding.rule}  {finding.object}: {finding.finding}\n    {finding.mend}")
