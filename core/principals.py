@@ -6,9 +6,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, cast
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 from rls.context import PLATFORM_ALIAS
 
@@ -80,15 +81,24 @@ def open_door(subdomain: str) -> Principal | None:
 def _resolve(subdomain: str | None, token_digest: bytes | None, *, alias: str = DEFAULT_DB_ALIAS) -> Principal | None:
     if subdomain is not None and "\0" in subdomain:  # PostgreSQL has no such text
         return None
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT name, tenant_id, subdomain, locale, token_id, scopes FROM app.resolve_principal(%s, %s)",
-            [subdomain, token_digest],
-        )
-        row = cursor.fetchone()
+    try:
+        row = _ask(subdomain, token_digest, alias)
+    except OperationalError:
+        # That the server has ended a connection is noticed on its next use. To ask again changes nothing.
+        connections[alias].close()
+        row = _ask(subdomain, token_digest, alias)
     if row is None:
         return None
     name, tenant_id, found, locale, token_id, scopes = row
     return Principal(
         name, tenant_id, found, locale, token_id, frozenset(Scope) if token_id is None else frozenset(scopes)
     )
+
+
+def _ask(subdomain: str | None, token_digest: bytes | None, alias: str) -> tuple[Any, ...] | None:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT name, tenant_id, subdomain, locale, token_id, scopes FROM app.resolve_principal(%s, %s)",
+            [subdomain, token_digest],
+        )
+        return cast(tuple[Any, ...] | None, cursor.fetchone())
