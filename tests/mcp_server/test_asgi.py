@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx2
+import psycopg
 import pytest
 
 from tests.mcp_server.processes import Process, free_port, serving
@@ -134,15 +135,21 @@ def test_a_role_that_no_policy_binds_does_not_serve(
     assert url not in refused.stderr
 
 
-def test_a_member_of_the_owner_does_not_serve(admin: object, postgres_server: Server, database: str) -> None:
-    admin.execute("GRANT app_owner TO app_tenant")  # type: ignore[attr-defined]
+def test_a_member_of_the_owner_does_not_serve(
+    admin: psycopg.Connection, postgres_server: Server, database: str
+) -> None:
+    # A role of its own, because the roles belong to the cluster and other tests serve as theirs meanwhile.
+    member = f"member_{os.getpid()}"
+    password = postgres_server.password(member)
+    admin.execute(f"CREATE ROLE {member} LOGIN PASSWORD '{password}' IN ROLE app_owner")
+    admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {member}")
     try:
-        refused = run(["-m", "mcp_server"], PORT=str(free_port()))
+        refused = run(SERVE, PORT=str(free_port()), DATABASE_URL=postgres_server.url(database, member))
     finally:
-        admin.execute("REVOKE app_owner FROM app_tenant")  # type: ignore[attr-defined]
+        admin.execute(f"DROP OWNED BY {member}; DROP ROLE {member}")
 
     assert refused.returncode != 0
-    assert "app_tenant can act as app_owner, which owns tables under row-level security" in refused.stderr
+    assert f"{member} can act as app_owner, which owns tables under row-level security" in refused.stderr
 
 
 def test_a_taken_port_is_one_sentence(server: Process) -> None:
