@@ -8,11 +8,15 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
     from core import development
+    from core.binaries import EmbeddedError
 
-    with development.environment():
-        from django.core.management import execute_from_command_line
+    try:
+        with development.environment():
+            from django.core.management import execute_from_command_line
 
-        execute_from_command_line(sys.argv)
+            execute_from_command_line(sys.argv)
+    except EmbeddedError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

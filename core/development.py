@@ -5,6 +5,7 @@ It is a default and not a mode: DATABASE_URL, from the environment or `.env`, al
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -85,11 +86,10 @@ def _secrets() -> dict[str, str]:
 
 def _provision_once(cluster: Cluster, kept: dict[str, str]) -> None:
     """Provision a new data directory, and again after the superuser part has changed."""
-    stamp = LOCAL / "provisioned.sql"
-    wanted = f"-- {cluster.url()}\n" + SUPERUSER_SQL.read_text()
-    # The port changes with each start, so the data directory's own identity is its superuser's password.
-    wanted = wanted.replace(f":{cluster.port}/", "/")
+    stamp = cluster.directory.parent / "provisioned"
+    # A new data directory has a new password.
+    identity = cluster.url().rpartition("@")[0].encode()
+    wanted = hashlib.sha256(identity + SUPERUSER_SQL.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         provision(cluster.url(), database=DATABASE, passwords={role: kept[role] for role in ROLES.values()})
-        stamp.touch(mode=0o600)
         stamp.write_text(wanted)

@@ -50,10 +50,30 @@ DRIFTS = [
     ("CREATE VIEW leak AS SELECT * FROM core_product", "view-as-owner", "leak"),
     ("CREATE MATERIALIZED VIEW leak AS SELECT 1 AS one FROM core_product", "view-as-owner", "leak"),
     ("ALTER EVENT TRIGGER keep_row_security DISABLE", "guard-missing", "keep_row_security"),
+    ("ALTER EVENT TRIGGER refuse_ddl DISABLE", "guard-missing", "refuse_ddl"),
+    ("ALTER POLICY platform_access ON core_order USING (true)", "policy-differs", "core_order.platform_access"),
+    ("ALTER POLICY owner_migration ON core_order USING (true)", "policy-differs", "core_order.owner_migration"),
+    ("CREATE POLICY second ON core_order TO app_platform USING (true)", "policy-extra", "core_order.second"),
+    (
+        "CREATE OR REPLACE FUNCTION app.tenant_or_null() RETURNS uuid LANGUAGE sql STABLE AS 'SELECT NULL::uuid'",
+        "function-behind-policy",
+        "app.tenant_or_null",
+    ),
+    ("ALTER FUNCTION app.open_platform SECURITY DEFINER", "function-behind-policy", "app.open_platform"),
+    ("GRANT SELECT ON core_apitoken TO app_tenant", "grant-too-wide", "SELECT on core_apitoken"),
+    ("GRANT UPDATE ON core_tenant TO app_tenant", "grant-too-wide", "UPDATE on core_tenant"),
+    ("GRANT SELECT ON auth_user TO app_tenant", "grant-too-wide", "SELECT on auth_user"),
+    ("GRANT DELETE ON app.platform_audit TO app_platform", "grant-too-wide", "DELETE on app.platform_audit"),
+    ("GRANT CREATE ON SCHEMA public TO app_tenant", "grant-too-wide", "CREATE on SCHEMA public"),
+    ("GRANT UPDATE ON pg_settings TO PUBLIC", "catalog-open", "UPDATE on pg_settings"),
+    ("GRANT SELECT ON pg_stat_activity TO PUBLIC", "catalog-open", "SELECT on pg_stat_activity"),
+    ("GRANT EXECUTE ON FUNCTION ts_stat(text) TO PUBLIC", "function-open", "ts_stat(text)"),
+    ("ALTER ROLE app_resolver LOGIN", "role-too-strong", "app_resolver"),
+    ("ALTER ROLE app_tenant SET row_security = off", "variable-default", "role app_tenant"),
     (
         "CREATE OR REPLACE FUNCTION app.no_tenant() RETURNS uuid LANGUAGE sql IMMUTABLE AS 'SELECT NULL::uuid'",
         "function-behind-policy",
-        "app.no_tenant()",
+        "app.no_tenant",
     ),
     (
         "CREATE FUNCTION app.leak() RETURNS bigint LANGUAGE sql SECURITY DEFINER"
@@ -84,6 +104,8 @@ DRIFTS = [
 def scratch(postgres_server: Server, database: str) -> psycopg.Connection:
     """A superuser in a transaction that is rolled back: drift that nobody else sees."""
     with psycopg.connect(postgres_server.admin_url, dbname=database) as connection:
+        # Roles are the cluster's: another worker may not change one meanwhile.
+        connection.execute("LOCK TABLE pg_authid IN EXCLUSIVE MODE")
         yield connection
         connection.rollback()
 

@@ -10,7 +10,7 @@ import environ
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import OperationalError, connections
 
 from core import development, principals
 from core.management.platform import working
@@ -64,6 +64,8 @@ class Command(BaseCommand):
             serving.serve(host, port, on_ready=lambda: self.stdout.write(banner(root, secrets)))
         except serving.CannotServe as error:
             raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(f"the database does not answer: {error}") from error
         except KeyboardInterrupt:
             self.stdout.write("stopped")
 

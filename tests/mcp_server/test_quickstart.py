@@ -1,0 +1,179 @@
+"""`make run`, as a newcomer has it: a copy of the project, nothing configured, a database of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.mcp_server.processes import free_port
+
+ROOT = Path(__file__).parents[2]
+OURS = ("SECRET_KEY", "DJANGO_SETTINGS_MODULE")
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Path]:
+    """A fresh copy of the project, where an unprivileged server can reach it."""
+    place = Path(tempfile.mkdtemp(prefix="quickstart-"))
+    place.chmod(0o711)
+    for name in ("core", "rls", "mcp_server", "migrations_sql"):
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "manage.py", place)
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.endswith("DATABASE_URL") and key not in OURS}
+    return kept | more
+
+
+@contextmanager
+def quickstart(project: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running `manage.py quickstart`, and all that it printed until it was ready."""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "quickstart"],
+        cwd=project,
+        env=environment(PORT=str(free_port())) | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout
+    said = ""
+    try:
+        for line in process.stdout:
+            said += line
+            if line.startswith("Ctrl-C stops"):
+                break
+        yield process, said
+    finally:
+        process.send_signal(signal.SIGINT)
+        said += process.communicate(timeout=60)[0]
+
+
+def pasted(said: str) -> dict[str, object]:
+    """What the printed curl line answers, run as it was printed."""
+    command = said[said.index("  curl -s") :].split("\n\n", maxsplit=1)[0].replace("\\\n", " ")
+    answer = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+    return dict(json.loads(answer.stdout)["result"])
+
+
+def database_port(project: Path) -> int:
+    return int((project / ".local/postgres/data/postmaster.pid").read_text().splitlines()[3])
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_what_is_printed_works_and_a_second_start_reuses_it(project: Path) -> None:
+    with quickstart(project) as (first, said):
+        answer = pasted(said)
+        port = database_port(project)
+    with quickstart(project) as (_, again):
+        reused = pasted(again)
+
+    assert "測試租戶1 (test1) - 啟用 - 3 用戶" in answer["content"][0]["text"]  # type: ignore[index]
+    assert reused == answer
+    assert set(re.findall(r"tmcpp?_[\w-]{43}", said)) == set(re.findall(r"tmcpp?_[\w-]{43}", again))
+    assert len(set(re.findall(r"/mcp/(test\d)/", said))) == 2
+    assert "claude mcp add --transport http test1 http://127.0.0.1:" in said
+    block = json.loads(said[said.index("{\n") : said.index("Call a tool")])
+    assert block["mcpServers"]["test2"]["headers"]["Authorization"].startswith("Bearer tmcp_")
+    assert first.returncode == 0
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_secrets_are_for_this_user_alone(project: Path) -> None:
+    with quickstart(project):
+        kept = project / ".local/secrets.json"
+
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert not any(
+            line in (project / ".local/provisioned").read_text() for line in json.loads(kept.read_text()).values()
+        )
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(f"postgresql://app_tenant@127.0.0.1:{database_port(project)}/tenants")
+
+
+def test_a_termination_stops_the_database_too(project: Path) -> None:
+    with quickstart(project) as (process, _):
+        port = database_port(project)
+        process.terminate()
+        process.wait(60)
+
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def sentence(project: Path, **more: str) -> str:
+    """What a start that fails says last."""
+    refused = subprocess.run(
+        [sys.executable, "manage.py", "quickstart"],
+        cwd=project,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    [line] = [line for line in refused.stderr.strip().splitlines() if not line.startswith("{")]
+    return line
+
+
+def test_a_taken_port_is_one_sentence(project: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        said = sentence(project, PORT=str(taken.getsockname()[1]))
+
+    assert "is taken: stop what listens there, or choose another with PORT=" in said
+
+
+def test_data_of_another_major_is_one_sentence(project: Path) -> None:
+    version = project / ".local/postgres/data/PG_VERSION"
+    with quickstart(project):
+        pass
+    kept = version.read_text()
+    version.write_text("13\n")
+    try:
+        said = sentence(project, PORT=str(free_port()))
+    finally:
+        version.write_text(kept)
+
+    assert "was made by PostgreSQL 13" in said
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(project: Path) -> None:
+    nowhere = f"postgresql://app_tenant:x@127.0.0.1:{free_port()}/none?connect_timeout=1"
+    urls = dict.fromkeys(["DATABASE_URL", "PLATFORM_DATABASE_URL"], nowhere)
+    started = time.monotonic()
+
+    said = sentence(project, PORT=str(free_port()), SECRET_KEY="x" * 32, **urls)
+
+    assert "the database does not answer" in said
+    assert time.monotonic() - started < 30
+
+
+def test_a_configured_database_wins(project: Path, database: str, admin: psycopg.Connection) -> None:
+    urls = {key: value for key, value in os.environ.items() if key.endswith("DATABASE_URL")}
+
+    with quickstart(project, SECRET_KEY="x" * 32, **urls) as (_, said):
+        assert pasted(said)["isError"] is False
+        assert admin.execute("SELECT count(*) FROM core_tenant").fetchone() == (2,)
