@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import ValidationError
@@ -27,14 +28,16 @@ INSTRUCTIONS = {
 class TenantServer(MCPServer[Any]):
     """An MCPServer that refuses what a schema does not name, in words that a model can act on."""
 
+    def __init__(self, name: str, *, tools: list[Tool], **options: Any) -> None:
+        super().__init__(name, tools=tools, **options)
+        self._schemas = {tool.name: tool.parameters for tool in tools}
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        schema = self._tool_input_schema(name)
-        if schema is None:
-            offered = ", ".join(tool.name for tool in await self.list_tools())
-            raise ToolError(f"There is no tool {name}. Call one of: {offered}.")
-        _refuse_unknown(name, arguments, schema)
+        if name not in self._schemas:
+            raise ToolError(f"There is no tool {name}. Call one of: {', '.join(self._schemas)}.")
+        _refuse_unknown(name, arguments, self._schemas[name])
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
@@ -46,25 +49,23 @@ class TenantServer(MCPServer[Any]):
 def build(door: Door) -> MCPServer[Any]:
     """A server with every tool of the door."""
     discovery.load()
-    server = TenantServer(
+    # The SDK logs a refused call with its text, which is for the caller; our own record has none.
+    logging.getLogger("mcp.server").setLevel(logging.WARNING)
+    return TenantServer(
         NAME,
         instructions=INSTRUCTIONS[door],
         version="0.1.0",
+        tools=[_as_tool(spec) for spec in tools(door)],
         middleware=[boundary],
         # Workers share the key, and what was sealed for one principal opens for no other.
         request_state_security=RequestStateSecurity(keys=[f"{NAME}/{door.value}/{settings.SECRET_KEY}"]),
         # No tool or resource sends notifications, so nobody listens for another tenant's.
         subscriptions=False,
     )
-    # The SDK logs a refused call with its text, which is for the caller; our own record has none.
-    logging.getLogger("mcp.server").setLevel(logging.WARNING)
-    for spec in tools(door):
-        _add(server, spec)
-    return server
 
 
-def _add(server: MCPServer[Any], spec: ToolSpec) -> None:
-    server.add_tool(
+def _as_tool(spec: ToolSpec) -> Tool:
+    tool = Tool.from_function(
         hooked(spec),
         name=spec.name,
         title=spec.title,
@@ -76,9 +77,8 @@ def _add(server: MCPServer[Any], spec: ToolSpec) -> None:
             open_world_hint=False,
         ),
     )
-    schema = server._tool_manager.get_tool(spec.name)
-    assert schema is not None
-    schema.parameters["additionalProperties"] = False
+    tool.parameters["additionalProperties"] = False
+    return tool
 
 
 def _refuse_unknown(name: str, arguments: dict[str, Any], schema: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@
 -- Needs: a superuser, connected to the application's database; PostgreSQL 15 or newer. Run it again after a
 -- PostgreSQL upgrade or in a second database of the cluster: it changes nothing that is in place already.
 -- Passwords are not set here: ALTER ROLE ... PASSWORD, or \password in psql.
--- Proved by: tests/isolation/test_hostile_sql.py, tests/rls/test_roles.py.
+-- Proved by: tests/isolation/test_hostile_sql.py, tests/rls/test_superuser.py.
 
 DO $roles$
 DECLARE

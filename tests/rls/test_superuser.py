@@ -1,0 +1,44 @@
+"""The superuser part: it can be run again, and it stops at a role that is stronger than it made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+SUPERUSER_SQL = Path("migrations_sql/0000_superuser.sql").read_text()
+
+
+@pytest.fixture
+def scratch(admin: psycopg.Connection) -> psycopg.Connection:
+    """A superuser in a transaction that is rolled back."""
+    with admin.transaction(force_rollback=True):
+        # Roles are the cluster's: another worker may not change one meanwhile.
+        admin.execute("LOCK TABLE pg_authid IN EXCLUSIVE MODE")
+        yield admin
+
+
+def test_it_can_be_run_again(scratch: psycopg.Connection) -> None:
+    scratch.execute(SUPERUSER_SQL)
+
+    assert scratch.execute("SELECT count(*) FROM app.isolation_findings").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("right", ["SUPERUSER", "BYPASSRLS", "CREATEROLE", "REPLICATION"])
+def test_a_role_with_rights_that_it_must_not_have_stops_it(right: str, scratch: psycopg.Connection) -> None:
+    scratch.execute(f"ALTER ROLE app_tenant {right}")
+
+    with pytest.raises(psycopg.errors.RaiseException, match="app_tenant exists with rights it must not have"):
+        scratch.execute(SUPERUSER_SQL)
+
+
+@pytest.mark.parametrize("role", ["app_owner", "app_tenant", "app_platform", "app_auditor", "app_resolver"])
+def test_no_role_bypasses_row_level_security(role: str, admin: psycopg.Connection) -> None:
+    facts = admin.execute(
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit, rolcanlogin"
+        " FROM pg_roles WHERE rolname = %s",
+        [role],
+    ).fetchone()
+
+    assert facts == (False, False, False, False, False, False, role != "app_resolver")
