@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -9,7 +11,13 @@ from django.urls import resolve
 from django.utils import translation
 
 from core import principals
+from core.principals import Scope
 from rls.middleware import TenantMiddleware
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# The scope that each view of a tenant needs.
+SCOPES: dict[Callable[..., Any], Scope] = {}
 
 
 class PrincipalMiddleware(TenantMiddleware):
@@ -17,17 +25,31 @@ class PrincipalMiddleware(TenantMiddleware):
 
     def resolve(self, request: HttpRequest) -> UUID | HttpResponse | None:
         try:
-            subdomain = resolve(request.path_info).kwargs.get("tenant")
+            match = resolve(request.path_info)
         except Http404:
             return None
+        subdomain = match.kwargs.get("tenant")
         if subdomain is None:
             return None
         principal = principals.authenticate(bearer_token(request), subdomain=subdomain)
         if principal is None:
             return unauthorized()
+        scope = SCOPES[match.func]
+        if scope not in principal.scopes:
+            return forbidden(scope)
         if "Accept-Language" not in request.headers:
             translation.activate(principal.locale)
         return principal.tenant_id
+
+
+def requires(scope: Scope) -> Callable[[View], View]:
+    """Say which scope a view of a tenant needs. One that says none fails: nothing is open by being forgotten."""
+
+    def declare(view: View) -> View:
+        SCOPES[view] = scope
+        return view
+
+    return declare
 
 
 def bearer_token(request: HttpRequest) -> str:
@@ -42,4 +64,13 @@ def unauthorized() -> JsonResponse:
         {"error": "invalid_token", "error_description": "Authentication required"},
         status=401,
         headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def forbidden(scope: Scope) -> JsonResponse:
+    """The token is good, but not for this (RFC 6750 3.1)."""
+    return JsonResponse(
+        {"error": "insufficient_scope", "error_description": f"This token lacks the scope {scope}"},
+        status=403,
+        headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
     )

@@ -15,7 +15,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
+from core.middleware import requires
 from core.models import Order, Product
+from core.principals import Scope
 from core.services import orders as order_service
 from core.services import products as product_service
 from core.services import tenants
@@ -55,6 +57,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "the database does not answer"}, status=503)
 
 
+@requires(Scope.TENANTS_READ)
 @require_safe
 def info(request: HttpRequest, tenant: str) -> JsonResponse:
     """The tenant itself."""
@@ -71,18 +74,21 @@ def info(request: HttpRequest, tenant: str) -> JsonResponse:
     )
 
 
+@requires(Scope.PRODUCTS_READ)
 @require_safe
 def products(request: HttpRequest, tenant: str) -> JsonResponse:
     """Products, newest first: `?page=1&limit=20`."""
     return _page(request, product_service.find(), _product)
 
 
+@requires(Scope.ORDERS_READ)
 @require_safe
 async def orders(request: HttpRequest, tenant: str) -> JsonResponse:
     """Orders, newest first: `?page=1&limit=20`."""
     return await sync_to_async(_page)(request, order_service.find(), _order)
 
 
+@requires(Scope.PRODUCTS_READ)
 @require_safe
 async def products_csv(request: HttpRequest, tenant: str) -> StreamingHttpResponse:
     """Every product as CSV (RFC 4180), streamed."""

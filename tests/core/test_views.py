@@ -17,8 +17,12 @@ from django.urls import path
 from django.utils import translation
 
 import rls
+from core.middleware import SCOPES, requires
 from core.models import Product
-from tests.world import World, platform_token
+from core.principals import Scope
+from core.services import tokens
+from core.urls import urlpatterns as project_urls
+from tests.world import World, platform_token, working
 
 Get = Callable[..., Any]
 
@@ -206,15 +210,18 @@ def test_not_ready_without_a_database(database: str, monkeypatch: pytest.MonkeyP
     assert (answer.status_code, answer.json()) == (503, {"status": "the database does not answer"})
 
 
+@requires(Scope.TENANTS_READ)
 def language(request: HttpRequest, tenant: str) -> HttpResponse:
     return HttpResponse(translation.get_language())
 
 
+@requires(Scope.TENANTS_READ)
 def fails(request: HttpRequest, tenant: str) -> HttpResponse:
     assert rls.current_tenant_id() is not None
     raise RuntimeError("on purpose")
 
 
+@requires(Scope.TENANTS_READ)
 async def fails_later(request: HttpRequest, tenant: str) -> StreamingHttpResponse:
     async def chunks() -> AsyncIterator[str]:
         yield str(rls.current_tenant_id())
@@ -262,3 +269,29 @@ async def first_chunk_then_failure(world: World) -> bytes:
 @pytest.mark.urls(__name__)
 def test_a_stream_that_breaks_off_leaves_no_context(acme: World) -> None:
     assert first_chunk_then_failure(acme).decode() == str(acme.id)
+
+
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [
+        ("info", Scope.TENANTS_READ),
+        ("products", Scope.PRODUCTS_READ),
+        ("products.csv", Scope.PRODUCTS_READ),
+        ("orders", Scope.ORDERS_READ),
+    ],
+)
+def test_a_token_without_the_scope_is_refused(name: str, scope: Scope, acme: World) -> None:
+    with working():
+        without = tokens.create(name="narrow", subdomain="acme", scopes=set(Scope) - {scope})
+
+    answer = Client().get(f"/t/acme/api/{name}", headers={"Authorization": f"Bearer {without}"})
+
+    assert answer.status_code == 403
+    assert answer.json()["error_description"] == f"This token lacks the scope {scope}"
+
+
+def test_every_view_of_a_tenant_says_its_scope() -> None:
+    views = [pattern.callback for pattern in project_urls if "<str:tenant>" in str(pattern.pattern)]
+
+    assert len(views) == 4
+    assert set(views) <= SCOPES.keys()

@@ -204,7 +204,7 @@ def test_nothing_held_reaches_the_next_request(stolen: str, acme: World, globex:
 
     with tenant_context(globex.id):
         for take in ("FETCH ALL FROM stolen", "EXECUTE stolen"):
-            assert "Acme" not in attack(take)
+            assert "does not exist" in attack(take)
 
 
 INJECTED = "; SET LOCAL app.current_tenant TO $${b}$$; UPDATE core_product SET name = $$mine$$; --"

@@ -136,7 +136,7 @@ def test_no_context_needs_the_empty_prefix(
         case(acme, admin)
 
 
-def test_procedural_code_is_refused_twice(
+def test_what_procedural_code_writes_is_refused_twice(
     acme: World, globex: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grant = ("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC", "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")

@@ -107,9 +107,10 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         """Raise, so that the transaction around it rolls back, unless the tag is one that serving needs."""
         words = (self.statusmessage or "").split(" ")
         tag = words[0] if words[0] in ROW_TAGS else " ".join(words)
-        if tag in SESSION_TAGS and not self.connection.autocommit:
-            _changed.add(self.connection)
-        elif tag not in ROW_TAGS and tag not in TRANSACTION_TAGS:
+        if tag in ROW_TAGS or tag in TRANSACTION_TAGS:
+            return
+        _changed.add(self.connection)  # a PREPARE outlives a rollback
+        if tag not in SESSION_TAGS or self.connection.autocommit:
             self._reset()
             hint = (
                 "use SET LOCAL inside transaction.atomic()" if tag in SESSION_TAGS else "use a migration, as the owner"
