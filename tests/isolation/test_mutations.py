@@ -1,18 +1,33 @@
-"""Shown to bite: with one guard removed, the case that it keeps fails."""
+"""Shown to bite: with its guard removed, a case fails.
+
+Every case of the modules below is found by itself and run without each guard in turn; one that passes without
+any of them proves nothing, unless it says here what else it keeps.
+"""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import DatabaseError, connection
+from psycopg_pool import ConnectionPool
 
 from rls.backends.postgresql import base
 from rls.context import current_tenant_id
-from tests.isolation import test_hostile_sql, test_lifetime, test_no_context, test_reads, test_writes
+from tests.isolation import (
+    test_hostile_sql,
+    test_lifetime,
+    test_mcp_door,
+    test_no_context,
+    test_reads,
+    test_writes,
+)
 from tests.world import World
 
 
@@ -37,41 +52,126 @@ def definition(admin: psycopg.Connection, table: str, policy: str) -> str:
     return f"CREATE POLICY {policy} ON {table} TO app_tenant USING ({row[0]}) WITH CHECK ({row[1]})"
 
 
-OPEN = "DROP POLICY tenant_isolation ON {0}; CREATE POLICY tenant_isolation ON {0} TO app_tenant USING (true)"
-READS = [
-    lambda a, g, admin: test_reads.test_every_way_to_read_sees_one_tenant(a, g),
-    lambda a, g, admin: test_reads.test_async_reads_see_one_tenant(a, g),
-    lambda a, g, admin: test_reads.test_raw_sql_sees_one_tenant("SELECT name FROM core_product", a, g),
-    lambda a, g, admin: test_reads.test_a_row_of_another_tenant_is_a_missing_row(a, g),
-    lambda a, g, admin: test_reads.test_a_queryset_is_evaluated_in_the_context_it_is_read_in(a, g),
-    lambda a, g, admin: test_writes.test_a_row_cannot_be_written_for_another_tenant(a, g, admin),
-    lambda a, g, admin: test_writes.test_a_row_cannot_be_moved_to_another_tenant(a, g),
-    lambda a, g, admin: test_writes.test_another_tenants_row_cannot_be_changed_or_deleted(a, g, admin),
-    lambda a, g, admin: test_lifetime.test_threads_and_tasks_are_never_crossed(a, g),
-    lambda a, g, admin: test_lifetime.test_a_pooled_connection_serves_one_after_the_other(a, g),
-]
+TABLES = ("core_tenant", "core_tenantuser", "core_product", "core_order", "core_orderitem")
 
 
-@pytest.mark.parametrize("case", READS)
-def test_a_case_fails_when_the_policy_is_opened(
-    case: Callable[[World, World, psycopg.Connection], None],
+@contextmanager
+def open_policies(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every policy lets every row through."""
+    drop = "DROP POLICY tenant_isolation ON {0}; "
+    opened = drop + "CREATE POLICY tenant_isolation ON {0} TO app_tenant USING (true)"
+    with ExitStack() as stack:
+        for table in TABLES:
+            restore = drop.format(table) + definition(admin, table, "tenant_isolation")
+            stack.enter_context(without(admin, opened.format(table), restore))
+        yield
+
+
+@contextmanager
+def no_prefix(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Statements carry nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr(base.Cursor, "_prefix", lambda self: "SELECT 1;")
+        yield
+
+
+@contextmanager
+def lingering_prefix(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The first tenant that is sent stays for good."""
+    prefix, sent = base.Cursor._prefix, []
+
+    def first(self: base.Cursor) -> str:
+        if current_tenant_id():
+            sent.append(prefix(self))
+        return sent[0] if sent else prefix(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(base.Cursor, "_prefix", first)
+        yield
+
+
+@contextmanager
+def neither(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No policy and no prefix: what refuses without a context is kept by both."""
+    with open_policies(admin, monkeypatch), no_prefix(admin, monkeypatch):
+        yield
+
+
+GUARDS = [open_policies, no_prefix, lingering_prefix, neither]
+
+# What keeps these is neither policy nor prefix: it is named, and has its own mutation below where it can be removed.
+KEPT_OTHERWISE = {
+    "test_the_same_unique_value_is_free_in_each_tenant": "unique constraints start with the tenant",
+    "test_a_child_cannot_point_at_another_tenants_parent": "composite foreign keys",
+    "test_not_even_the_platform_can_join_two_tenants": "composite foreign keys",
+    "test_an_upsert_does_not_reach_another_tenants_row": "the key and WITH CHECK, each alone",
+    "test_what_is_no_uuid_is_refused_before_any_sql": "as_tenant_id()",
+    "test_the_empty_string_that_postgresql_leaves_behind_is_no_context": "NULLIF in the policy, and the empty prefix",
+    "test_one_dead_connection_has_its_neighbours_looked_at": "the pool is checked when a connection is found broken",
+    "test_a_server_side_cursor_is_refused": "refuse_server_cursor()",
+    "test_tenant_and_platform_contexts_exclude_each_other": "PlatformRefused",
+    "test_leaving_contexts_out_of_order_is_an_error": "tenant_context._close()",
+}
+
+
+def cases(*modules: ModuleType) -> list[Callable[..., Any]]:
+    """Every test function of the modules, a parametrised one with its first values."""
+    found = []
+    for module in modules:
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if name.startswith("test_") and name not in KEPT_OTHERWISE and function.__module__ == module.__name__:
+                found.append(with_first_values(function))
+    return found
+
+
+def with_first_values(function: Callable[..., Any]) -> functools.partial[Any]:
+    values: dict[str, Any] = {}
+    for mark in getattr(function, "pytestmark", []):
+        if mark.name == "parametrize":
+            names, first = mark.args[0], mark.args[1][0]
+            if isinstance(names, str):
+                values[names] = first
+            else:
+                values |= dict(zip(names, first, strict=True))
+    return functools.partial(function, **values)
+
+
+CASES = cases(test_reads, test_writes, test_no_context, test_lifetime)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.func.__name__)
+def test_a_case_fails_without_its_guard(
+    case: Callable[..., Any],
     acme: World,
     globex: World,
     admin: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    restore = "DROP POLICY tenant_isolation ON core_product; " + definition(admin, "core_product", "tenant_isolation")
-    with (
-        without(admin, OPEN.format("core_product"), restore),
-        pytest.raises((AssertionError, pytest.fail.Exception)),
-    ):
-        case(acme, globex, admin)
+    fixtures = {"acme": acme, "globex": globex, "admin": admin}
+    wanted = {name: fixtures[name] for name in inspect.signature(case).parameters if name in fixtures}
+    bitten = False
+
+    for guard in GUARDS:
+        with guard(admin, monkeypatch):
+            try:
+                case(**wanted)
+            except (Exception, pytest.fail.Exception):
+                bitten = True
+        connection.close()
+        connection.close_pool()
+
+    assert bitten, "it passes without any guard: what does it prove?"
 
 
-def test_the_tenant_table_needs_its_policy(acme: World, globex: World, admin: psycopg.Connection) -> None:
-    restore = "DROP POLICY tenant_isolation ON core_tenant; " + definition(admin, "core_tenant", "tenant_isolation")
+def test_a_restart_needs_the_look_at_the_pool(
+    acme: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConnectionPool, "check", lambda self: None)
 
-    with without(admin, OPEN.format("core_tenant"), restore), pytest.raises(AssertionError):
-        test_reads.test_a_tenant_sees_its_own_row_of_the_tenant_table(acme, globex)
+    with pytest.raises(DatabaseError):
+        test_lifetime.test_one_dead_connection_has_its_neighbours_looked_at(acme, admin)
+
+    connection.close_pool()  # the dead ones are still in it
 
 
 def test_children_need_the_composite_key(acme: World, globex: World, admin: psycopg.Connection) -> None:
@@ -107,35 +207,6 @@ def test_hostile_sql_needs_the_revokes(
         test_hostile_sql.test_a_hostile_statement_gets_nothing(statement, acme, globex, admin)
 
 
-NO_CONTEXT = [
-    lambda a, admin: test_no_context.test_a_statement_without_a_context_is_a_named_error(
-        test_no_context.STATEMENTS[0], a
-    ),
-    lambda a, admin: test_no_context.test_every_tenanted_table_refuses_without_a_context(a, admin),
-    lambda a, admin: test_no_context.test_an_empty_table_refuses_too(),
-    lambda a, admin: test_no_context.test_a_value_that_was_set_on_the_session_is_not_a_context(a),
-    lambda a, admin: test_no_context.test_a_context_that_was_left_does_not_linger_in_its_transaction(a),
-]
-
-
-@pytest.mark.parametrize("case", NO_CONTEXT)
-def test_no_context_needs_the_empty_prefix(
-    case: Callable[[World, psycopg.Connection], None],
-    acme: World,
-    admin: psycopg.Connection,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    prefix = base.Cursor._prefix
-
-    def only_with_a_tenant(self: base.Cursor) -> str:
-        return prefix(self) if current_tenant_id() else f"SET LOCAL app.current_tenant = '{acme.id}';"
-
-    monkeypatch.setattr(base.Cursor, "_prefix", only_with_a_tenant)
-
-    with pytest.raises((AssertionError, pytest.fail.Exception)):
-        case(acme, admin)
-
-
 def test_what_procedural_code_writes_is_refused_twice(
     acme: World, globex: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,8 +232,26 @@ def test_stacked_statements_need_the_slow_road(
     connection.close_pool()  # what the statement set is still on a connection
 
 
-def test_the_context_needs_the_prefix(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base.Cursor, "_prefix", lambda self: "SELECT 1;")
+AT_THE_DOOR = [
+    test_mcp_door.test_two_hundred_interleaved_calls_of_both_eras,
+    test_mcp_door.test_sessions_and_sse_keep_tenants_apart,
+    test_mcp_door.test_stdio_serves_its_tenant,
+    test_mcp_door.test_resources_prompts_and_completions_run_in_the_context_too,
+    test_mcp_door.test_a_tool_that_raises_or_is_cancelled_leaves_nothing,
+]
 
-    with pytest.raises((AssertionError, DatabaseError)):
-        test_reads.test_a_tenant_sees_its_own_row_of_the_tenant_table(acme, acme)
+
+@pytest.mark.parametrize("case", AT_THE_DOOR, ids=lambda case: case.__name__)
+def test_the_door_needs_the_policies(
+    case: Callable[..., Any],
+    request: pytest.FixtureRequest,
+    admin: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = with_first_values(case)
+    wanted = {
+        name: request.getfixturevalue(name) for name in inspect.signature(case).parameters if name not in case.keywords
+    }
+
+    with open_policies(admin, monkeypatch), pytest.raises((Exception, pytest.fail.Exception)):
+        case(**wanted)
