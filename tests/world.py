@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -37,7 +38,7 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
     return World(tenant.id, subdomain, name, token, user.id, product.id, order.id, item.id)
 
 
-def working() -> object:
+def working() -> AbstractContextManager[None]:
     """A platform context for arranging."""
     return platform_context(actor="tests", reason="arrange")
 

@@ -21,6 +21,7 @@ import psycopg
 import pytest
 
 from tests.mcp_server.processes import free_port
+from tests.world import World
 
 ROOT = Path(__file__).parents[2]
 OURS = ("SECRET_KEY", "DJANGO_SETTINGS_MODULE")
@@ -177,3 +178,16 @@ def test_a_configured_database_wins(project: Path, database: str, admin: psycopg
     with quickstart(project, SECRET_KEY="x" * 32, **urls) as (_, said):
         assert pasted(said)["isError"] is False
         assert admin.execute("SELECT count(*) FROM core_tenant").fetchone() == (2,)
+
+
+def test_beside_tenants_of_its_own_nothing_is_made(
+    project: Path, database: str, acme: World, admin: psycopg.Connection
+) -> None:
+    urls = {key: value for key, value in os.environ.items() if key.endswith("DATABASE_URL")}
+
+    with quickstart(project, SECRET_KEY="x" * 32, **urls) as (_, said):
+        assert "The database has tenants of its own" in said
+
+    assert "tmcp" not in said
+    assert admin.execute("SELECT count(*) FROM core_tenant").fetchone() == (1,)
+    assert admin.execute("SELECT count(*) FROM core_platformtoken").fetchone() == (0,)

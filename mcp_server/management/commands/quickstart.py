@@ -43,6 +43,14 @@ Call a tool:
 Ctrl-C stops the server and the database it started.
 """
 
+TENANTS_OF_ITS_OWN = """
+Ready at {root}. The database has tenants of its own, so no demo was made. For a token:
+
+  manage.py tokens create --tenant <tenant> --name <name>
+
+Ctrl-C stops the server.
+"""
+
 
 class Command(BaseCommand):
     help = "Prepares the database, makes two demo tenants where there is none, and serves."
@@ -71,30 +79,27 @@ class Command(BaseCommand):
 
 
 def demo_tokens() -> dict[str, str]:
-    """A working token for each demo tenant and, under "platform", for the platform. Tenants are made where none is."""
+    """A working token for each demo tenant and, under "platform", for the platform; tenants are made where none is.
+
+    Empty where the database has tenants of its own: nothing is made, or opened, beside them.
+    """
     with working("quickstart", "prepare the demo"):
         present = {facts.subdomain for facts in tenants.find()}
-        new = {} if present else TENANTS
-        for subdomain, name in new.items():
-            tenants.create(subdomain=subdomain, name=name)
-    for subdomain in new:
-        with tenant_context(tenants_id(subdomain)):
-            demo.create(seed=list(TENANTS).index(subdomain) + 1)
+        if not present <= TENANTS.keys():
+            return {}
+        for subdomain in TENANTS.keys() - present:
+            tenants.create(subdomain=subdomain, name=TENANTS[subdomain])
+        empty = [facts for facts in tenants.find() if facts.is_active and not facts.user_count]
+    for facts in empty:
+        with tenant_context(facts.id):
+            demo.create(seed=list(TENANTS).index(facts.subdomain) + 1)
     kept = development.kept_secrets()
     found = {door: token for door in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {door}", ""), door)}
     with working("quickstart", "mint the demo's tokens"):
-        for door in [*((present | new.keys()) & TENANTS.keys()), "platform"]:
-            if door not in found:
-                found[door] = tokens.create(name="quickstart", subdomain=None if door == "platform" else door)
+        for door in {*TENANTS, "platform"} - found.keys():
+            found[door] = tokens.create(name="quickstart", subdomain=None if door == "platform" else door)
     development.keep_secrets({f"token {door}": token for door, token in found.items()})
     return found
-
-
-def tenants_id(subdomain: str) -> Any:
-    """The id of an active tenant."""
-    principal = principals.open_door(subdomain)
-    assert principal is not None
-    return principal.tenant_id
 
 
 def is_valid(token: str, door: str) -> bool:
@@ -106,28 +111,20 @@ def is_valid(token: str, door: str) -> bool:
 
 def banner(root: str, secrets: dict[str, str]) -> str:
     """What to paste where."""
-    doors = {
-        door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS if door in secrets
-    }
-    endpoints = [f"  {door:9} {url}\n            {header}\n" for door, (url, header) in doors.items()]
-    first, (url, header) = next(
-        iter(doors.items()), ("platform", (f"{root}/mcp/", f"Authorization: Bearer {secrets['platform']}"))
-    )
-    call = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {"name": "list_tenants", "arguments": {}},
-    }
+    if not secrets:
+        return TENANTS_OF_ITS_OWN.format(root=root)
+    doors = {door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS}
+    url, header = doors["test1"]
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_tenants", "arguments": {}}}
     servers = {
         door: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
         for door, (url, header) in doors.items()
     }
     return BANNER.format(
-        endpoints="\n".join(endpoints),
+        endpoints="\n".join(f"  {door:9} {url}\n            {header}\n" for door, (url, header) in doors.items()),
         platform_url=f"{root}/mcp/",
         platform_token=secrets["platform"],
-        claude=shlex.join(["claude", "mcp", "add", "--transport", "http", first, url, "--header", header]),
+        claude=shlex.join(["claude", "mcp", "add", "--transport", "http", "test1", url, "--header", header]),
         mcp_json=json.dumps({"mcpServers": servers}, indent=2),
         curl=" \\\n    ".join(
             [
