@@ -53,6 +53,11 @@ def platform_is_open() -> bool:
     return _platform_is_open.get()
 
 
+def keep_platform(is_open: bool) -> None:
+    """For a callback that runs in a copy of an earlier context: what is open now, and not what was then."""
+    _platform_is_open.set(is_open)
+
+
 def as_tenant_id(value: object) -> UUID:
     """`value` as a UUID.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from asgiref.sync import sync_to_async
 
 from tests import postgres
 from tests.mcp_server.processes import Process, serving
@@ -79,6 +81,8 @@ def clean(admin: psycopg.Connection) -> Iterator[None]:
 
     yield
     connections.close_all()
+    # The thread in which async code runs Django's ORM has connections of its own.
+    asyncio.run(sync_to_async(connections.close_all)())
     admin.execute("TRUNCATE core_tenant, core_platformtoken, app.platform_audit, auth_user, django_session CASCADE")
 
 

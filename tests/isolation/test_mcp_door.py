@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -44,6 +44,15 @@ async def call_many(client: Client, world: World) -> set[str]:
     return seen
 
 
+async def together(*running: Awaitable[Any]) -> list[Any]:
+    """The results of all; the first error is raised when every one has ended, so that none is cut off in its middle."""
+    results = await asyncio.gather(*running, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
 async def interleave(*callers: tuple[AbstractAsyncContextManager[Client], World]) -> None:
     """Every caller at once: each sees its own tenant only."""
 
@@ -51,7 +60,7 @@ async def interleave(*callers: tuple[AbstractAsyncContextManager[Client], World]
         async with connecting as client:
             assert await call_many(client, world) == {f"{world.name} anvil"}
 
-    await asyncio.gather(*(run(*caller) for caller in callers))
+    await together(*(run(*caller) for caller in callers))
 
 
 def test_two_hundred_interleaved_calls_of_both_eras(server: Process, acme: World, globex: World) -> None:
@@ -97,7 +106,7 @@ def test_a_tool_that_raises_or_is_cancelled_leaves_nothing(
             connected(server.mcp("acme"), acme.token, era) as second,
             connected(server.mcp("globex"), globex.token, era) as other,
         ):
-            seen = await asyncio.gather(disturb(first), call_many(second, acme), call_many(other, globex))
+            seen = await together(disturb(first), call_many(second, acme), call_many(other, globex))
             assert seen[1:] == [{"Acme anvil"}, {"Globex anvil"}]
 
     asyncio.run(story())
@@ -124,7 +133,7 @@ def test_resources_prompts_and_completions_run_in_the_context_too(
                 assert completion.completion.values == [own]
 
     async def story() -> None:
-        await asyncio.gather(look(acme), look(globex))
+        await together(look(acme), look(globex))
 
     asyncio.run(story())
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
@@ -35,25 +36,31 @@ from psycopg.errors import InsufficientPrivilege
 from psycopg.pq import TransactionStatus
 
 from rls import roles
-from rls.context import PLATFORM_ALIAS, current_tenant_id, platform_is_open
+from rls.context import PLATFORM_ALIAS, current_tenant_id, keep_platform, platform_is_open
 
 # How statements begin that touch rows, or savepoints. It only chooses the road: the slow one is safe for all.
+# A comment before them holds no star and no slash, so that it ends for PostgreSQL where it ends here. Nothing at all is
+# what a pool sends to check a connection.
 FAST = re.compile(
-    r"[\s(]*(SELECT|INSERT|UPDATE|DELETE|WITH|VALUES|MERGE|SAVEPOINT|RELEASE|ROLLBACK TO)\b", re.ASCII | re.IGNORECASE
+    r"(?:[\s(]|/\*[^*/]*\*/|--[^\r\n]*[\r\n])*"
+    r"(?:(?:SELECT|INSERT|UPDATE|DELETE|WITH|VALUES|MERGE|SAVEPOINT|RELEASE|ROLLBACK TO)\b|\Z)",
+    re.ASCII | re.IGNORECASE,
 )
+# One statement that begins so ends with its transaction. What follows is no part of a name (`SET local.x`).
+LOCAL = re.compile(r"\s*SET\s+(?:LOCAL|TRANSACTION)\s+\w", re.ASCII | re.IGNORECASE)
 
 # Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
 ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "NOTIFY", "SET CONSTRAINTS"})
-TRANSACTION_TAGS = frozenset({"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
-# These may be for this transaction alone (SET LOCAL), and may not: the connection is replaced after it.
-SESSION_TAGS = frozenset({"SET", "RESET"})
+TRANSACTION_TAGS = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 
 NO_TENANT = "no tenant context is open\nHINT:  In Python: with rls.tenant_context(tenant_id)."
 NO_PLATFORM = "no platform context is open\nHINT:  In Python: with rls.platform_context(actor=..., reason=...)."
 
-# Connections whose role has been looked at, and those whose session a statement may have changed.
+# How long a close waits, in seconds, for the look at a broken connection's neighbours.
+PATIENCE = 1
+
+# Connections whose role has been looked at.
 _bound: WeakSet[Connection[Any]] = WeakSet()
-_changed: WeakSet[Connection[Any]] = WeakSet()
 
 
 class Cursor(stock.Cursor, ClientCursor[Any]):
@@ -64,18 +71,14 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         text = self.mogrify(query, params)
-        try:
+        with self._naming_what_is_missing():
             self._send(text, options)
-        except InsufficientPrivilege as error:
-            if error.diag.source_function == "check_enable_rls":
-                raise InsufficientPrivilege(self.no_context) from error
-            raise
         return self
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
         if not FAST.match(self.mogrify(query)):
             raise NotSupportedError("executemany() is for statements on rows")
-        with self._transaction():
+        with self._naming_what_is_missing(), self._transaction():
             super().execute(self._prefix())
             with self._alone():
                 super().executemany(query, params_seq, **options)
@@ -98,23 +101,24 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         else:
             with self._transaction() as is_own:
                 super().execute(self._prefix())
-                savepoint = nullcontext() if is_own or is_fast else self.connection.transaction()
+                # The end of a savepoint would end SET TRANSACTION READ ONLY too.
+                is_local = not is_own and LOCAL.match(text) is not None
+                savepoint = nullcontext() if is_own or is_fast or is_local else self.connection.transaction()
                 with savepoint, self._alone():
                     super().execute(text, **options)
-                    self._check_tag()
+                    if not is_local:
+                        self._check_tag()
 
     def _check_tag(self) -> None:
         """Raise, so that the transaction around it rolls back, unless the tag is one that serving needs."""
         words = (self.statusmessage or "").split(" ")
         tag = words[0] if words[0] in ROW_TAGS else " ".join(words)
-        if tag in ROW_TAGS or tag in TRANSACTION_TAGS:
-            return
-        _changed.add(self.connection)  # a PREPARE outlives a rollback
-        if tag not in SESSION_TAGS or self.connection.autocommit:
+        if tag not in ROW_TAGS and tag not in TRANSACTION_TAGS:
+            if tag == "PREPARE":  # it outlives the transaction
+                super().execute("DEALLOCATE ALL")
             self._reset()
-            hint = (
-                "use SET LOCAL inside transaction.atomic()" if tag in SESSION_TAGS else "use a migration, as the owner"
-            )
+            is_set = tag in {"SET", "RESET"}
+            hint = "use SET LOCAL inside transaction.atomic()" if is_set else "use a migration, as the owner"
             raise NotSupportedError(f"{tag} was rolled back: a serving connection reads and writes rows; {hint}")
 
     def _execute_send(self, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
@@ -140,10 +144,29 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
     def _prefix(self) -> str:
         """See Note [The prefix]. The text of a UUID holds nothing to escape."""
-        tenant_id = current_tenant_id()
-        if tenant_id is None and not platform_is_open():
-            return "SET LOCAL app.current_tenant='';SET LOCAL row_security=off;"
-        return f"SET LOCAL app.current_tenant='{tenant_id or ''}';SET LOCAL row_security=on;"
+        row_security = "on" if self._is_open() else "off"
+        return f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';SET LOCAL row_security={row_security};"
+
+    def _is_open(self) -> bool:
+        return current_tenant_id() is not None
+
+    @contextmanager
+    def _naming_what_is_missing(self) -> Iterator[None]:
+        try:
+            yield
+        except InsufficientPrivilege as error:
+            if error.diag.source_function == "check_enable_rls":
+                raise InsufficientPrivilege(self.no_context) from error
+            raise
+
+
+class PlatformCursor(Cursor):
+    """A cursor of `app_platform`: a tenant context does not open it, and a platform context does."""
+
+    no_context = NO_PLATFORM
+
+    def _is_open(self) -> bool:
+        return platform_is_open()
 
 
 def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
@@ -161,7 +184,7 @@ class DatabaseWrapper(stock.DatabaseWrapper):
         params: dict[str, Any] = super().get_connection_params()
         if params["cursor_factory"] is not stock.Cursor:
             raise ImproperlyConfigured("rls needs client-side binding: remove server_side_binding and cursor_factory")
-        return params | {"cursor_factory": Cursor}
+        return params | {"cursor_factory": PlatformCursor if self.alias == PLATFORM_ALIAS else Cursor}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
         connection: Connection[Any] = super().get_new_connection(conn_params)
@@ -179,30 +202,32 @@ class DatabaseWrapper(stock.DatabaseWrapper):
             _bound.add(self.connection)
 
     def create_cursor(self, name: str | None = None) -> Any:
-        cursor = refuse_server_cursor() if name else super().create_cursor()
-        if self.alias == PLATFORM_ALIAS:
-            cursor.no_context = NO_PLATFORM
-        return cursor
+        return refuse_server_cursor() if name else super().create_cursor()
 
     def chunked_cursor(self) -> Any:
         # PostgreSQL applies a policy of a server-side cursor at FETCH, when the context may be another one.
         return self.cursor()
 
     def on_commit(self, func: Callable[[], object], robust: bool = False) -> None:
-        # The commit may come in another context, or in none: the callback keeps the one that asked for it.
-        super().on_commit(functools.partial(copy_context().run, func), robust)
+        # The commit may come in another context, or in none: the callback keeps the tenant that asked for it.
+        # A platform context ends with its transaction, so it is not kept.
+        if not callable(func):
+            raise TypeError("on_commit()'s callback must be a callable.")
+        context = copy_context()
 
-    def ensure_connection(self) -> None:
-        if self.connection is not None and self.connection in _changed and not self.in_atomic_block:
-            self.close()
-        super().ensure_connection()
+        @functools.wraps(func)  # Django logs its name
+        def in_context() -> object:
+            context.run(keep_platform, platform_is_open())
+            return context.run(func)
+
+        super().on_commit(in_context, robust)
 
     def _close(self) -> None:
-        connection = self.connection
-        if connection is not None and connection in _changed:
-            connection.close()  # the pool replaces a closed connection
-        broken = connection is not None and connection.broken
+        broken = self.connection is not None and self.connection.broken
         super()._close()  # type: ignore[misc]  # missing in the stubs
         if broken and self.pool:
             # One broken connection means a restarted server: look at its neighbours before the next caller does.
-            self.pool.check()
+            # It clears the pool at once and then waits for each: a silent network must not hold this thread.
+            checking = threading.Thread(target=self.pool.check, daemon=True)
+            checking.start()
+            checking.join(PATIENCE)
