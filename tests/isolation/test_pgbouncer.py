@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import DatabaseError, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
 
 from core.models import Product
@@ -116,3 +117,28 @@ def test_two_clients_of_one_server_connection_are_never_crossed(acme: World, glo
 
     assert len(pids) == 1
     assert seen == {"acme": {"Acme anvil"}, "globex": {"Globex anvil"}, "none": {""}}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET search_path = nowhere",
+        "SET statement_timeout = '1ms'",
+        "DECLARE stolen CURSOR WITH HOLD FOR SELECT name FROM core_product",
+        "PREPARE stolen AS SELECT name FROM core_product",
+    ],
+)
+def test_nothing_of_one_client_stays_for_the_next(statement: str, acme: World, globex: World, bouncer: None) -> None:
+    with tenant_context(acme.id):
+        for around in (transaction.atomic, contextlib.nullcontext):
+            with contextlib.suppress(DatabaseError), around(), connections["default"].cursor() as cursor:
+                cursor.execute(statement)
+    connections["default"].close()
+
+    with tenant_context(globex.id):
+        assert list(Product.objects.values_list("name", flat=True)) == ["Globex anvil"]
+        for left in ("pg_prepared_statements", "pg_cursors"):
+            with connections["default"].cursor() as cursor:
+                cursor.execute(f"SELECT count(*) FROM {left} WHERE name = 'stolen'")
+
+                assert cursor.fetchone() == (0,)

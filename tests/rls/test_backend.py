@@ -1,0 +1,196 @@
+"""The backend keeps Django's and psycopg's contracts: results, transactions, callbacks, the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, connections, transaction
+from psycopg import sql
+
+from core.models import Product, Tenant
+from rls import platform_context, tenant_context
+from tests.world import World
+
+
+def rows(statement: Any, params: Any = None, *, using: str = "default") -> list[Any]:
+    """What a statement returns."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def product(sku: str) -> Product:
+    return Product(sku=sku, name=sku, price_minor=1, currency="EUR")
+
+
+@pytest.fixture
+def context(acme: World) -> Iterator[World]:
+    """An open tenant context."""
+    with tenant_context(acme.id):
+        yield acme
+
+
+# Each takes another road: prefix, alone because of a `;`, alone because of how it begins, behind a comment.
+ROADS = ["{}", "{} -- ;\n", "EXPLAIN (COSTS OFF) {}", "/* a comment */ {}", "(({}))"]
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_a_result_is_the_statements_own(road: str, context: World) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(road.format("SELECT 7 AS seven"))
+
+        assert len(cursor.description) == 1
+        assert cursor.rowcount >= 1
+        assert cursor.fetchone() is not None
+        assert list(cursor) == []
+
+
+def test_percent_signs_and_values_arrive_as_they_are(context: World) -> None:
+    assert rows("SELECT 'a%' || 'b'") == [("a%b",)]
+    assert rows("SELECT 'a%%' || %s", ["b;c"]) == [("a%b;c",)]
+    assert rows(b"SELECT %s::int + 1", [1]) == [(2,)]
+    assert rows(sql.SQL("SELECT {}").format(sql.Literal("x;y"))) == [("x;y",)]
+    assert rows("SELECT %(a)s::int[]", {"a": [1, 2]}) == [([1, 2],)]
+
+
+@pytest.mark.parametrize(
+    "first", ["SET LOCAL statement_timeout = '9s'", "EXPLAIN SELECT 1", "SELECT 1; ", "SHOW timezone"]
+)
+def test_a_first_statement_on_the_slow_road_does_not_commit(first: str, context: World) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        rows(first)
+        product("rolled-back").save()
+        raise ZeroDivisionError
+
+    assert not Product.objects.filter(sku="rolled-back").exists()
+
+
+@pytest.mark.parametrize("setting", ["SET TRANSACTION READ ONLY", "SET LOCAL transaction_read_only = on"])
+def test_a_read_only_transaction_is_read_only(setting: str, context: World) -> None:
+    with pytest.raises(DatabaseError, match="read-only"), transaction.atomic():
+        rows(setting)
+        product("read-only").save()
+
+
+def test_a_hand_made_transaction_survives_set_local(context: World) -> None:
+    transaction.set_autocommit(False)
+    try:
+        product("first").save()
+        rows("SET LOCAL statement_timeout = '9s'")
+        product("second").save()
+        transaction.rollback()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert list(Product.objects.values_list("sku", flat=True)) == ["A-1"]
+
+
+@pytest.mark.parametrize(
+    "statement", ["SET statement_timeout = '1ms'", "SET local.x = '1'", "RESET ALL", "SET SESSION lock_timeout = 1"]
+)
+def test_what_outlives_its_transaction_is_not_set(statement: str, context: World) -> None:
+    with pytest.raises(DatabaseError, match="was rolled back"), transaction.atomic():
+        rows(statement)
+    with pytest.raises(DatabaseError, match="was rolled back"):
+        rows(statement)
+    assert rows("SHOW statement_timeout") == [("30s",)]
+
+
+def test_a_begin_by_hand_is_refused_in_words(context: World) -> None:
+    with pytest.raises(DatabaseError, match="BEGIN was rolled back"):
+        rows("BEGIN")
+
+
+def test_a_comment_before_a_savepoint_leaves_it_one(context: World) -> None:
+    def commented(execute: Callable[..., Any], statement: str, params: Any, many: bool, facts: Any) -> Any:
+        return execute(f"/* route=x */ {statement}", params, many, facts)
+
+    with connection.execute_wrapper(commented), transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            product("inner").save()
+            raise ZeroDivisionError
+        product("outer").save()
+
+    assert set(Product.objects.values_list("sku", flat=True)) == {"A-1", "outer"}
+
+
+def test_a_comment_that_nests_hides_nothing(context: World) -> None:
+    with pytest.raises(DatabaseError):
+        rows("/*/*/ SELECT 1 */*/ LISTEN everything")
+
+
+def test_the_look_at_the_pool_keeps_what_is_healthy(context: World) -> None:
+    connection.ensure_connection()
+    pool = connection.pool
+    connection.close()
+    lost = pool.get_stats().get("connections_lost", 0)
+
+    pool.check()
+
+    assert pool.get_stats().get("connections_lost", 0) == lost
+
+
+def test_a_robust_callback_that_fails_does_not_stop_the_next(context: World) -> None:
+    seen: list[str] = []
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    with transaction.atomic():
+        transaction.on_commit(fails, robust=True)
+        transaction.on_commit(lambda: seen.append(Product.objects.get().sku))
+
+    assert seen == ["A-1"]
+    with pytest.raises(TypeError):
+        transaction.on_commit(None)  # type: ignore[arg-type]
+
+
+def test_a_callback_of_platform_work_may_open_a_tenant(acme: World) -> None:
+    seen: list[int] = []
+
+    def seed() -> None:
+        with tenant_context(acme.id):
+            seen.append(Product.objects.count())
+
+    with platform_context(actor="tests", reason="seed on commit"):
+        transaction.on_commit(seed, using="platform")
+
+    assert seen == [1]
+
+
+def test_a_tenant_context_does_not_open_the_platform(acme: World, globex: World) -> None:
+    with tenant_context(acme.id), transaction.atomic(using="platform"):
+        rows("SELECT set_config('app.platform_audit_id', '1', true)", using="platform")
+
+        with pytest.raises(DatabaseError, match="no platform context is open"):
+            rows("SELECT name FROM core_product", using="platform")
+
+
+def test_a_platform_context_does_not_open_the_serving_connection(acme: World) -> None:
+    with platform_context(actor="tests", reason="look"):
+        assert Tenant.objects.count() == 1
+
+        with pytest.raises(DatabaseError, match="no tenant context is open"):
+            rows("SELECT name FROM core_product")
+
+
+def test_executemany_without_a_context_is_the_named_error() -> None:
+    with pytest.raises(DatabaseError, match="no tenant context is open"), connection.cursor() as cursor:
+        cursor.executemany("UPDATE core_product SET stock = %s", [[1]])
+
+
+def test_the_log_of_queries_shows_each_once(context: World, settings: Any) -> None:
+    settings.DEBUG = True
+    connection.queries_log.clear()
+
+    Product.objects.count()
+
+    [logged] = [query["sql"] for query in connection.queries]
+    assert logged.count("COUNT(*)") == 1
+    assert logged.count("app.current_tenant") == 1
+
+
+def test_explain_works(context: World) -> None:
+    assert "core_product" in Product.objects.all().explain()
