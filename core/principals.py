@@ -22,7 +22,6 @@ class Scope(StrEnum):
     """What a token may do, as `<resource>:<action>`."""
 
     TENANTS_READ = "tenants:read"
-    TENANTS_WRITE = "tenants:write"
     USERS_READ = "users:read"
     PRODUCTS_READ = "products:read"
     ORDERS_READ = "orders:read"
