@@ -18,7 +18,7 @@ from pathlib import Path
 import environ
 
 from core.embedded import Cluster
-from core.provision import SUPERUSER_SQL, provision
+from rls.provision import FILES, provision
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL = BASE_DIR / ".local"
@@ -89,7 +89,7 @@ def _provision_once(cluster: Cluster, kept: dict[str, str]) -> None:
     stamp = cluster.directory.parent / "provisioned"
     # A new data directory has a new password.
     identity = cluster.url().rpartition("@")[0].encode()
-    wanted = hashlib.sha256(identity + SUPERUSER_SQL.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(identity + b"".join(file.read_bytes() for file in FILES)).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         provision(cluster.url(), database=DATABASE, passwords={role: kept[role] for role in ROLES.values()})
         stamp.write_text(wanted)

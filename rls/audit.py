@@ -1,10 +1,50 @@
-"""The audit: what the live catalog says, against what the SQL files write."""
+"""The audit: what the live catalog says, against what the SQL files write.
+
+A rule is one file of `migrations_sql/audit/`: a SELECT whose rows are findings, under a header that says its number,
+slug and level, what it means and how it is mended. psql runs the same files (`migrations_sql/audit.sql`).
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
 
 from django.db import connections
+
+from rls.files import LIBRARY
+
+HEADER = re.compile(
+    r"-- (?P<number>\d{4}) (?P<slug>[a-z-]+) \((?P<level>error|warning)\)\n"
+    r"-- Means: (?P<meaning>.+\n(?:-- (?!Mends).+\n)*)"
+    r"-- Mends: (?P<remedy>.+\n(?:-- .+\n)*)"
+)
+
+DROP_VIEWS = (
+    "DROP VIEW app.isolation_findings, app.table_grants, app.expected_policies, app.tenanted_tables;"
+    "DROP FUNCTION app.is_declared(text, text);"
+)
+
+
+class Level(StrEnum):
+    """`ERROR`: a row can cross tenants, or a guard of that is gone. `WARNING`: a second guard is, or speed."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One file of the audit."""
+
+    number: str
+    slug: str
+    level: Level
+    meaning: str
+    remedy: str
+    query: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +52,61 @@ class Finding:
     """One way in which isolation is weaker than it was built; `mend` is the SQL that restores it."""
 
     rule: str
+    level: Level
     object: str
     finding: str
     mend: str
 
 
+@cache
+def rules() -> Sequence[Rule]:
+    """Every rule, by number. Raises ValueError where a file has no proper header."""
+    return [_parse(path.name, path.read_text(encoding="utf-8")) for path in sorted(LIBRARY.glob("audit/[0-9]*.sql"))]
+
+
 def run(alias: str) -> list[Finding]:
-    """Every finding of the database behind `alias`, by rule and object. The role needs SELECT on the view."""
+    """Every finding in the database behind `alias`: errors first, then by rule and object.
+
+    It runs the files and not the view that was installed from them, which somebody may have replaced.
+    The role needs what `app_auditor` has.
+    """
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT rule, object, finding, mend FROM app.isolation_findings ORDER BY rule, object")
-        return [Finding(*row) for row in cursor.fetchall()]
+        cursor.execute(f"{_union()}\nORDER BY level, rule, object, finding")
+        return [Finding(rule, Level(level), *rest) for rule, level, *rest in cursor.fetchall()]
+
+
+def view_sql() -> str:
+    """The statements that make `app.isolation_findings` anew, for whoever has psql and none of the files."""
+    catalog = (LIBRARY / "audit" / "catalog.sql").read_text(encoding="utf-8")
+    return (
+        f"{catalog}\n"
+        f"CREATE OR REPLACE VIEW app.isolation_findings AS\n{_union()};\n"
+        "COMMENT ON VIEW app.isolation_findings IS 'Empty where isolation is as it was built; otherwise what is "
+        "weaker, on which object, and the SQL that mends it.';\n"
+        "GRANT SELECT ON app.isolation_findings TO app_auditor;"
+    )
+
+
+def _union() -> str:
+    queries = [f"(\n{rule.query}\n)" for rule in rules()]
+    return "\nUNION ALL\n".join(queries)
+
+
+def _parse(name: str, text: str) -> Rule:
+    header = HEADER.match(text)
+    if header is None:
+        raise ValueError(f"{name} needs the header of a rule: number, slug, level, Means and Mends")
+    # What follows the statement is for psql: the count of its rows.
+    query, _, _ = text[header.end() :].rpartition(";")
+    return Rule(
+        header["number"],
+        header["slug"],
+        Level(header["level"]),
+        _prose(header["meaning"]),
+        _prose(header["remedy"]),
+        query.strip(),
+    )
+
+
+def _prose(comment: str) -> str:
+    return " ".join(line.removeprefix("-- ") for line in comment.splitlines())

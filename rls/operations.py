@@ -1,4 +1,4 @@
-"""Migration operations that run the SQL files of `migrations_sql/`."""
+"""Migration operations that run the SQL files of `migrations_sql/`, and install the audit."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from typing import Any
 from django.conf import settings
 from django.db.migrations.operations.base import Operation
 
+from rls import audit
+from rls.files import LIBRARY
+
+__all__ = ["LIBRARY", "InstallAudit", "RunSQLFile"]
+
 
 class RunSQLFile(Operation):
-    """Run `migrations_sql/<name>.sql`; reverse with `migrations_sql/<name>.revert.sql`.
+    """Run `<name>.sql`; reverse with `<name>.revert.sql`.
 
     Args:
-        name: the file's name without `.sql`: "0002_core_tenant".
+        name: the file's name without `.sql`: "0004_core_tenant".
+        directory: where it is; `migrations_sql/` beside `manage.py` where none is given.
 
     Raises FileNotFoundError, when the migration runs, where the file is missing.
     """
@@ -21,25 +27,54 @@ class RunSQLFile(Operation):
     reduces_to_sql = True
     reversible = True
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, directory: Path | None = None) -> None:
         self.name = name
+        self.directory = directory
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return type(self).__qualname__, [self.name], {}
+        return type(self).__qualname__, [self.name], {"directory": self.directory} if self.directory else {}
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The models do not change."""
+
+    def sql(self) -> str:
+        """What it runs."""
+        return self._read(f"{self.name}.sql")
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        schema_editor.execute(self.sql(), params=None)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        schema_editor.execute(self._read(f"{self.name}.revert.sql"), params=None)
+
+    def describe(self) -> str:
+        return f"Run migrations_sql/{self.name}.sql"
+
+    def _read(self, name: str) -> str:
+        directory = self.directory or Path(settings.BASE_DIR, "migrations_sql")
+        return (directory / name).read_text(encoding="utf-8")
+
+
+class InstallAudit(Operation):
+    """Make the view `app.isolation_findings` from the rules in `migrations_sql/audit/`, as they are now.
+
+    A release that changes a rule has a migration with this operation: it replaces the view.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return type(self).__qualname__, [], {}
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         """The models do not change."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(read(f"{self.name}.sql"), params=None)
+        schema_editor.execute(audit.view_sql(), params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(read(f"{self.name}.revert.sql"), params=None)
+        schema_editor.execute(audit.DROP_VIEWS, params=None)
 
     def describe(self) -> str:
-        return f"Run migrations_sql/{self.name}.sql"
-
-
-def read(name: str) -> str:
-    """The text of a file of `migrations_sql/`, which stands beside `manage.py`."""
-    return Path(settings.BASE_DIR, "migrations_sql", name).read_text(encoding="utf-8")
+        return "Install the audit from migrations_sql/audit"

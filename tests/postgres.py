@@ -23,10 +23,11 @@ from psycopg.conninfo import conninfo_to_dict
 from core.binaries import EmbeddedError, find_binaries
 from core.development import ROLES
 from core.embedded import Cluster
-from core.provision import SUPERUSER_SQL, provision
+from rls.files import LIBRARY
+from rls.provision import provision
 
 CHOICES = ("container", "embedded", "local")
-MIGRATIONS = sorted([*SUPERUSER_SQL.parent.glob("*.sql"), *Path("core/migrations").glob("*.py")])
+MIGRATIONS = sorted([*LIBRARY.glob("**/*.sql"), *Path().glob("*/migrations/*.py"), Path("rls/audit.py")])
 
 
 class NoPostgres(Exception):

@@ -47,11 +47,11 @@ def test_every_tenanted_table_refuses_without_a_context(acme: World, admin: psyc
     tables = [
         name
         for (name,) in admin.execute(
-            "SELECT name::text FROM app.tenanted_tables WHERE has_table_privilege('app_tenant', oid, 'SELECT')"
+            "SELECT name FROM app.tenanted_tables WHERE has_table_privilege('app_tenant', oid, 'SELECT')"
         )
     ]
 
-    assert {"core_tenant", "core_product", "core_order"} <= set(tables)
+    assert {"public.core_tenant", "public.core_product", "public.core_order"} <= set(tables)
     for table in tables:
         with pytest.raises(DatabaseError, match="no tenant context is open"):
             run(f"SELECT * FROM {table}")

@@ -1,4 +1,4 @@
-"""The superuser part: it can be run again, and it stops at a role that is stronger than it made it."""
+"""Roles and the superuser part: they can be run again, and stop at a role that is stronger than they made it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-SUPERUSER_SQL = Path("migrations_sql/0000_superuser.sql").read_text()
+ROLES_SQL, SUPERUSER_SQL = (
+    Path("migrations_sql", name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql")
+)
 
 
 @pytest.fixture
@@ -19,7 +21,8 @@ def scratch(admin: psycopg.Connection) -> psycopg.Connection:
         yield admin
 
 
-def test_it_can_be_run_again(scratch: psycopg.Connection) -> None:
+def test_they_can_be_run_again(scratch: psycopg.Connection) -> None:
+    scratch.execute(ROLES_SQL)
     scratch.execute(SUPERUSER_SQL)
 
     assert scratch.execute("SELECT count(*) FROM app.isolation_findings").fetchone() == (0,)
@@ -30,15 +33,16 @@ def test_a_role_with_rights_that_it_must_not_have_stops_it(right: str, scratch: 
     scratch.execute(f"ALTER ROLE app_tenant {right}")
 
     with pytest.raises(psycopg.errors.RaiseException, match="app_tenant exists with rights it must not have"):
-        scratch.execute(SUPERUSER_SQL)
+        scratch.execute(ROLES_SQL)
 
 
 @pytest.mark.parametrize("role", ["app_owner", "app_tenant", "app_platform", "app_auditor", "app_resolver"])
 def test_no_role_bypasses_row_level_security(role: str, admin: psycopg.Connection) -> None:
     facts = admin.execute(
-        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit, rolcanlogin"
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit, rolcanlogin,"
+        " rolconnlimit >= 0"
         " FROM pg_roles WHERE rolname = %s",
         [role],
     ).fetchone()
 
-    assert facts == (False, False, False, False, False, False, role != "app_resolver")
+    assert facts == (False, False, False, False, False, False, role != "app_resolver", True)

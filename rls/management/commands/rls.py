@@ -1,30 +1,70 @@
-"""`manage.py rls audit`: is isolation as it was built?"""
+"""`manage.py rls`: audits the isolation of the live database, and explains it."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from rls import audit
+from rls import audit, catalog, reports
+from rls.audit import Level
 from rls.router import OWNER_ALIAS
 
 
 class Command(BaseCommand):
-    help = "Audits the isolation of the live database. Exit status 1 where it is weaker than it was built."
+    help = "Audits and explains the isolation of the live database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
-        commands.add_parser("audit", help="compare the live catalog with what the SQL files write")
+        audits = commands.add_parser("audit", help="compare the live catalog with what the SQL files write")
+        audits.add_argument("--format", choices=sorted(reports.FORMATS), default="text")
+        audits.add_argument(
+            "--fail-on",
+            choices=[level.value for level in Level],
+            default=Level.WARNING.value,
+            help="the least level that makes the exit status 1; with `error`, warnings are printed and pass",
+        )
+        commands.add_parser("matrix", help="what each role reaches in each table")
+        explains = commands.add_parser("explain", help="who can reach a model's rows, and the policies that decide")
+        explains.add_argument("model", help="app_label.Model")
+        explains.add_argument("--role", help="only this role: app_tenant, ...")
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
-        alias = next((each for each in ("auditor", OWNER_ALIAS) if each in connections), None)
-        if alias is None:
-            raise CommandError("the audit reads the catalog as app_auditor: set AUDITOR_DATABASE_URL")
-        findings = audit.run(alias)
-        for finding in findings:
-            self.stdout.write(f"{finding.rule}  {finding.object}: {finding.finding}\n    {finding.mend}")
-        if findings:
-            raise CommandError(f"audit: red, {len(findings)} finding(s)")
-        self.stdout.write(self.style.SUCCESS("audit: green"))
+        getattr(self, f"_{command}")(**options)
+
+    def _audit(self, *, format: str, fail_on: str, **options: Any) -> None:
+        findings = audit.run(auditor_alias())
+        report = reports.FORMATS[format](findings)
+        if report:
+            self.stdout.write(report)
+        counted = [each for each in findings if each.level is Level.ERROR or fail_on == Level.WARNING]
+        if counted:
+            errors, warnings = (reports.count(findings, level) for level in Level)
+            raise CommandError(f"audit: red, {errors} error(s), {warnings} warning(s)")
+        if format == "text":
+            self.stdout.write(self.style.SUCCESS("audit: green"))
+
+    def _matrix(self, **options: Any) -> None:
+        self.stdout.write(catalog.as_table(catalog.matrix(auditor_alias())))
+
+    def _explain(self, *, model: str, role: str | None, **options: Any) -> None:
+        alias = auditor_alias()
+        try:
+            table = catalog.relation(alias, apps.get_model(model))
+        except (LookupError, ValueError) as error:
+            raise CommandError(f"{model} is no model: name it as app_label.Model") from error
+        if table is None:
+            raise CommandError(f"{model} has no table yet; manage.py migrate makes it")
+        if role not in (None, *(cell.role for cell in catalog.matrix(alias))):
+            raise CommandError(f"{role} is no role of the project: app_tenant, app_platform, ...")
+        self.stdout.write(catalog.explain(alias, table, role))
+
+
+def auditor_alias() -> str:
+    """The connection that reads the catalog: `auditor` where it is set up, else `owner`."""
+    for alias in ("auditor", OWNER_ALIAS):
+        if alias in connections:
+            return alias
+    raise CommandError("the audit reads the catalog as app_auditor: set AUDITOR_DATABASE_URL")

@@ -1,8 +1,0 @@
--- Reverts 0001 tenant context.
-DROP FUNCTION app.uuid7();
-DROP FUNCTION app.require_platform();
-DROP FUNCTION app.open_platform(text, text, text);
-DROP TABLE app.platform_audit;
-DROP FUNCTION app.require_migrating();
-DROP FUNCTION app.tenant_or_null();
-DROP FUNCTION app.no_tenant();

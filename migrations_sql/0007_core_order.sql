@@ -1,0 +1,32 @@
+-- 0007 core_order: tenant isolation
+-- Afterwards an order is visible and writable only inside its own tenant, and placed by a user of that tenant.
+-- Needs: 0005_core_tenantuser. Proved by: tests/isolation.
+
+ALTER TABLE core_order
+    ENABLE ROW LEVEL SECURITY,
+    FORCE ROW LEVEL SECURITY;  -- binds the owner too
+
+CREATE POLICY tenant_isolation ON core_order
+    TO app_tenant
+    -- The sub-select is evaluated once per statement; no_tenant() raises, so a forgotten context is loud.
+    USING (tenant_id = (SELECT COALESCE(NULLIF(current_setting('app.current_tenant', true), '')::uuid, app.no_tenant())))
+    WITH CHECK (tenant_id = (SELECT COALESCE(NULLIF(current_setting('app.current_tenant', true), '')::uuid, app.no_tenant())));
+
+CREATE POLICY platform_access ON core_order
+    TO app_platform
+    USING ((SELECT app.require_platform()))
+    WITH CHECK ((SELECT app.require_platform()));
+
+CREATE POLICY owner_migration ON core_order
+    TO app_owner
+    -- Inside a tenant context a data migration is scoped; outside it sees every row.
+    USING ((SELECT app.require_migrating()) AND tenant_id = COALESCE((SELECT app.tenant_or_null()), tenant_id))
+    WITH CHECK ((SELECT app.require_migrating()) AND tenant_id = COALESCE((SELECT app.tenant_or_null()), tenant_id));
+
+-- What children refer to: a foreign key check bypasses policies, so the key itself holds the tenant.
+ALTER TABLE core_order ADD CONSTRAINT core_order_tenant_key UNIQUE (tenant_id, id);
+
+ALTER TABLE core_order ADD CONSTRAINT core_order_placed_by_id_tenant_fkey
+    FOREIGN KEY (tenant_id, placed_by_id) REFERENCES core_tenantuser (tenant_id, id);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON core_order TO app_tenant, app_platform;

@@ -1,0 +1,12 @@
+-- 0002 policy-missing (error)
+-- Means: a table with tenants' rows lacks one of the three policies, so a role sees nothing of it where it should see its own.
+-- Mends: the policy as rls/policies.py writes it.
+SELECT 'policy-missing' AS rule,
+       'error' AS level,
+       e.name AS object,
+       format('there is no policy %s', e.policy) AS finding,
+       format('CREATE POLICY %I ON %s TO %I USING (%s) WITH CHECK (%s);', e.policy, e.name, e.role_name, e.source, e.source) AS mend
+FROM app.expected_policies AS e
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_policy AS p WHERE p.polrelid = e.oid AND p.polname = e.policy);
+\set ON_ERROR_STOP on
+\ir verdict.sql

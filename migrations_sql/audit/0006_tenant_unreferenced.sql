@@ -1,0 +1,18 @@
+-- 0006 tenant-unreferenced (error)
+-- Means: tenant_id refers to no table of tenants, so rows outlive their tenant, and the root of isolation is not known.
+-- Mends: the foreign key to the table that other tables' tenant_id refers to.
+SELECT 'tenant-unreferenced' AS rule,
+       'error' AS level,
+       t.name AS object,
+       'tenant_id refers to no table of tenants' AS finding,
+       format('%sALTER TABLE %s ADD FOREIGN KEY (tenant_id) REFERENCES %s;', CASE WHEN root.target IS NULL THEN '-- ' END, t.name,
+              COALESCE(root.target, '(the table of tenants)')) AS mend
+FROM app.tenanted_tables AS t
+LEFT JOIN LATERAL (SELECT format('%s (%I)', r.name, r.tenant_column) AS target FROM app.tenanted_tables AS r WHERE r.is_root ORDER BY r.name LIMIT 1) AS root ON true
+WHERE NOT t.is_root
+  AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_constraint AS k
+      WHERE k.contype = 'f' AND k.conrelid = t.oid AND k.conkey = ARRAY[t.tenant_attnum]
+  );
+\set ON_ERROR_STOP on
+\ir verdict.sql

@@ -1,0 +1,32 @@
+-- 0015 role-unlimited (warning)
+-- Means: one statement, one lock or one flood of connections of a tenant can stop the others.
+-- Mends: the limits of 0000_roles. Other limits are as good; none is not.
+SELECT 'role-unlimited' AS rule,
+       'warning' AS level,
+       r.rolname::text AS object,
+       format('it has no %s', l.setting) AS finding,
+       l.mend
+FROM pg_catalog.pg_roles AS r
+JOIN (VALUES
+    ('app_tenant', 'statement_timeout', 'ALTER ROLE app_tenant SET statement_timeout = ''30s'';'),
+    ('app_tenant', 'lock_timeout', 'ALTER ROLE app_tenant SET lock_timeout = ''5s'';'),
+    ('app_tenant', 'idle_in_transaction_session_timeout', 'ALTER ROLE app_tenant SET idle_in_transaction_session_timeout = ''60s'';'),
+    ('app_tenant', 'connection limit', 'ALTER ROLE app_tenant CONNECTION LIMIT 70;'),
+    ('app_platform', 'statement_timeout', 'ALTER ROLE app_platform SET statement_timeout = ''10min'';'),
+    ('app_platform', 'lock_timeout', 'ALTER ROLE app_platform SET lock_timeout = ''5s'';'),
+    ('app_platform', 'idle_in_transaction_session_timeout', 'ALTER ROLE app_platform SET idle_in_transaction_session_timeout = ''60s'';'),
+    ('app_platform', 'connection limit', 'ALTER ROLE app_platform CONNECTION LIMIT 15;')
+) AS l (role_name, setting, mend) ON l.role_name = r.rolname
+WHERE CASE l.setting
+          WHEN 'connection limit' THEN r.rolconnlimit < 0
+          ELSE NOT EXISTS (
+              SELECT FROM pg_catalog.pg_db_role_setting AS s
+              CROSS JOIN LATERAL unnest(s.setconfig) AS config
+              WHERE s.setrole = r.oid
+                AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()))
+                AND split_part(config, '=', 1) = l.setting
+                AND split_part(config, '=', 2) !~ '^0+[a-z]*$'
+          )
+      END;
+\set ON_ERROR_STOP on
+\ir verdict.sql

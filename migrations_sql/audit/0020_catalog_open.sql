@@ -1,0 +1,37 @@
+-- 0020 catalog-open (warning)
+-- Means: a role has a right on the catalog that PostgreSQL does not give by itself, or has not lost one that
+-- 0001_superuser takes: to set variables, to see other sessions, to read statistics with values of all tenants.
+-- Mends: revoking it, as a superuser.
+SELECT 'catalog-open' AS rule,
+       'warning' AS level,
+       format('%s on pg_catalog.%s', e.privilege, e.name) AS object,
+       'a statement could switch the tenant, or see other sessions, through it' AS finding,
+       format('REVOKE %s ON pg_catalog.%s FROM PUBLIC, app_tenant;', e.privilege, e.name) AS mend
+FROM (VALUES ('UPDATE', 'pg_settings'), ('SELECT', 'pg_stat_activity'), ('SELECT', 'pg_locks')) AS e (privilege, name)
+WHERE has_table_privilege('app_tenant', 'pg_catalog.' || e.name, e.privilege)
+UNION ALL
+SELECT 'catalog-open', 'warning', format('%s on %s', acl.privilege_type, g.object), format('%s has more than PostgreSQL gives by itself', g.grantee),
+       format('REVOKE %s ON %s%s FROM %s;', acl.privilege_type, CASE c.classid WHEN 'pg_proc'::regclass THEN 'FUNCTION ' ELSE '' END, g.object, g.grantee)
+FROM (
+    SELECT 'pg_class'::regclass AS classid, oid, relacl AS acl, acldefault('r', relowner) AS default_acl
+    FROM pg_catalog.pg_class
+    WHERE relnamespace = 'pg_catalog'::regnamespace AND relacl IS NOT NULL
+    UNION ALL
+    SELECT 'pg_proc'::regclass, oid, proacl, acldefault('f', proowner)
+    FROM pg_catalog.pg_proc
+    WHERE pronamespace = 'pg_catalog'::regnamespace AND proacl IS NOT NULL
+) AS c
+LEFT JOIN pg_catalog.pg_init_privs AS init ON init.classoid = c.classid AND init.objoid = c.oid AND init.objsubid = 0
+CROSS JOIN LATERAL aclexplode(c.acl) AS acl
+CROSS JOIN LATERAL (
+    SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee,
+           CASE c.classid WHEN 'pg_proc'::regclass THEN 'pg_catalog.' || c.oid::regprocedure ELSE 'pg_catalog.' || c.oid::regclass END AS object
+) AS g
+WHERE g.grantee IN ('PUBLIC', 'app_owner', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver')
+  AND NOT EXISTS (
+      SELECT FROM aclexplode(COALESCE(init.initprivs, c.default_acl)) AS first
+      WHERE first.grantee = acl.grantee AND first.privilege_type = acl.privilege_type
+  )
+  AND (g.grantee, g.object) <> ('app_platform', 'pg_catalog.set_config(text,text,boolean)');
+\set ON_ERROR_STOP on
+\ir verdict.sql

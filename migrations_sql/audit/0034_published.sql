@@ -1,0 +1,15 @@
+-- 0034 published (warning)
+-- Means: logical replication sends tenants' rows elsewhere, and asks no policy.
+-- Mends: taking the table out. A publication that is meant is declared.
+SELECT 'published' AS rule,
+       'warning' AS level,
+       p.pubname || ' publishes ' || t.name AS object,
+       'replication sends its rows elsewhere and asks no policy' AS finding,
+       CASE WHEN b.puballtables THEN format('DROP PUBLICATION %I;', p.pubname)
+            ELSE format('ALTER PUBLICATION %I DROP TABLE %s;', p.pubname, t.name) END AS mend
+FROM app.tenanted_tables AS t
+JOIN pg_catalog.pg_publication_tables AS p ON format('%I.%I', p.schemaname, p.tablename) = t.name
+JOIN pg_catalog.pg_publication AS b ON b.pubname = p.pubname
+WHERE NOT app.is_declared('published', p.pubname || ' publishes ' || t.name);
+\set ON_ERROR_STOP on
+\ir verdict.sql
