@@ -10,42 +10,21 @@ and third quartile.
 
 from __future__ import annotations
 
-import os
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+from django.db import transaction
 
-import django
-
-django.setup()
-
-from django.db import connections, transaction  # noqa: E402
-from psycopg.conninfo import conninfo_to_dict  # noqa: E402
-
-from core.models import Product  # noqa: E402
-from rls import tenant_context  # noqa: E402
-from tests import postgres  # noqa: E402
-from tests.world import make_tenant  # noqa: E402
+from benchmarks import common
+from core.models import Product
+from rls import tenant_context
+from tests.world import make_tenant
 
 ROUNDS = 20
 REPEATS = 60
 PRODUCTS = 200
-
-
-def add_stock_connection(server: postgres.Server, database: str) -> None:
-    """`stock`: Django's own backend, as a superuser."""
-    place = conninfo_to_dict(server.admin_url)
-    connections.settings["stock"] = connections.settings["default"] | {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": database,
-        "USER": place["user"],
-        "PASSWORD": place["password"],
-        "OPTIONS": {},
-    }
 
 
 def seconds(read: Callable[[], object], around: Callable[[], AbstractContextManager[object]], queries: int) -> float:
@@ -84,15 +63,8 @@ def compare(tenant_id: UUID, queries: int, in_transaction: bool) -> tuple[list[f
     return to_filtered, to_bare
 
 
-def shown(ratios: list[float]) -> str:
-    low, median, high = statistics.quantiles(ratios, n=4)
-    return f"{median:.2f}x ({low:.2f}-{high:.2f})"
-
-
 def main() -> None:
-    with postgres.running() as server, server.database(f"bench_{os.getpid()}") as database:
-        postgres.use(server.urls(database))
-        add_stock_connection(server, database)
+    with common.database() as (server, _):
         world = make_tenant("acme", "Acme")
         with tenant_context(world.id):
             Product.objects.bulk_create(
@@ -101,12 +73,10 @@ def main() -> None:
             )
         print(f"{server.source}; {ROUNDS} interleaved rounds of {REPEATS} requests; a list of 20 rows")
         for queries, in_transaction in ((1, False), (5, False), (5, True)):
-            to_filtered, to_bare = compare(world.id, queries, in_transaction)
+            ratios = compare(world.id, queries, in_transaction)
+            to_filtered, to_bare = map(common.shown, ratios)
             kind = "one transaction" if in_transaction else "autocommit"
-            print(f"  {queries} queries, {kind}: {shown(to_filtered)} stock with its filter, {shown(to_bare)} without")
-        connections.close_all()
-        postgres.close_pool("default")
-        postgres.close_pool("platform")
+            print(f"  {queries} queries, {kind}: {to_filtered} stock with its filter, {to_bare} without")
 
 
 if __name__ == "__main__":

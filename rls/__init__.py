@@ -1,14 +1,29 @@
 """Row-level security for Django: every SQL statement carries its tenant, and PostgreSQL refuses the rest."""
 
 from rls.context import current_tenant_id, platform_context, tenant_context
-from rls.errors import IsolationError, PlatformRefused, TenantSuspended, UnknownTenant
+from rls.errors import (
+    CrossTenantWrite,
+    EnvelopeRefused,
+    IsolationError,
+    NoPlatformContext,
+    NoTenantContext,
+    PlatformRefused,
+    TenantSuspended,
+    UnknownTenant,
+)
+from rls.tasks import tenanted_task
 
 __all__ = [
+    "CrossTenantWrite",
+    "EnvelopeRefused",
     "IsolationError",
+    "NoPlatformContext",
+    "NoTenantContext",
     "PlatformRefused",
     "TenantSuspended",
     "UnknownTenant",
     "current_tenant_id",
     "platform_context",
     "tenant_context",
+    "tenanted_task",
 ]

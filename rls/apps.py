@@ -8,4 +8,4 @@ class RlsConfig(AppConfig):
     verbose_name = "Row-level security"
 
     def ready(self) -> None:
-        from rls import checks  # noqa: F401  (registers them)
+        from rls import checks, setup_checks, sql_checks  # noqa: F401  (registers them)

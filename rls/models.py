@@ -50,7 +50,12 @@ class Tenanted(Keyed):
     """
 
     tenant = models.ForeignKey(
-        settings.RLS_TENANT_MODEL, on_delete=models.CASCADE, db_default=CurrentTenant(), editable=False, db_index=False
+        # Where the setting is missing, `manage.py check` says so, and not this import.
+        getattr(settings, "RLS_TENANT_MODEL", "rls.NoTenantModel"),
+        on_delete=models.CASCADE,
+        db_default=CurrentTenant(),
+        editable=False,
+        db_index=False,
     )
 
     class Meta:

@@ -38,7 +38,7 @@ class RunSQLFile(Operation):
         """The models do not change."""
 
     def sql(self) -> str:
-        """What it runs."""
+        """The text that runs forwards."""
         return self._read(f"{self.name}.sql")
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from psycopg import sql
 
 from core.models import Product, Tenant
-from rls import platform_context, tenant_context
+from rls import NoPlatformContext, NoTenantContext, platform_context, tenant_context
 from tests.world import World
 
 
@@ -164,7 +164,7 @@ def test_a_tenant_context_does_not_open_the_platform(acme: World, globex: World)
     with tenant_context(acme.id), transaction.atomic(using="platform"):
         rows("SELECT set_config('app.platform_audit_id', '1', true)", using="platform")
 
-        with pytest.raises(DatabaseError, match="no platform context is open"):
+        with pytest.raises(NoPlatformContext):
             rows("SELECT name FROM core_product", using="platform")
 
 
@@ -172,12 +172,12 @@ def test_a_platform_context_does_not_open_the_serving_connection(acme: World) ->
     with platform_context(actor="tests", reason="look"):
         assert Tenant.objects.count() == 1
 
-        with pytest.raises(DatabaseError, match="no tenant context is open"):
+        with pytest.raises(NoTenantContext):
             rows("SELECT name FROM core_product")
 
 
 def test_executemany_without_a_context_is_the_named_error() -> None:
-    with pytest.raises(DatabaseError, match="no tenant context is open"), connection.cursor() as cursor:
+    with pytest.raises(NoTenantContext), connection.cursor() as cursor:
         cursor.executemany("UPDATE core_product SET stock = %s", [[1]])
 
 

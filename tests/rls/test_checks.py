@@ -1,20 +1,37 @@
-"""`manage.py check`: what a model must be."""
+"""`manage.py check`: what a model, the settings and the SQL files must be."""
 
 from __future__ import annotations
 
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
 from django.apps import apps
+from django.contrib.auth.models import Group
 from django.core.checks import run_checks
 from django.db import models
-from django.test import override_settings
+from django.db.migrations import operations
+from django.db.migrations.state import ProjectState
+from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
-from core.models import Product
-from rls import checks
+from core.models import Order, Product, Tenant
+from rls import checks, keys, setup_checks, sql_checks, written
 from rls.models import Tenanted
+from rls.operations import RunSQLFile
+from rls.router import RoleRouter
 
 
 def ids(*found: object) -> list[str]:
     return [message.id for message in found]  # type: ignore[attr-defined]
+
+
+def only(model: type[models.Model], shared: dict[str, str] | None = None) -> Any:
+    """The one message about `model`."""
+    [error] = checks.check_model(model, shared or {})
+    return error
 
 
 def test_the_projects_own_models_are_in_order() -> None:
@@ -27,29 +44,532 @@ def test_a_model_is_tenanted_or_shared_with_a_reason() -> None:
         class Meta:
             app_label = "core"
 
-    [error] = checks._placement(Loose, {})
+    error = only(Loose)
 
     assert error.id == "rls.E001"
     assert '"core.Loose": "<the reason>"' in error.hint
-    assert ids(*checks._placement(Loose, {"core.Loose": " "})) == ["rls.E001"]
-    assert ids(*checks._placement(Loose, {"core.Loose": "Exchange rates, public."})) == []
-    assert ids(*checks._placement(Product, {"core.Product": "both"})) == ["rls.E001"]
+    assert ids(*checks.check_model(Loose, {"core.Loose": " "})) == ["rls.E001"]
+    assert ids(*checks.check_model(Loose, {"core.Loose": "Exchange rates, public."})) == []
+    assert ids(*checks.check_model(Product, {"core.Product": "both"})) == ["rls.E001"]
 
 
-def test_a_stale_reason_is_an_error(settings: object) -> None:
-    with override_settings(RLS_SHARED_MODELS=settings.RLS_SHARED_MODELS | {"core.Gone": "was shared"}):  # type: ignore[attr-defined]
-        assert ids(*checks.check_models(None)) == ["rls.E002"]
+@isolate_apps("core")
+def test_a_model_without_a_table_of_its_own_needs_nothing() -> None:
+    class View(models.Model):
+        product = models.ForeignKey(Product, models.CASCADE)
+
+        class Meta:
+            app_label = "core"
+            managed = False
+
+    class Renamed(Product):
+        class Meta:
+            app_label = "core"
+            proxy = True
+
+    assert [*checks.check_model(View, {}), *checks.check_model(Renamed, {})] == []
+
+
+def test_a_stale_reason_is_an_error(settings: Any) -> None:
+    settings.RLS_SHARED_MODELS = settings.RLS_SHARED_MODELS | {"core.Gone": "was shared"}
+
+    assert ids(*checks.check_models(None)) == ["rls.E002"]
 
 
 @isolate_apps("core")
 def test_a_plain_foreign_key_between_tenanted_models_is_an_error() -> None:
     class Review(Tenanted):
-        product = models.ForeignKey(apps.get_model("core.Product"), models.CASCADE)
+        product = models.ForeignKey(Product, models.CASCADE)
 
         class Meta:
             app_label = "core"
 
-    [error] = checks._relations(Review)
+    error = only(Review)
 
     assert error.id == "rls.E003"
-    assert "(tenant_id, product_id) REFERENCES core_product (tenant_id, id)" in error.hint
+    assert error.hint == (
+        "Say db_constraint=False; manage.py rls new core.Review then writes the constraint "
+        "(tenant_id, product_id) REFERENCES core_product (tenant_id, id) into a SQL file."
+    )
+
+
+THROUGH = """\
+Say through="core.BundleFavouriteProducts" and write:
+class BundleFavouriteProducts(Tenanted):
+    bundle = models.ForeignKey("core.Bundle", on_delete=models.CASCADE, db_constraint=False)
+    product = models.ForeignKey("core.Product", on_delete=models.CASCADE, db_constraint=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "bundle", "product"], \
+name="bundlefavouriteproducts_bundle_product_unique")]"""
+
+
+@isolate_apps("core")
+def test_a_many_to_many_field_between_tenanted_models_needs_a_model_of_its_own() -> None:
+    class Bundle(Tenanted):
+        favourite_products = models.ManyToManyField(Product)
+
+        class Meta:
+            app_label = "core"
+
+    error = only(Bundle)
+
+    assert (error.id, error.obj) == ("rls.E004", Bundle._meta.get_field("favourite_products"))
+    assert error.hint == THROUGH
+    # Of the table that Django would make, the field speaks already.
+    assert list(checks.check_model(Bundle.favourite_products.through, {})) == []
+
+
+@isolate_apps("core")
+def test_a_many_to_many_field_to_a_shared_model_needs_a_model_of_its_own_too() -> None:
+    class Badge(Tenanted):
+        groups = models.ManyToManyField(Group)
+        next = models.ManyToManyField("self")
+
+        class Meta:
+            app_label = "core"
+
+    groups, itself = checks.check_model(Badge, {})
+
+    assert ids(groups, itself) == ["rls.E004", "rls.E004"]
+    assert '    group = models.ForeignKey("auth.Group", on_delete=models.CASCADE)\n' in groups.hint
+    assert (
+        'to_badge = models.ForeignKey("core.Badge", on_delete=models.CASCADE, db_constraint=False, related_name="+")\n'
+        in itself.hint
+    )
+
+
+@isolate_apps("core")
+def test_the_model_of_the_hint_is_in_order() -> None:
+    class Bundle(Tenanted):
+        products = models.ManyToManyField(Product, through="core.BundleProduct")
+
+        class Meta:
+            app_label = "core"
+
+    class BundleProduct(Tenanted):
+        bundle = models.ForeignKey(Bundle, on_delete=models.CASCADE, db_constraint=False)
+        product = models.ForeignKey(Product, on_delete=models.CASCADE, db_constraint=False)
+
+        class Meta:
+            app_label = "core"
+            constraints = [models.UniqueConstraint(fields=["tenant", "bundle", "product"], name="u")]
+
+    assert [*checks.check_model(Bundle, {}), *checks.check_model(BundleProduct, {})] == []
+
+
+@isolate_apps("core")
+def test_a_shared_model_does_not_point_into_a_tenant() -> None:
+    class Coupon(models.Model):
+        product = models.ForeignKey(Product, models.CASCADE)
+        order = models.OneToOneField(Order, models.CASCADE, db_constraint=False)
+        extras = models.ManyToManyField(Product, related_name="+")
+
+        class Meta:
+            app_label = "core"
+
+    found = list(checks.check_model(Coupon, {"core.Coupon": "Printed by the platform."}))
+
+    assert ids(*found) == ["rls.E005"] * 3
+    assert found[0].msg == (
+        "core.Coupon is shared and product refers to core.Product: a shared row would point into a tenant."
+    )
+    assert found[0].hint == (
+        "Say class Coupon(Tenanted) and remove its line from RLS_SHARED_MODELS, "
+        "or remove the field and let core.Product refer to core.Coupon."
+    )
+    # While it is neither, the first question is which.
+    assert ids(*checks.check_model(Coupon, {})) == ["rls.E001", "rls.E004"]
+
+
+@isolate_apps("core")
+def test_what_is_unique_is_unique_inside_a_tenant() -> None:
+    class Part(Tenanted):
+        code = models.CharField(max_length=9, unique=True)
+        month = models.DateField(unique_for_date="created_at")
+        name = models.CharField(max_length=9)
+
+        class Meta:
+            app_label = "core"
+            unique_together = [("name", "tenant"), ("tenant", "month")]
+            constraints = [
+                models.UniqueConstraint(fields=["code"], condition=models.Q(name="x"), name="one"),
+                models.UniqueConstraint(Lower("name"), "tenant", name="two"),
+                models.UniqueConstraint("tenant", Lower("name"), name="three"),
+                models.UniqueConstraint(models.F("tenant_id").desc(), "name", name="four"),
+                models.UniqueConstraint(fields=["tenant_id", "name"], nulls_distinct=False, name="five"),
+            ]
+
+    found = list(checks.check_model(Part, {}))
+
+    assert ids(*found) == ["rls.E006"] * 4
+    assert [error.hint for error in found] == [
+        'Remove unique=True and say models.UniqueConstraint(fields=["tenant", "code"], name="part_code_unique").',
+        'Remove it and say models.UniqueConstraint(fields=["tenant", "name"], name="part_name_unique").',
+        'Say models.UniqueConstraint(fields=["tenant", "code"], name="one", condition=models.Q((\'name\', \'x\'))).',
+        'Say models.UniqueConstraint("tenant", Lower(\'name\'), name="two").',
+    ]
+
+
+@isolate_apps("core")
+def test_a_one_to_one_field_is_unique_across_tenants() -> None:
+    class Invoice(Tenanted):
+        order = models.OneToOneField(Order, models.RESTRICT, null=True)
+        group = models.OneToOneField(Group, models.CASCADE)
+
+        class Meta:
+            app_label = "core"
+
+    order, group = checks.check_model(Invoice, {})
+
+    assert ids(order, group) == ["rls.E007", "rls.E007"]
+    assert order.hint == (
+        'Say order = models.ForeignKey("core.Order", on_delete=models.RESTRICT, null=True, db_constraint=False)'
+        ' and models.UniqueConstraint(fields=["tenant", "order"], name="invoice_order_unique").'
+    )
+    assert 'models.ForeignKey("auth.Group", on_delete=models.CASCADE) and ' in group.hint
+
+
+@isolate_apps("core")
+def test_a_tenanted_table_is_not_extended_by_another() -> None:
+    class Part(Product):
+        class Meta:
+            app_label = "core"
+
+    error = only(Part)
+
+    assert error.id == "rls.E008"
+    assert error.msg == (
+        "core.Part extends the table of core.Product: one row lies in two tables, and one has no tenant_id."
+    )
+    assert "abstract = True" in error.hint
+
+
+@isolate_apps("core")
+def test_a_tenanted_key_is_a_uuid() -> None:
+    class Counted(Tenanted):
+        id = models.BigAutoField(primary_key=True)
+
+        class Meta:
+            app_label = "core"
+
+    class Other(Tenanted):
+        id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+
+        class Meta:
+            app_label = "core"
+
+    error = only(Counted)
+
+    assert error.id == "rls.E009"
+    assert "id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)" in error.hint
+    assert list(checks.check_model(Other, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "is_safe"),
+    [
+        (models.ForeignKey(Tenant, models.CASCADE, null=True), False),
+        (models.ForeignKey(Group, models.CASCADE), False),
+        (models.ForeignKey(Tenant, models.CASCADE, db_column="customer_id"), False),
+        (models.UUIDField(), False),
+        (None, False),
+        (models.ForeignKey(Tenant, models.RESTRICT), True),
+        (models.OneToOneField(Tenant, models.CASCADE), True),
+    ],
+    ids=["null", "another model", "another column", "no foreign key", "none", "foreign key", "one row for each"],
+)
+def test_the_tenant_stays_a_required_foreign_key(field: Any, is_safe: bool) -> None:
+    with isolate_apps("core"):
+        meta = type("Meta", (), {"app_label": "core"})
+        note = type("Note", (Tenanted,), {"tenant": field, "Meta": meta, "__module__": __name__})
+
+    found = list(checks.check_model(note, {}))
+
+    assert ids(*found) == ([] if is_safe else ["rls.E010"])
+    assert all("db_default=CurrentTenant()" in error.hint for error in found)
+
+
+def test_the_tenant_model_is_named(settings: Any) -> None:
+    settings.RLS_TENANT_MODEL = "core.Customer"
+    [unknown] = setup_checks.check_setup(None)
+    settings.RLS_TENANT_MODEL = "Customer"
+    [malformed] = setup_checks.check_setup(None)
+    del settings.RLS_TENANT_MODEL
+    [missing] = setup_checks.check_setup(None)
+
+    assert ids(unknown, malformed, missing) == ["rls.E011"] * 3
+    # One message is enough: it does not come again for each model.
+    assert list(checks.check_model(Product, {})) == []
+    assert unknown.msg == "RLS_TENANT_MODEL names core.Customer, which is no model."
+    assert missing.msg == "RLS_TENANT_MODEL is not set."
+    assert missing.hint == 'Say RLS_TENANT_MODEL = "<app>.<Model>", such as "core.Tenant".'
+
+
+def test_the_tenant_model_has_a_uuid_and_can_be_suspended(settings: Any) -> None:
+    settings.RLS_TENANT_MODEL = "auth.Group"
+
+    key, is_active = setup_checks.check_setup(None)
+
+    assert ids(key, is_active) == ["rls.E012", "rls.E013"]
+    assert "id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)" in key.hint
+    assert is_active.hint == "Say is_active = models.BooleanField(default=True)."
+
+
+def test_the_backend_and_the_router_are_in_place(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
+    settings.DATABASE_ROUTERS = []
+    engine, router = setup_checks.check_setup(None)
+    settings.DATABASE_ROUTERS = [RoleRouter()]
+
+    assert ids(engine, router) == ["rls.E014", "rls.E015"]
+    assert engine.hint == 'Say DATABASES["default"]["ENGINE"] = "rls.backends.postgresql".'
+    assert router.hint == 'Say DATABASE_ROUTERS = ["rls.router.RoleRouter"].'
+    assert ids(*setup_checks.check_setup(None)) == ["rls.E014"]
+
+
+def test_no_setting_of_ours_makes_the_checks_raise(settings: Any) -> None:
+    for name in ("RLS_TENANT_MODEL", "RLS_SHARED_MODELS", "DATABASE_ROUTERS", "DATABASES"):
+        delattr(settings, name)
+
+    assert {"rls.E001", "rls.E011", "rls.E014", "rls.E015"} <= set(ids(*run_checks(tags=["rls"])))
+
+
+@pytest.fixture
+def sql_files(settings: Any, tmp_path: Path) -> Path:
+    """A copy of the project's SQL files, which the migrations run instead."""
+    settings.BASE_DIR = tmp_path
+    return Path(shutil.copytree("migrations_sql", tmp_path / "migrations_sql"))
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+KEY = """\
+ALTER TABLE core_orderitem ADD CONSTRAINT core_orderitem_product_id_tenant_fkey
+    FOREIGN KEY (tenant_id, product_id) REFERENCES core_product (tenant_id, id);
+"""
+KEY_HINT = (
+    "ALTER TABLE core_orderitem ADD CONSTRAINT core_orderitem_product_id_tenant_fkey "
+    "FOREIGN KEY (tenant_id, product_id) REFERENCES core_product (tenant_id, id); "
+    "manage.py rls new core.OrderItem writes it."
+)
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        "",
+        "".join(f"-- {line}\n" for line in KEY.splitlines()),
+        f"/* {KEY} */",
+        f"COMMENT ON TABLE core_orderitem IS '{KEY}';",
+        KEY.replace("(tenant_id, product_id)", "(product_id)").replace("(tenant_id, id)", "(id)"),
+        KEY.replace("(tenant_id, product_id)", "(tenant_id, order_id)"),
+        KEY.replace("REFERENCES core_product", "REFERENCES core_order"),
+        KEY.replace("TABLE core_orderitem", "TABLE core_order"),
+        KEY.replace("TABLE core_orderitem", "TABLE other.core_orderitem"),
+    ],
+    ids=["gone", "comment", "block", "string", "plain", "column", "parent", "table", "schema"],
+)
+def test_a_foreign_key_that_holds_no_tenant_is_found(instead: str, sql_files: Path) -> None:
+    rewrite(sql_files / "0008_core_orderitem.sql", KEY, instead)
+
+    [error] = sql_checks.check_sql(None)
+
+    assert error.id == "rls.E017"
+    assert error.msg == "core.OrderItem.product has no foreign key that holds the tenant."
+    assert error.hint == KEY_HINT
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        KEY.lower(),
+        " ".join(KEY.split()),
+        KEY.replace(" ", "\n  "),
+        KEY.replace("core_", "public.core_"),
+        KEY.replace("core_product", '"public"."core_product"').replace(
+            "TABLE core_orderitem", 'TABLE "core_orderitem"'
+        ),
+        KEY.replace("tenant_id, product_id", '"tenant_id","product_id"'),
+        KEY.replace(";", " NOT VALID; -- quick\nALTER TABLE core_orderitem VALIDATE CONSTRAINT x;"),
+        KEY.replace("ADD CONSTRAINT", "/* it's */ ADD CHECK (currency <> '--;'), ADD CONSTRAINT"),
+        KEY.replace("ALTER TABLE", "ALTER TABLE IF EXISTS ONLY"),
+    ],
+)
+def test_the_foreign_key_may_be_written_in_other_ways(instead: str, sql_files: Path) -> None:
+    rewrite(sql_files / "0008_core_orderitem.sql", KEY, instead)
+
+    assert sql_checks.check_sql(None) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "label", "table"),
+    [("0004_core_tenant", "core.Tenant", "core_tenant"), ("0006_core_product", "core.Product", "core_product")],
+)
+def test_a_table_without_a_policy_is_found(file: str, label: str, table: str, sql_files: Path) -> None:
+    rewrite(sql_files / f"{file}.sql", "CREATE POLICY tenant_isolation", "-- CREATE POLICY tenant_isolation")
+
+    [error] = sql_checks.check_sql(None)
+
+    assert error.id == "rls.E016"
+    assert (error.msg, error.hint) == (f"{label} has no policy.", f"manage.py rls new {label} writes it.")
+
+
+def test_a_parent_without_a_key_that_holds_the_tenant_is_found(sql_files: Path) -> None:
+    rewrite(sql_files / "0006_core_product.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
+    # Nothing refers to a token.
+    rewrite(sql_files / "0009_core_apitoken.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
+
+    [error] = sql_checks.check_sql(None)
+
+    assert error.id == "rls.E018"
+    assert error.hint == (
+        "ALTER TABLE core_product ADD CONSTRAINT core_product_tenant_key UNIQUE (tenant_id, id); "
+        "manage.py rls new core.Product writes it."
+    )
+
+
+def test_a_missing_file_is_named(sql_files: Path) -> None:
+    (sql_files / "0011_django_tables.sql").unlink()
+
+    [error] = sql_checks.check_sql(None)
+
+    assert error.id == "rls.E019"
+    assert error.msg == "The migration core.0002_isolation runs 0011_django_tables.sql, which is missing."
+
+
+def test_a_model_or_field_that_no_migration_makes_needs_no_sql_yet(settings: Any) -> None:
+    settings.MIGRATION_MODULES = {"core": None}
+    assert sql_checks.check_sql(None) == []
+
+    found = written.Written(ProjectState())
+
+    assert [*sql_checks._policies(found), *sql_checks._keys(found)] == []
+
+
+def test_a_model_that_is_about_to_become_tenanted_needs_no_sql_yet() -> None:
+    found = written.Written(ProjectState())
+    key = ("id", models.UUIDField(primary_key=True))
+    product = ("product", models.ForeignKey("core.Product", models.CASCADE, db_constraint=False))
+    for operation in (operations.CreateModel("Product", [key]), operations.CreateModel("OrderItem", [key, product])):
+        found.apply(operation, ("core", "0001_initial"))
+
+    assert [*sql_checks._policies(found), *sql_checks._keys(found)] == []
+
+    tenant = models.ForeignKey("core.Tenant", models.CASCADE)
+    found.apply(operations.CreateModel("Tenant", [key]), ("core", "0002_tenant"))
+    found.apply(operations.AddField("Product", "tenant", tenant), ("core", "0002_tenant"))
+    found.apply(operations.AddField("OrderItem", "tenant", tenant), ("core", "0002_tenant"))
+
+    labels = ["core.Tenant", "core.Product", "core.OrderItem"]
+    assert [error.msg for error in sql_checks._policies(found)] == [f"{label} has no policy." for label in labels]
+    assert ids(*sql_checks._keys(found)) == ["rls.E017", "rls.E018"]
+
+    # A reference that is about to lead elsewhere is asked for when it does.
+    elsewhere = models.ForeignKey("core.Tenant", models.CASCADE)
+    found.apply(operations.AlterField("OrderItem", "product", elsewhere), ("core", "0003_elsewhere"))
+
+    assert list(sql_checks._keys(found)) == []
+
+
+def history(sql_files: Path, *later: Any) -> written.Written:
+    """A parent and a child with their SQL, and what became of them."""
+    (sql_files / "0099_all.sql").write_text(
+        "CREATE POLICY tenant_isolation ON core_parent TO app_tenant;"
+        "ALTER TABLE core_parent ADD CONSTRAINT k UNIQUE (tenant_id, id);"
+        "CREATE POLICY tenant_isolation ON core_child TO app_tenant;"
+        "ALTER TABLE core_child ADD FOREIGN KEY (tenant_id, parent_id) REFERENCES core_parent (tenant_id, id);"
+    )
+    found = written.Written(ProjectState())
+    key = ("id", models.UUIDField(primary_key=True))
+    reference = ("parent", models.ForeignKey("core.Parent", models.CASCADE))
+    for operation in (
+        operations.CreateModel("Parent", [key]),
+        operations.CreateModel("Child", [key, reference]),
+        RunSQLFile("0099_all"),
+        *later,
+    ):
+        found.apply(operation, ("core", "0001_initial"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("operation", "policies", "foreign_keys"),
+    [
+        (
+            operations.RenameModel("Parent", "Root"),
+            {"core_root", "core_child"},
+            [("core_child", "parent_id", "core_root", "id")],
+        ),
+        (
+            operations.AlterModelTable("Child", "leaf"),
+            {"core_parent", "leaf"},
+            [("leaf", "parent_id", "core_parent", "id")],
+        ),
+        (
+            operations.RenameField("Child", "parent", "root"),
+            {"core_parent", "core_child"},
+            [("core_child", "root_id", "core_parent", "id")],
+        ),
+        (
+            operations.AlterField("Child", "parent", models.ForeignKey("core.Parent", models.CASCADE, db_column="up")),
+            {"core_parent", "core_child"},
+            [("core_child", "up", "core_parent", "id")],
+        ),
+        (operations.RemoveField("Child", "parent"), {"core_parent", "core_child"}, []),
+        (operations.DeleteModel("Child"), {"core_parent"}, []),
+        (
+            operations.SeparateDatabaseAndState(state_operations=[operations.DeleteModel("Child")]),
+            {"core_parent", "core_child"},
+            [("core_child", "parent_id", "core_parent", "id")],
+        ),
+    ],
+    ids=["model", "table", "field", "column", "removed", "dropped", "moved"],
+)
+def test_what_is_written_follows_a_rename(
+    operation: Any, policies: set[str], foreign_keys: list[tuple[str, ...]], sql_files: Path
+) -> None:
+    found = history(sql_files, operation)
+
+    assert found.policies.keys() == policies
+    assert list(found.foreign_keys) == [keys.TenantForeignKey(*names) for names in foreign_keys]
+
+
+def test_a_file_inside_other_operations_counts(sql_files: Path) -> None:
+    found = history(sql_files)
+    (sql_files / "0100_more.sql").write_text('create policy "tenant_isolation" on public."core_more" to x')
+
+    found.apply(
+        operations.SeparateDatabaseAndState(database_operations=[RunSQLFile("0100_more")]), ("core", "0002_more")
+    )
+
+    assert found.policies["core_more"] == written.Origin(("core", "0002_more"), "0100_more")
+
+
+def test_the_keys_that_are_written_are_the_keys_that_are_read(sql_files: Path) -> None:
+    wanted = keys.TenantForeignKey("Odd, table", "Ref", "order", "id")
+    (sql_files / "0099_odd.sql").write_text(f"-- {wanted.drop}\n{wanted.parent_key.add}\n{wanted.add}\n")
+    found = written.Written(ProjectState())
+
+    found.apply(RunSQLFile("0099_odd"), ("core", "0001_initial"))
+
+    assert [*found.foreign_keys, *found.tenant_keys] == [wanted, keys.TenantKey("order", "id")]
+
+
+def test_names_fit_and_keywords_are_quoted() -> None:
+    long = keys.TenantForeignKey("t" * 50, "c" * 50 + "_id", "core_product", "id")
+    other = keys.TenantForeignKey("t" * 50, "d" * 50 + "_id", "core_product", "id")
+
+    assert keys.TenantKey("core_product", "id").name == "core_product_tenant_key"
+    assert long.name == f"{'t' * 42}_af6bf0f7_tenant_fkey"
+    assert len(long.name) == keys.LONGEST_NAME
+    assert long.name != other.name
+    assert len(keys.constraint_name("\u7522\u54c1" * 20, "tenant_key").encode()) <= keys.LONGEST_NAME
+    assert keys.TenantKey("order", "id").add == (
+        'ALTER TABLE "order" ADD CONSTRAINT order_tenant_key UNIQUE (tenant_id, id);'
+    )
+    assert apps.get_model("core.Product")._meta.db_table == keys.quoted("core_product")

@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.db.backends.postgresql import base as stock
+from django.db.utils import ProgrammingError
+from django.utils.functional import cached_property
 from psycopg import ClientCursor
 from psycopg.pq import TransactionStatus
 
+from rls.backends import errors
 from rls.backends.postgresql import base
 from rls.context import current_tenant_id
 
@@ -34,9 +37,20 @@ class Cursor(base.Cursor):
         """The owner defines things."""
 
 
+class ErrorWrapper(errors.ErrorWrapper):
+    """The owner's statements leave `row_security` as it is, so what a refusal to plan means is not known here."""
+
+    def _missing(self) -> ProgrammingError | None:
+        return None
+
+
 class DatabaseWrapper(stock.DatabaseWrapper):
     """`ENGINE = "rls.backends.owner"`: for `migrate`, never for serving."""
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         return params | {"cursor_factory": Cursor}
+
+    @cached_property
+    def wrap_database_errors(self) -> ErrorWrapper:
+        return ErrorWrapper(self)

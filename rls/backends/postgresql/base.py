@@ -31,11 +31,12 @@ from weakref import WeakSet
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError
 from django.db.backends.postgresql import base as stock
+from django.utils.functional import cached_property
 from psycopg import ClientCursor, Connection
-from psycopg.errors import InsufficientPrivilege
 from psycopg.pq import TransactionStatus
 
 from rls import roles
+from rls.backends.errors import ErrorWrapper
 from rls.context import PLATFORM_ALIAS, current_tenant_id, keep_platform, platform_is_open
 
 # How statements begin that touch rows, or savepoints. It only chooses the road: the slow one is safe for all.
@@ -53,9 +54,6 @@ LOCAL = re.compile(r"\s*SET\s+(?:LOCAL|TRANSACTION)\s+\w", re.ASCII | re.IGNOREC
 ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "NOTIFY", "SET CONSTRAINTS"})
 TRANSACTION_TAGS = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 
-NO_TENANT = "no tenant context is open\nHINT:  In Python: with rls.tenant_context(tenant_id)."
-NO_PLATFORM = "no platform context is open\nHINT:  In Python: with rls.platform_context(actor=..., reason=...)."
-
 # How long a close waits, in seconds, for the look at a broken connection's neighbours.
 PATIENCE = 1
 
@@ -66,19 +64,16 @@ _bound: WeakSet[Connection[Any]] = WeakSet()
 class Cursor(stock.Cursor, ClientCursor[Any]):
     """A client-side binding cursor whose statements carry the tenant of the open context."""
 
-    no_context = NO_TENANT
     _extended = False
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        text = self.mogrify(query, params)
-        with self._naming_what_is_missing():
-            self._send(text, options)
+        self._send(self.mogrify(query, params), options)
         return self
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
         if not FAST.match(self.mogrify(query)):
             raise NotSupportedError("executemany() is for statements on rows")
-        with self._naming_what_is_missing(), self._transaction():
+        with self._transaction():
             super().execute(self._prefix())
             with self._alone():
                 super().executemany(query, params_seq, **options)
@@ -150,20 +145,9 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
     def _is_open(self) -> bool:
         return current_tenant_id() is not None
 
-    @contextmanager
-    def _naming_what_is_missing(self) -> Iterator[None]:
-        try:
-            yield
-        except InsufficientPrivilege as error:
-            if error.diag.source_function == "check_enable_rls":
-                raise InsufficientPrivilege(self.no_context) from error
-            raise
-
 
 class PlatformCursor(Cursor):
     """A cursor of `app_platform`: a tenant context does not open it, and a platform context does."""
-
-    no_context = NO_PLATFORM
 
     def _is_open(self) -> bool:
         return platform_is_open()
@@ -190,6 +174,10 @@ class DatabaseWrapper(stock.DatabaseWrapper):
         connection: Connection[Any] = super().get_new_connection(conn_params)
         connection.server_cursor_factory = refuse_server_cursor  # type: ignore[assignment]
         return connection
+
+    @cached_property
+    def wrap_database_errors(self) -> ErrorWrapper:
+        return ErrorWrapper(self)
 
     def init_connection_state(self) -> None:
         super().init_connection_state()

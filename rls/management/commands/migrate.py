@@ -27,6 +27,9 @@ class Command(migrate.Command):
         with connection.cursor() as cursor:
             cursor.execute("SET app.migrating = 'on'")
         try:
+            if options["app_label"] != "rls" and not (options["plan"] or options["check_unapplied"]):
+                # What tables take their keys and policies from is there before any of them.
+                super().handle(*args, **options | {"app_label": "rls", "migration_name": None, "verbosity": 0})
             super().handle(*args, **options)
         finally:
             connection.close()  # and with it app.migrating

@@ -1,4 +1,4 @@
-"""`manage.py rls`: audits the isolation of the live database, and explains it."""
+"""`manage.py rls`: writes what a model lacks, audits the isolation of the live database, and explains it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from rls import audit, catalog, reports
+from rls import audit, catalog, reports, scaffold
 from rls.audit import Level
 from rls.router import OWNER_ALIAS
 
 
 class Command(BaseCommand):
-    help = "Audits and explains the isolation of the live database."
+    help = "Writes what a model lacks to be isolated; audits and explains the isolation of the live database."
+    requires_system_checks = ()  # `new` writes what the checks ask for
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
@@ -26,6 +27,8 @@ class Command(BaseCommand):
             default=Level.WARNING.value,
             help="the least level that makes the exit status 1; with `error`, warnings are printed and pass",
         )
+        new = commands.add_parser("new", help="write the SQL file and the migration that a model still lacks")
+        new.add_argument("model", help="app_label.Model")
         commands.add_parser("matrix", help="what each role reaches in each table")
         explains = commands.add_parser("explain", help="who can reach a model's rows, and the policies that decide")
         explains.add_argument("model", help="app_label.Model")
@@ -45,6 +48,10 @@ class Command(BaseCommand):
             raise CommandError(f"audit: red, {errors} error(s), {warnings} warning(s)")
         if format == "text":
             self.stdout.write(self.style.SUCCESS("audit: green"))
+
+    def _new(self, *, model: str, **options: Any) -> None:
+        for path in scaffold.new(model):
+            self.stdout.write(f"wrote {path}")
 
     def _matrix(self, **options: Any) -> None:
         self.stdout.write(catalog.as_table(catalog.matrix(auditor_alias())))

@@ -1,0 +1,66 @@
+"""The names of what PostgreSQL refuses, in the place where Django gives psycopg's errors its own.
+
+SQLSTATE 42501 says that a right is missing, and not which. PostgreSQL translates its texts (`lc_messages`), but neither
+the name of the function that raised nor a text of our own SQL files.
+"""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+
+from django.db.utils import DatabaseErrorWrapper, ProgrammingError
+from psycopg.errors import Diagnostic, InsufficientPrivilege
+
+from rls.context import PLATFORM_ALIAS, current_tenant_id, platform_is_open
+from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext
+
+# What `migrations_sql/0002_tenant_context.sql` raises.
+RAISED = {"no tenant context is open": NoTenantContext, "no platform context is open": NoPlatformContext}
+
+# A name inside a message of PostgreSQL, in the quotation marks of any of its translations.
+QUOTED = re.compile(r'["«»]\s?([^"«»]+?)\s?["«»]')
+
+
+class ErrorWrapper(DatabaseErrorWrapper):
+    """Django's wrapper of psycopg's errors, which knows the errors of `rls.errors` besides."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            super().__exit__(kind, error, trace)
+        except ProgrammingError:
+            named = self._named(error.diag) if isinstance(error, InsufficientPrivilege) else None
+            if named is None:
+                raise
+            raise named.with_traceback(trace) from error
+
+    def _named(self, diag: Diagnostic) -> ProgrammingError | None:
+        if raised := RAISED.get(diag.message_primary or ""):
+            return raised()
+        if diag.source_function == "check_enable_rls":
+            return self._missing()
+        if diag.source_function == "ExecWithCheckOptions":
+            return _cross_tenant(diag.message_primary or "")
+        return None
+
+    def _missing(self) -> ProgrammingError | None:
+        """See Note [The prefix]: without a context PostgreSQL refuses to plan, so the context is what is missing."""
+        alias = self.wrapper.alias  # type: ignore[attr-defined]  # missing in the stubs
+        if alias == PLATFORM_ALIAS:
+            return None if platform_is_open() else NoPlatformContext()
+        return None if current_tenant_id() else NoTenantContext()
+
+
+def _cross_tenant(message: str) -> ProgrammingError | None:
+    """The error for a row that WITH CHECK refuses, or None where a policy of another kind did."""
+    tenant_id, names = current_tenant_id(), QUOTED.findall(message)
+    # PostgreSQL names the policy, beside the table, where it is a restrictive one: ours are not.
+    if tenant_id is None or len(names) > 1:
+        return None
+    table = names[0] if names else "a tenanted table"
+    return CrossTenantWrite(
+        f"a row written to {table} would not belong to the open tenant {tenant_id}; "
+        "leave tenant_id unset: the database fills it"
+    )

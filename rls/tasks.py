@@ -1,0 +1,125 @@
+"""Work that runs later and elsewhere, for the tenant whose context was open when it was asked for.
+
+    @tenanted_task
+    def export(kind: str) -> None: ...
+
+    envelope = export.seal("csv")  # inside a tenant context
+    export(envelope)  # in another thread, process or machine
+
+The envelope is text, for a queue of any kind. It is signed and not encrypted: whoever reads the queue can read the
+arguments, and only who has SECRET_KEY can make one. It names the tenant and opens nothing by itself: the context is
+opened when the work begins, so a tenant that was suspended meanwhile is refused then. An envelope can run more than
+once, as a queue delivers more than once.
+
+With Django's tasks (6.0) `@task` stands above `@tenanted_task`: `export.enqueue(export.func.seal("csv"))`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
+
+from django.core import signing
+
+from rls.context import current_tenant_id, tenant_context
+from rls.errors import EnvelopeRefused, NoTenantContext
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class TenantedTask(Protocol[P, R_co]):
+    """What `tenanted_task` makes of a function: a function of an envelope."""
+
+    def __call__(self, envelope: str) -> R_co:
+        """Run the task, for the tenant and with the arguments of the envelope.
+
+        Inside another tenant's context the envelope's tenant counts, until the task returns.
+
+        Raises:
+            EnvelopeRefused: the envelope was not sealed by this task, was altered, or is older than `max_age`.
+            UnknownTenant, TenantSuspended, PlatformRefused: as `tenant_context` does.
+        """
+
+    def seal(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """An envelope for the open tenant with these arguments. No SQL is sent.
+
+        Raises:
+            NoTenantContext: no tenant context is open.
+            TypeError: the arguments are not the function's, or don't come back from JSON as they are.
+        """
+
+
+@overload
+def tenanted_task(function: Callable[P, R], /) -> TenantedTask[P, R]: ...
+@overload
+def tenanted_task(*, max_age: timedelta | None = None) -> Callable[[Callable[P, R]], TenantedTask[P, R]]: ...
+def tenanted_task(function: Callable[P, R] | None = None, /, *, max_age: timedelta | None = None) -> Any:
+    """Make a plain or async function one that runs from an envelope: see `TenantedTask`.
+
+    Args:
+        max_age: how old an envelope may be when it runs; any age where it is None.
+    """
+    if function is None:
+        return functools.partial(_decorated, max_age=max_age)
+    return _decorated(function, max_age=max_age)
+
+
+def _decorated(function: Callable[P, R], *, max_age: timedelta | None) -> TenantedTask[P, R]:
+    name = f"{function.__module__}:{function.__qualname__}"
+
+    def seal(*args: P.args, **kwargs: P.kwargs) -> str:
+        tenant_id = current_tenant_id()
+        if tenant_id is None:
+            raise NoTenantContext
+        inspect.signature(function).bind(*args, **kwargs)
+        _require_json(name, [*args, kwargs])
+        # The name is for who reads a queue; as part of the salt it is what binds.
+        return signing.dumps([name, str(tenant_id), args, kwargs], salt=_salt(name))
+
+    def run(envelope: str) -> R:
+        tenant_id, args, kwargs = _unsealed(envelope, name, max_age)
+        with tenant_context(tenant_id):
+            return function(*args, **kwargs)
+
+    async def arun(envelope: str) -> Any:
+        tenant_id, args, kwargs = _unsealed(envelope, name, max_age)
+        async with tenant_context(tenant_id):
+            return await cast(Callable[..., Any], function)(*args, **kwargs)
+
+    runner: Any = arun if inspect.iscoroutinefunction(function) else run
+    signature = inspect.signature(runner)
+    functools.update_wrapper(runner, function)
+    runner.__signature__ = signature  # it is called with an envelope, whatever __wrapped__ is called with
+    runner.seal = seal
+    return cast(TenantedTask[P, R], runner)
+
+
+def _salt(name: str) -> str:
+    """Of one task only: no other accepts its envelopes, and neither does anything else that SECRET_KEY signs."""
+    return f"rls.tasks:{name}"
+
+
+def _unsealed(envelope: str, name: str, max_age: timedelta | None) -> tuple[str, list[Any], dict[str, Any]]:
+    try:
+        _, tenant_id, args, kwargs = signing.loads(envelope, salt=_salt(name), max_age=max_age)
+    except signing.SignatureExpired:
+        raise EnvelopeRefused(f"this envelope for {name} is older than {max_age}; seal it again") from None
+    except (signing.BadSignature, UnicodeEncodeError):  # a surrogate can't be compared with a signature
+        raise EnvelopeRefused(
+            f"this is no envelope for {name}, or not of this SECRET_KEY; make one with the task's own seal()"
+        ) from None
+    return tenant_id, args, kwargs
+
+
+def _require_json(name: str, arguments: list[Any]) -> None:
+    with suppress(TypeError, ValueError):
+        if json.loads(json.dumps(arguments)) == arguments:
+            return
+    raise TypeError(f"an argument of {name} is not the same after JSON; seal text, numbers and lists, and ids as text")
