@@ -7,7 +7,7 @@ DEV_DEPS := $(PYTHON) deploy/bootstrap.py requirements-dev.txt
 SOURCES := rls core mcp_server tests benchmarks deploy manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt migrate audit bench shell psql messages lock clean
+.PHONY: help run test lint fmt migrate audit matrix bench shell psql messages lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,13 +38,18 @@ migrate:  ## bring the database to the current migrations, as app_owner
 	@$(RUN_DEPS)
 	@$(VENV)/python manage.py migrate
 
-audit:  ## is isolation as it was built? names the object and the mending SQL where it is not
+audit:  ## is isolation as it was built? names the object and the mending SQL where it is not; ARGS="--format json"
 	@$(RUN_DEPS)
-	@$(VENV)/python manage.py rls audit
+	@$(VENV)/python manage.py rls audit $(ARGS)
+
+matrix:  ## who reaches what, written to docs/reference/access-matrix.txt
+	@$(RUN_DEPS)
+	@$(VENV)/python manage.py rls matrix > docs/reference/access-matrix.txt
 
 bench:  ## what isolation costs, as ratios of interleaved runs
 	@$(DEV_DEPS)
 	@$(VENV)/python -m benchmarks.hook
+	@$(VENV)/python -m benchmarks.statements
 
 shell:  ## Django's shell
 	@$(RUN_DEPS)

@@ -90,9 +90,11 @@ def require_active(tenant_id: UUID) -> None:
         .first()
     )
     if active is None:
-        raise UnknownTenant(f"there is no tenant {tenant_id}; `manage.py tenants list` shows all")
+        raise UnknownTenant(
+            f"there is no tenant {tenant_id}; take the id from the table of {settings.RLS_TENANT_MODEL}"
+        )
     if not active:
-        raise TenantSuspended(f"tenant {tenant_id} is suspended; `manage.py tenants resume` lets it work again")
+        raise TenantSuspended(f"tenant {tenant_id} is suspended; set is_active on the platform to let it work again")
 
 
 class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context(tenant_id):`)

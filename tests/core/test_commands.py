@@ -93,7 +93,7 @@ def test_a_suspended_tenant_is_refused_until_it_is_resumed(acme: World, globex: 
 
     assert "acme\tAcme\tsuspended" in run("tenants list")
     assert principals.authenticate(acme.token, subdomain="acme") is None
-    with pytest.raises(rls.TenantSuspended, match="tenants resume"), rls.tenant_context(acme.id):
+    with pytest.raises(rls.TenantSuspended, match="is suspended"), rls.tenant_context(acme.id):
         pass
     assert principals.authenticate(globex.token, subdomain="globex") is not None
 
