@@ -109,7 +109,7 @@ def is_kept(said: str, seen: str) -> bool:
 def test_the_committed_matrix_is_the_live_databases() -> None:
     live = catalog.as_table(catalog.matrix("auditor")) + "\n"
 
-    assert live == COMMITTED.read_text(), f"run `make matrix` on a migrated database, and read the diff"
+    assert live == COMMITTED.read_text(), "run `make matrix` on a migrated database, and read the diff"
 
 
 def test_every_cell_is_what_happens(acme: World, globex: World, live: Database) -> None:
