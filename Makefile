@@ -16,7 +16,8 @@ run:  ## two demo tenants and a working MCP endpoint: PORT=8000
 	@$(RUN_DEPS)
 	@PORT=$(PORT) $(VENV)/python manage.py quickstart
 
-test:  ## the tests: TEST_PG=container|embedded|local forces where PostgreSQL comes from, ARGS= go to pytest
+test: ARGS ?= -n auto
+test:  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto
 	@$(DEV_DEPS)
 	@$(VENV)/python -m pytest $(ARGS)
 
@@ -66,9 +67,9 @@ messages:  ## compile the translations of core/locale
 lock:  ## resolve the newest allowed dependencies into the lock files
 	@$(DEV_DEPS)
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --upgrade --quiet --extra embedded -o requirements.txt
+	    --no-emit-index-url --upgrade --quiet --all-extras -o requirements.txt
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --upgrade --quiet --extra embedded --group dev -c requirements.txt -o requirements-dev.txt
+	    --no-emit-index-url --upgrade --quiet --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## remove the virtual environment, the caches and the development database
 	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -29,17 +29,7 @@ def database() -> Iterator[tuple[postgres.Server, str]]:
     with postgres.running() as server, server.database(f"bench_{os.getpid()}") as name:
         postgres.use(server.urls(name))
         _add_stock_connection(server, name)
-        try:
-            yield server, name
-        finally:
-            disconnect()
-
-
-def disconnect() -> None:
-    """Close Django's connections, those that wait in a pool too."""
-    connections.close_all()
-    postgres.close_pool("default")
-    postgres.close_pool("platform")
+        yield server, name
 
 
 def _share_one_processor() -> None:

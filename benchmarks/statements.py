@@ -33,6 +33,7 @@ from psycopg.conninfo import make_conninfo
 from benchmarks import common
 from rls import tenant_context
 from rls.policies import policies
+from rls.testing.server import disconnect
 from tests import postgres
 
 SITTINGS = 5
@@ -390,7 +391,7 @@ def four_sides(server: postgres.Server, database: str, tenant_id: UUID) -> Itera
             Side("prefixed", prefixed, by_hand=False),
             Side("stock", stock, by_hand=True),
         ]
-    common.disconnect()
+    disconnect()
 
 
 def fill(admin: psycopg.Connection) -> bool:

@@ -17,7 +17,7 @@ BEGIN
                 -- app_resolver only owns functions that answer before a context exists: nobody logs in as it.
                 CASE role_name WHEN 'app_resolver' THEN 'NOLOGIN' ELSE 'LOGIN' END,
                 -- Of the 100 that PostgreSQL has by default, so that a flood of requests leaves room for whoever ends it.
-                CASE role_name WHEN 'app_tenant' THEN 70 WHEN 'app_platform' THEN 15 WHEN 'app_resolver' THEN 0 ELSE 5 END
+                CASE role_name WHEN 'app_tenant' THEN 65 WHEN 'app_platform' THEN 20 WHEN 'app_resolver' THEN 0 ELSE 5 END
             );
         ELSIF EXISTS (SELECT FROM pg_catalog.pg_roles
                       WHERE rolname = role_name AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication)) THEN

@@ -6,6 +6,15 @@
 -- else works without it, and the audit warns of each thing that this file would have shut.
 -- Proved by: tests/isolation/test_hostile_sql.py, tests/rls/test_superuser.py.
 
+DO $superuser$
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+        RAISE EXCEPTION '% is no superuser', current_user
+            USING HINT = 'Where nobody is one, leave this file out: the audit warns of what stays open.';
+    END IF;
+END
+$superuser$;
+
 -- The tenant is a variable, so nothing that sets a variable inside a statement may be called.
 REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
 REVOKE UPDATE ON pg_catalog.pg_settings FROM PUBLIC;
@@ -33,13 +42,15 @@ BEGIN
                OR proname IN ('pg_terminate_backend', 'pg_cancel_backend', 'pg_lock_status', 'pg_notification_queue_usage')
                -- Statistics: other sessions, and how many rows all tenants write.
                OR proname ~ '^pg_stat_get_'
+               -- How much all tenants write.
+               OR proname ~ '^pg_(current_wal_|control_)' OR proname = 'pg_export_snapshot'
                -- Locks of a session outlive the request on a pooled connection; those of a transaction do not.
                OR proname ~ '^pg_(try_)?advisory_lock'
                -- It reads a table without its policies, and it writes into the log of all tenants.
                OR proname IN ('currtid2', 'pg_logical_emit_message'))
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
-        IF routine::text ~ '^pg_(stat_get_|lock_status)' THEN  -- monitoring keeps what it had (PostgreSQL 22.5)
+        IF routine::text ~ '^pg_(stat_get_|lock_status|current_wal_|control_)' THEN  -- monitoring keeps what it had (PostgreSQL 22.5)
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO pg_read_all_stats', routine);
         END IF;
     END LOOP;

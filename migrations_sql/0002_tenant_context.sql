@@ -58,7 +58,10 @@ CREATE OR REPLACE FUNCTION app.require_platform() RETURNS boolean
     SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF NULLIF(current_setting('app.platform_audit_id', true), '') IS NOT NULL THEN
+    -- The variable alone opens nothing: the row must be of this transaction.
+    IF EXISTS (SELECT FROM app.platform_audit AS a
+               WHERE a.id = NULLIF(current_setting('app.platform_audit_id', true), '')::bigint
+                 AND a.xid = pg_current_xact_id_if_assigned()) THEN
         RETURN true;
     END IF;
     RAISE EXCEPTION 'no platform context is open'

@@ -10,10 +10,12 @@ CREATE TABLE app.platform_audit (
     reason text NOT NULL CHECK (reason ~ '\S'),
     origin text NOT NULL,
     role_name name NOT NULL DEFAULT session_user,
-    address inet DEFAULT inet_client_addr()
+    address inet DEFAULT inet_client_addr(),
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 COMMENT ON TABLE app.platform_audit IS 'Who worked across tenants, why, when and from where. Append-only: nobody who serves may change or delete a row.';
-GRANT SELECT, INSERT ON app.platform_audit TO app_platform;
+-- What the database knows by itself, nobody writes: the time, the role, the address, the transaction.
+GRANT SELECT, INSERT (actor, reason, origin) ON app.platform_audit TO app_platform;
 GRANT SELECT ON app.platform_audit TO app_auditor;
 
 CREATE TABLE app.declared_grants (
@@ -34,7 +36,7 @@ CREATE TABLE app.declared_exceptions (
 COMMENT ON TABLE app.declared_exceptions IS 'What the audit would find, and is meant. The object holds the content that was looked at, so a change of it is found again.';
 
 INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
-    ('app.platform_audit', 'app_platform', '{SELECT,INSERT}', 'Append-only: each platform context writes its row.'),
+    ('app.platform_audit', 'app_platform', '{SELECT,INSERT (actor),INSERT (reason),INSERT (origin)}', 'Append-only: each platform context writes its row.'),
     ('app.platform_audit', 'app_auditor', '{SELECT}', 'The auditor reads who worked across tenants.'),
     ('app.declared_grants', 'app_auditor', '{SELECT}', 'The auditor reads what is declared.'),
     ('app.declared_exceptions', 'app_auditor', '{SELECT}', 'The auditor reads what is declared.'),

@@ -67,7 +67,7 @@ RESET ROLE;
 
 INSERT INTO app.declared_exceptions (rule, object, reason)
 SELECT 'definer-callable',
-       format('%s as %s, md5 %s, set %s', p.oid::regprocedure, pg_get_userbyid(p.proowner), md5(p.prosrc), array_to_string(p.proconfig, ', ')),
+       format('%s as %s, md5 %s, set %s', p.oid::regprocedure, pg_get_userbyid(p.proowner), md5(concat(p.prosrc, pg_get_function_sqlbody(p.oid), p.probin)), array_to_string(p.proconfig, ', ')),
        'The one door before a context is open: it answers for one token at one URL, and to nobody inside a context.'
 FROM pg_catalog.pg_proc AS p
 WHERE p.oid = 'app.resolve_principal(text, bytea)'::regprocedure;

@@ -8,7 +8,9 @@
 \pset format unaligned
 \pset tuples_only on
 \pset fieldsep '\n    '
-SET search_path = "$user", public;
+-- Nothing in another schema may stand for PostgreSQL's own functions and operators.
+SET search_path = pg_catalog, pg_temp;
+SET jit = off;
 \set findings 0
 \ir audit/0001_row_security_off.sql
 \ir audit/0002_policy_missing.sql
@@ -36,6 +38,13 @@ SET search_path = "$user", public;
 \ir audit/0031_trigger_undeclared.sql
 \ir audit/0032_parent_without_tenant.sql
 \ir audit/0033_extension_widens.sql
+\ir audit/0035_key_unchecked.sql
+\ir audit/0037_tenant_hidden.sql
+\ir audit/0038_policy_stands_on.sql
+\ir audit/0039_function_callable.sql
+\ir audit/0040_parameter_granted.sql
+\ir audit/0041_setting_weak.sql
+\ir audit/0042_audit_log_altered.sql
 \set errors :findings
 \ir audit/0009_index_missing.sql
 \ir audit/0010_index_useless.sql
@@ -45,13 +54,14 @@ SET search_path = "$user", public;
 \ir audit/0022_language_open.sql
 \ir audit/0023_guard_missing.sql
 \ir audit/0034_published.sql
+\ir audit/0036_key_missing.sql
 \if :{?fail_on}
     SELECT CASE :'fail_on' WHEN 'error' THEN :errors ELSE :findings END AS counted \gset
 \else
     \set counted :findings
 \endif
-SELECT format('%s tenanted tables; %s errors, %s warnings', count(*), :errors, :findings - :errors) FROM app.tenanted_tables;
-SELECT format('%s declared exceptions, %s declared grants: app.declared_exceptions and app.declared_grants say why',
+SELECT format('tenanted tables: %s; errors: %s; warnings: %s', count(*), :errors, :findings - :errors) FROM app.tenanted_tables;
+SELECT format('declared exceptions: %s; declared grants: %s; app.declared_exceptions and app.declared_grants say why',
               (SELECT count(*) FROM app.declared_exceptions), (SELECT count(*) FROM app.declared_grants));
 SELECT :counted > 0 AS is_red \gset
 \if :is_red

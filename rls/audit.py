@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from django.db import connections
+from django.db import connections, transaction
 
 from rls.files import LIBRARY
 
@@ -22,10 +22,32 @@ HEADER = re.compile(
     r"-- Mends: (?P<remedy>.+\n(?:-- .+\n)*)"
 )
 
-DROP_VIEWS = (
-    "DROP VIEW app.isolation_findings, app.table_grants, app.expected_policies, app.tenanted_tables;"
-    "DROP FUNCTION app.is_declared(text, text);"
-)
+# Nothing in another schema may stand for PostgreSQL's own functions and operators while the rules run.
+SEARCH_PATH = "pg_catalog, pg_temp"
+
+REMOVE = """
+DROP VIEW app.isolation_findings;
+DROP FUNCTION app.find_weaknesses();
+DROP VIEW app.table_grants, app.expected_policies, app.tenanted_tables;
+DROP FUNCTION app.is_declared(text, text);
+"""
+
+INSTALL = """
+CREATE OR REPLACE FUNCTION app.find_weaknesses()
+    RETURNS TABLE (rule text, level text, object text, finding text, mend text)
+    LANGUAGE sql STABLE
+    SET search_path = {path}
+    SET jit = off
+AS $audit$
+{rules}
+$audit$;
+COMMENT ON FUNCTION app.find_weaknesses() IS 'The rules of migrations_sql/audit, as they were when this was installed.';
+CREATE OR REPLACE VIEW app.isolation_findings AS SELECT * FROM app.find_weaknesses();
+COMMENT ON VIEW app.isolation_findings IS 'Empty where isolation is as it was built; otherwise what is weaker, on \
+which object, and the SQL that mends it.';
+GRANT EXECUTE ON FUNCTION app.find_weaknesses() TO app_auditor;
+GRANT SELECT ON app.isolation_findings TO app_auditor;
+"""
 
 
 class Level(StrEnum):
@@ -45,6 +67,11 @@ class Rule:
     meaning: str
     remedy: str
     query: str
+
+    @property
+    def uri(self) -> str:
+        """The rule's file, from the root of the repository."""
+        return f"migrations_sql/audit/{self.number}_{self.slug.replace('-', '_')}.sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +97,17 @@ def run(alias: str) -> list[Finding]:
     It runs the files and not the view that was installed from them, which somebody may have replaced.
     The role needs what `app_auditor` has.
     """
-    with connections[alias].cursor() as cursor:
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        cursor.execute(f"SET LOCAL search_path = {SEARCH_PATH}")
+        cursor.execute("SET LOCAL jit = off")
         cursor.execute(f"{_union()}\nORDER BY level, rule, object, finding")
         return [Finding(rule, Level(level), *rest) for rule, level, *rest in cursor.fetchall()]
 
 
-def view_sql() -> str:
+def install_sql() -> str:
     """The statements that make `app.isolation_findings` anew, for whoever has psql and none of the files."""
     catalog = (LIBRARY / "audit" / "catalog.sql").read_text(encoding="utf-8")
-    return (
-        f"{catalog}\n"
-        f"CREATE OR REPLACE VIEW app.isolation_findings AS\n{_union()};\n"
-        "COMMENT ON VIEW app.isolation_findings IS 'Empty where isolation is as it was built; otherwise what is "
-        "weaker, on which object, and the SQL that mends it.';\n"
-        "GRANT SELECT ON app.isolation_findings TO app_auditor;"
-    )
+    return catalog + INSTALL.format(path=SEARCH_PATH, rules=_union())
 
 
 def _union() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,9 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from rls.errors import IsolationError, PlatformRefused, TenantSuspended, UnknownTenant
 
 PLATFORM_ALIAS = "platform"
+
+# RFC 9562 4, and the same without hyphens; uuid.UUID() reads much more than that.
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,13 +68,16 @@ def as_tenant_id(value: object) -> UUID:
     Raises ValueError for anything that is not a UUID or its text: None, '', True, a slug.
     """
     if isinstance(value, UUID):
-        return value
-    if isinstance(value, str):
-        try:
-            return UUID(value)
-        except ValueError:
-            pass
+        return UUID(int=value.int)  # a subclass may print what it likes
+    if isinstance(value, str) and UUID_TEXT.fullmatch(value):
+        return UUID(value)
     raise ValueError(f"a tenant id is a UUID, not {value!r}; look it up by the tenant's subdomain first")
+
+
+def refuse_generator(function: Callable[..., Any]) -> None:
+    """Raise TypeError for a generator: its body would run where it is consumed, in whatever context is open there."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function.__qualname__} is a generator, which runs where it is consumed; return a list")
 
 
 def require_active(tenant_id: UUID) -> None:
@@ -141,6 +148,7 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
         self._close(error)
 
     def __call__(self, function: F) -> F:
+        refuse_generator(function)
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)

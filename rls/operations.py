@@ -71,10 +71,10 @@ class InstallAudit(Operation):
         """The models do not change."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(audit.view_sql(), params=None)
+        schema_editor.execute(audit.install_sql(), params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(audit.DROP_VIEWS, params=None)
+        schema_editor.execute(audit.REMOVE, params=None)
 
     def describe(self) -> str:
         return "Install the audit from migrations_sql/audit"

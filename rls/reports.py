@@ -38,7 +38,7 @@ def markdown(findings: Sequence[Finding]) -> str:
     lines = [
         "# Isolation audit",
         "",
-        f"{count(findings, Level.ERROR)} errors, {count(findings, Level.WARNING)} warnings.",
+        f"Errors: {count(findings, Level.ERROR)}. Warnings: {count(findings, Level.WARNING)}.",
     ]
     for each in findings:
         lines += ["", f"## {each.level}: {each.rule}", "", f"`{each.object}`: {each.finding}"]
@@ -48,9 +48,9 @@ def markdown(findings: Sequence[Finding]) -> str:
 
 def sarif(findings: Sequence[Finding]) -> str:
     """SARIF 2.1.0 (OASIS): the rules with their meaning, a result a finding, the object as its logical location."""
-    places = {rule.slug: place for place, rule in enumerate(audit.rules())}
+    rules = {rule.slug: (place, rule) for place, rule in enumerate(audit.rules())}
     driver = {"name": "rls audit", "rules": [_sarif_rule(rule) for rule in audit.rules()]}
-    results = [_sarif_result(each, places[each.rule]) for each in findings]
+    results = [_sarif_result(each, *rules[each.rule]) for each in findings]
     return json.dumps(
         {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]},
         ensure_ascii=False,
@@ -82,12 +82,18 @@ def _sarif_rule(rule: audit.Rule) -> dict[str, Any]:
     }
 
 
-def _sarif_result(finding: Finding, rule_index: int) -> dict[str, Any]:
+def _sarif_result(finding: Finding, rule_index: int, rule: audit.Rule) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": rule_index,
         "level": finding.level.value,
         "message": {"text": f"{finding.object}: {finding.finding}. Mend: {finding.mend}"},
-        "locations": [{"logicalLocations": [{"fullyQualifiedName": finding.object, "kind": "resource"}]}],
+        "locations": [
+            {
+                # What reads SARIF for code wants a file: the rule's, which says what the finding means.
+                "physicalLocation": {"artifactLocation": {"uri": rule.uri}, "region": {"startLine": 1}},
+                "logicalLocations": [{"fullyQualifiedName": finding.object, "kind": "resource"}],
+            }
+        ],
         "properties": {"mend": finding.mend},
     }

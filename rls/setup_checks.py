@@ -19,7 +19,7 @@ ROUTER = "rls.router.RoleRouter"
 @register("rls")
 def check_setup(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The backend and the router are in place, and the tenant model can be the root of isolation."""
-    return [*_engine(), *_router(), *_tenant_model()]
+    return [*_engine(), *_router(), *_time_zone(), *_tenant_model()]
 
 
 def tenant_model() -> type[Model] | None:
@@ -46,6 +46,16 @@ def _router() -> Iterator[CheckMessage]:
             "Platform work would reach the database as the role that serves tenants.",
             hint=f'Say DATABASE_ROUTERS = ["{ROUTER}"].',
             id="rls.E015",
+        )
+
+
+def _time_zone() -> Iterator[CheckMessage]:
+    database = getattr(settings, "DATABASES", {}).get("default", {})
+    if not settings.USE_TZ or database.get("TIME_ZONE") not in (None, "UTC"):
+        yield Error(
+            "The connection's time zone is not UTC: Django would call set_config(), which 0001_superuser.sql revokes.",
+            hint='Say USE_TZ = True, and no TIME_ZONE in DATABASES["default"].',
+            id="rls.E020",
         )
 
 

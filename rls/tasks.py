@@ -26,7 +26,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from django.core import signing
 
-from rls.context import current_tenant_id, tenant_context
+from rls.context import current_tenant_id, refuse_generator, tenant_context
 from rls.errors import EnvelopeRefused, NoTenantContext
 
 P = ParamSpec("P")
@@ -72,7 +72,10 @@ def tenanted_task(function: Callable[P, R] | None = None, /, *, max_age: timedel
 
 
 def _decorated(function: Callable[P, R], *, max_age: timedelta | None) -> TenantedTask[P, R]:
+    refuse_generator(function)
     name = f"{function.__module__}:{function.__qualname__}"
+    if "<" in name:
+        raise TypeError(f"{name} has a name that another task may have; define a task at the top of a module")
 
     def seal(*args: P.args, **kwargs: P.kwargs) -> str:
         tenant_id = current_tenant_id()
@@ -111,7 +114,8 @@ def _unsealed(envelope: str, name: str, max_age: timedelta | None) -> tuple[str,
         _, tenant_id, args, kwargs = signing.loads(envelope, salt=_salt(name), max_age=max_age)
     except signing.SignatureExpired:
         raise EnvelopeRefused(f"this envelope for {name} is older than {max_age}; seal it again") from None
-    except (signing.BadSignature, UnicodeEncodeError):  # a surrogate can't be compared with a signature
+    # A surrogate can't be compared with a signature, and neither can what is no text.
+    except (signing.BadSignature, UnicodeEncodeError, TypeError, AttributeError):
         raise EnvelopeRefused(
             f"this is no envelope for {name}, or not of this SECRET_KEY; make one with the task's own seal()"
         ) from None
@@ -120,6 +124,6 @@ def _unsealed(envelope: str, name: str, max_age: timedelta | None) -> tuple[str,
 
 def _require_json(name: str, arguments: list[Any]) -> None:
     with suppress(TypeError, ValueError):
-        if json.loads(json.dumps(arguments)) == arguments:
+        if json.loads(json.dumps(arguments, allow_nan=False)) == arguments:
             return
     raise TypeError(f"an argument of {name} is not the same after JSON; seal text, numbers and lists, and ids as text")

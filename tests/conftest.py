@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import psycopg
 import pytest
-from asgiref.sync import sync_to_async
 
 from tests import postgres
 from tests.mcp_server.processes import Process, serving
 from tests.world import World, make_tenant
+
+pytest_plugins = ["rls.testing.plugin"]
 
 STACK = ExitStack()
 SERVER: list[postgres.Server] = []
@@ -23,7 +22,7 @@ SERVER: list[postgres.Server] = []
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL once: workers of xdist find it in their environment."""
     if hasattr(config, "workerinput"):
-        SERVER.append(postgres.Server(os.environ["TEST_SERVER_SOURCE"], os.environ["TEST_SERVER_URL"]))
+        SERVER.append(postgres.Server(os.environ["TEST_SERVER_URL"], source=os.environ["TEST_SERVER_SOURCE"]))
         return
     try:
         server = STACK.enter_context(postgres.running())
@@ -42,28 +41,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup() -> None:
-    """pytest-django's own database set-up is not used: see `database`."""
-
-
-@pytest.fixture(scope="session")
 def postgres_server() -> postgres.Server:
     return SERVER[0]
 
 
 @pytest.fixture(scope="session")
-def database(postgres_server: postgres.Server, django_db_blocker: Any) -> Iterator[str]:
-    """The name of this process's migrated database; Django's connections point at it."""
-    from django.db import connections
-
-    with django_db_blocker.unblock():
-        name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-        with postgres_server.database(name):
-            postgres.use(postgres_server.urls(name))
-            yield name
-            connections.close_all()
-            for alias in ("default", "platform"):
-                postgres.close_pool(alias)
+def database(postgres_server: postgres.Server, django_db_setup: str) -> str:
+    """The name of this process's migrated database, where the processes that tests start find it too."""
+    os.environ.update(postgres_server.urls(django_db_setup))
+    return django_db_setup
 
 
 @pytest.fixture(scope="session")
@@ -75,15 +61,8 @@ def admin(postgres_server: postgres.Server, database: str) -> Iterator[psycopg.C
 
 
 @pytest.fixture(autouse=True)
-def clean(admin: psycopg.Connection) -> Iterator[None]:
-    """Each test begins with no rows, and commits what it writes."""
-    from django.db import connections
-
-    yield
-    connections.close_all()
-    # The thread in which async code runs Django's ORM has connections of its own.
-    asyncio.run(sync_to_async(connections.close_all)())
-    admin.execute("TRUNCATE core_tenant, core_platformtoken, app.platform_audit, auth_user, django_session CASCADE")
+def clean(database: str, db: None) -> None:
+    """Each test begins with the rows that the migrations left, and commits what it writes."""
 
 
 @pytest.fixture

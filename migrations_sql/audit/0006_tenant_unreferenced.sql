@@ -5,8 +5,8 @@ SELECT 'tenant-unreferenced' AS rule,
        'error' AS level,
        t.name AS object,
        'tenant_id refers to no table of tenants' AS finding,
-       format('%sALTER TABLE %s ADD FOREIGN KEY (tenant_id) REFERENCES %s;', CASE WHEN root.target IS NULL THEN '-- ' END, t.name,
-              COALESCE(root.target, '(the table of tenants)')) AS mend
+       CASE WHEN root.target IS NULL THEN '-- ADD FOREIGN KEY (tenant_id) REFERENCES the table of tenants: no other table tells which it is'
+            ELSE format('ALTER TABLE %s ADD FOREIGN KEY (tenant_id) REFERENCES %s;', t.name, root.target) END AS mend
 FROM app.tenanted_tables AS t
 LEFT JOIN LATERAL (SELECT format('%s (%I)', r.name, r.tenant_column) AS target FROM app.tenanted_tables AS r WHERE r.is_root ORDER BY r.name LIMIT 1) AS root ON true
 WHERE NOT t.is_root

@@ -4,7 +4,7 @@
 -- Mends: dropping it for a key (tenant_id, x_id) that refers to (tenant_id, id).
 SELECT 'foreign-key-without-tenant' AS rule,
        'error' AS level,
-       format('%s.%I', child.name, k.conname) AS object,
+       format('%s.%I %s', child.name, k.conname, pg_get_constraintdef(k.oid)) AS object,
        'its check accepts another tenant''s id' AS finding,
        format('ALTER TABLE %s DROP CONSTRAINT %I;', child.name, k.conname)
            || CASE WHEN own.attname IS NOT NULL AND other.attname IS NOT NULL
@@ -28,6 +28,6 @@ WHERE k.contype = 'f'
       SELECT FROM generate_subscripts(k.conkey, 1) AS n
       WHERE k.conkey[n] = child.tenant_attnum AND k.confkey[n] = parent.tenant_attnum
   )
-  AND NOT app.is_declared('foreign-key-without-tenant', format('%s.%I', child.name, k.conname));
+  AND NOT app.is_declared('foreign-key-without-tenant', format('%s.%I %s', child.name, k.conname, pg_get_constraintdef(k.oid)));
 \set ON_ERROR_STOP on
 \ir verdict.sql

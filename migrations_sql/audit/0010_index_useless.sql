@@ -2,30 +2,30 @@
 -- Means: under row-level security an operator that is not leakproof is asked after the policy, so no index answers for it
 -- (PostgreSQL 41.5): numeric, LIKE, jsonb, trigrams, and expressions such as upper(x).
 -- Mends: dropping it; keep integers, or what is searched in a stored generated column. One that serves only roles without
--- a policy on the table's rows is declared.
+-- a policy on the table's rows is declared. An index that keeps a constraint is let through.
 SELECT 'index-useless' AS rule,
        'warning' AS level,
-       i.indexrelid::regclass::text AS object,
+       pg_get_indexdef(i.indexrelid) AS object,
        format('no statement under the policies can use it for %s', string_agg(pg_get_indexdef(i.indexrelid, n.place::int, true), ', ' ORDER BY n.place)) AS finding,
-       CASE WHEN bool_or(k.oid IS NULL) THEN format('DROP INDEX %s;', i.indexrelid::regclass)
-            ELSE format('ALTER TABLE %s DROP CONSTRAINT %I;', t.name, min(k.conname)) END AS mend
+       format('DROP INDEX %s;', i.indexrelid::regclass) AS mend
 FROM app.tenanted_tables AS t
 JOIN pg_catalog.pg_index AS i ON i.indrelid = t.oid
-LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = t.oid AND k.contype IN ('p', 'u', 'x')
 CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS n (attnum, opclass, place)
 WHERE NOT t.is_root
   AND n.place <= i.indnkeyatts
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid)
   AND (n.attnum = 0
        OR EXISTS (
            SELECT FROM pg_catalog.pg_opclass AS c
-           JOIN pg_catalog.pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amoppurpose = 's'
-               AND m.amoplefttype = c.opcintype AND (m.amoprighttype = c.opcintype OR m.amopmethod <> 403)
+           JOIN pg_catalog.pg_am AS a ON a.oid = c.opcmethod
+           JOIN pg_catalog.pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amoppurpose = 's' AND m.amoplefttype = c.opcintype
+               AND (m.amoprighttype = c.opcintype OR a.amname NOT IN ('btree', 'hash', 'brin'))
            JOIN pg_catalog.pg_operator AS o ON o.oid = m.amopopr
            JOIN pg_catalog.pg_proc AS f ON f.oid = o.oprcode
            -- An index of *_pattern_ops serves LIKE, which is not leakproof although its own operators are.
            WHERE c.oid = n.opclass AND (NOT f.proleakproof OR c.opcname ~ '_pattern_ops$')
        ))
   AND NOT app.is_declared('index-useless', pg_get_indexdef(i.indexrelid))
-GROUP BY i.indexrelid, t.name;
+GROUP BY i.indexrelid;
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -1,6 +1,7 @@
 -- 0011 owner-wrong (error)
--- Means: who owns a table can switch its policies off; who owns what the policies and the audit stand on can replace it.
--- Mends: giving it back to app_owner.
+-- Means: who owns a table can switch its policies off; who owns what the policies and the audit stand on can replace it; who
+-- owns the database sets variables for all; and a role that serves or audits owns nothing.
+-- Mends: giving it to app_owner, a database to a superuser or to the administrator (CREATEROLE) of a managed server.
 SELECT 'owner-wrong' AS rule,
        'error' AS level,
        name AS object,
@@ -17,6 +18,21 @@ FROM (
     FROM pg_catalog.pg_namespace AS n
     WHERE n.nspname = 'app' OR EXISTS (SELECT FROM app.tenanted_tables AS t WHERE t.name ^@ (quote_ident(n.nspname) || '.'))
 ) AS owned
-WHERE owner <> 'app_owner';
+WHERE owner <> 'app_owner'
+UNION ALL
+SELECT 'owner-wrong', 'error', pg_describe_object(d.classid, d.objid, d.objsubid), format('it belongs to %s', r.rolname),
+       format('REASSIGN OWNED BY %I TO app_owner;', r.rolname)
+FROM pg_catalog.pg_shdepend AS d
+JOIN pg_catalog.pg_roles AS r ON r.oid = d.refobjid AND d.refclassid = 'pg_authid'::regclass
+WHERE d.deptype = 'o'
+  AND r.rolname IN ('app_tenant', 'app_platform', 'app_auditor')
+  AND d.dbid IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
+UNION ALL
+SELECT 'owner-wrong', 'error', format('database %I', d.datname), format('it belongs to %s', r.rolname),
+       format('ALTER DATABASE %I OWNER TO %I;', d.datname, (SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10))
+FROM pg_catalog.pg_database AS d
+JOIN pg_catalog.pg_roles AS r ON r.oid = d.datdba
+WHERE d.datname = current_database()
+  AND NOT (r.rolsuper OR r.rolcreaterole);
 \set ON_ERROR_STOP on
 \ir verdict.sql

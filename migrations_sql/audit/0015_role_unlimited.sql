@@ -11,11 +11,11 @@ JOIN (VALUES
     ('app_tenant', 'statement_timeout', 'ALTER ROLE app_tenant SET statement_timeout = ''30s'';'),
     ('app_tenant', 'lock_timeout', 'ALTER ROLE app_tenant SET lock_timeout = ''5s'';'),
     ('app_tenant', 'idle_in_transaction_session_timeout', 'ALTER ROLE app_tenant SET idle_in_transaction_session_timeout = ''60s'';'),
-    ('app_tenant', 'connection limit', 'ALTER ROLE app_tenant CONNECTION LIMIT 70;'),
+    ('app_tenant', 'connection limit', 'ALTER ROLE app_tenant CONNECTION LIMIT 65;'),
     ('app_platform', 'statement_timeout', 'ALTER ROLE app_platform SET statement_timeout = ''10min'';'),
     ('app_platform', 'lock_timeout', 'ALTER ROLE app_platform SET lock_timeout = ''5s'';'),
     ('app_platform', 'idle_in_transaction_session_timeout', 'ALTER ROLE app_platform SET idle_in_transaction_session_timeout = ''60s'';'),
-    ('app_platform', 'connection limit', 'ALTER ROLE app_platform CONNECTION LIMIT 15;')
+    ('app_platform', 'connection limit', 'ALTER ROLE app_platform CONNECTION LIMIT 20;')
 ) AS l (role_name, setting, mend) ON l.role_name = r.rolname
 WHERE CASE l.setting
           WHEN 'connection limit' THEN r.rolconnlimit < 0

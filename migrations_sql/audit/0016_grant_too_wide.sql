@@ -5,13 +5,19 @@
 -- else is meant, or less, is declared in app.declared_grants.
 SELECT 'grant-too-wide' AS rule,
        'error' AS level,
-       g.privilege || ' on ' || g.object AS object,
+       concat(g.privilege, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END, ' on ', g.object) AS object,
        format('%s has a right that no file gives', g.role_name) AS finding,
-       CASE WHEN g.privilege ~ 'WITH GRANT OPTION'
-            THEN format('REVOKE GRANT OPTION FOR %s FROM %s CASCADE;', replace(g.privilege_on, ' WITH GRANT OPTION', ''), g.grantee)
-            ELSE format('REVOKE %s FROM %s CASCADE;', g.privilege_on, g.grantee) END AS mend
-FROM (SELECT *, CASE role_name WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(role_name) END AS grantee FROM app.table_grants) AS g
+       format('REVOKE %s%s ON %s%s FROM %s CASCADE;', CASE WHEN g.is_grantable THEN 'GRANT OPTION FOR ' END, g.privilege,
+              CASE g.relkind WHEN 'S' THEN 'SEQUENCE ' END, g.object, g.grantee) AS mend
+FROM app.table_grants AS g
 WHERE NOT g.is_expected
-  AND (g.is_tenanted OR g.relkind = 'S');
+  AND (g.is_tenanted OR g.relkind = 'S')
+UNION ALL
+SELECT 'grant-too-wide', 'error', format('%s on large object %s', acl.privilege_type, l.oid), format('%s can reach it, and it has no policy', g.grantee),
+       format('REVOKE %s ON LARGE OBJECT %s FROM %s;', acl.privilege_type, l.oid, g.grantee)
+FROM pg_catalog.pg_largeobject_metadata AS l
+CROSS JOIN LATERAL aclexplode(l.lomacl) AS acl
+CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee) AS g
+WHERE g.grantee IN ('PUBLIC', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver');
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -3,12 +3,11 @@
 -- Mends: revoking the right. A relation that is meant to be shared is declared in app.declared_grants.
 SELECT 'shared-undeclared' AS rule,
        'error' AS level,
-       g.privilege || ' on ' || g.object AS object,
+       concat(g.privilege, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END, ' on ', g.object) AS object,
        format('%s has the right, and the relation is not declared shared', g.role_name) AS finding,
-       CASE WHEN g.privilege ~ 'WITH GRANT OPTION'
-            THEN format('REVOKE GRANT OPTION FOR %s FROM %s CASCADE;', replace(g.privilege_on, ' WITH GRANT OPTION', ''), g.grantee)
-            ELSE format('REVOKE %s FROM %s CASCADE;', g.privilege_on, g.grantee) END AS mend
-FROM (SELECT *, CASE role_name WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(role_name) END AS grantee FROM app.table_grants) AS g
+       format('REVOKE %s%s ON %s%s FROM %s CASCADE;', CASE WHEN g.is_grantable THEN 'GRANT OPTION FOR ' END, g.privilege,
+              CASE g.relkind WHEN 'S' THEN 'SEQUENCE ' END, g.object, g.grantee) AS mend
+FROM app.table_grants AS g
 WHERE NOT g.is_expected
   AND NOT (g.is_tenanted OR g.relkind = 'S');
 \set ON_ERROR_STOP on

@@ -1,22 +1,28 @@
 -- 0018 schema-open (error)
--- Means: a role that only uses the database could make objects in it: a temporary table that hides a real one, a function.
+-- Means: a role that only uses the database could make objects in it: a temporary table that hides a real one, a function
+-- that the search path finds.
 -- Mends: revoking the right.
 SELECT 'schema-open' AS rule,
        'error' AS level,
-       format('%s on %s', can.privilege, can.place) AS object,
-       format('%s could make objects of its own', r.rolname) AS finding,
-       format('REVOKE %s ON %s FROM PUBLIC, %I;', can.privilege, can.place, r.rolname) AS mend
-FROM pg_catalog.pg_roles AS r
-CROSS JOIN LATERAL (
-    SELECT 'CREATE' AS privilege, format('SCHEMA %I', n.nspname) AS place
-    FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname !~ '^pg_' AND has_schema_privilege(r.oid, n.oid, 'CREATE')
-    UNION ALL
-    SELECT p, format('DATABASE %I', current_database())
-    FROM unnest(ARRAY['CREATE', 'TEMP']) AS p
-    WHERE has_database_privilege(r.oid, current_database(), p)
-) AS can
-WHERE r.rolname IN ('app_tenant', 'app_platform', 'app_auditor', 'app_resolver')
-  AND NOT r.rolsuper;
+       format('%s on SCHEMA %I', acl.privilege_type, n.nspname) AS object,
+       format('%s could make objects of its own', g.grantee) AS finding,
+       format('REVOKE %s ON SCHEMA %I FROM %s CASCADE;', acl.privilege_type, n.nspname, g.grantee) AS mend
+FROM pg_catalog.pg_namespace AS n
+CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee) AS g
+WHERE acl.privilege_type = 'CREATE'
+  AND acl.grantee <> n.nspowner
+  AND n.nspname !~ '^pg_'
+UNION ALL
+SELECT 'schema-open', 'error', format('%s on DATABASE %I', acl.privilege_type, d.datname), format('%s could make objects of its own', g.grantee),
+       format('REVOKE %s ON DATABASE %I FROM %s CASCADE;', acl.privilege_type, d.datname, g.grantee)
+FROM pg_catalog.pg_database AS d
+-- Without an access list PUBLIC has CONNECT and TEMP.
+CROSS JOIN LATERAL aclexplode(COALESCE(d.datacl, acldefault('d', d.datdba))) AS acl
+CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee) AS g
+WHERE d.datname = current_database()
+  AND acl.privilege_type IN ('CREATE', 'TEMPORARY')
+  AND acl.grantee <> d.datdba
+  AND g.grantee IN ('PUBLIC', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver');
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -3,12 +3,12 @@
 -- Mends: ALTER DEFAULT PRIVILEGES the other way (PostgreSQL 5.8).
 SELECT 'default-privileges' AS rule,
        'error' AS level,
-       format('%s of %s', CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END,
+       format('%s of %s', CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'L' THEN 'LARGE OBJECTS' ELSE 'SCHEMAS' END,
               pg_get_userbyid(d.defaclrole)) AS object,
        format('%s gets %s on each new one', g.grantee, acl.privilege_type) AS finding,
        format('ALTER DEFAULT PRIVILEGES FOR ROLE %I %sREVOKE %s ON %s FROM %s;', pg_get_userbyid(d.defaclrole),
               CASE WHEN d.defaclnamespace <> 0 THEN format('IN SCHEMA %s ', d.defaclnamespace::regnamespace) END, acl.privilege_type,
-              CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END,
+              CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'L' THEN 'LARGE OBJECTS' ELSE 'SCHEMAS' END,
               g.grantee) AS mend
 FROM pg_catalog.pg_default_acl AS d
 CROSS JOIN LATERAL aclexplode(d.defaclacl) AS acl

@@ -32,6 +32,18 @@ WHERE g.grantee IN ('PUBLIC', 'app_owner', 'app_tenant', 'app_platform', 'app_au
       SELECT FROM aclexplode(COALESCE(init.initprivs, c.default_acl)) AS first
       WHERE first.grantee = acl.grantee AND first.privilege_type = acl.privilege_type
   )
-  AND (g.grantee, g.object) <> ('app_platform', 'pg_catalog.set_config(text,text,boolean)');
+  AND (g.grantee, g.object) <> ('app_platform', 'pg_catalog.set_config(text,text,boolean)')
+UNION ALL
+SELECT 'catalog-open', 'warning', format('%s (%I) on pg_catalog.%I', acl.privilege_type, a.attname, c.relname), format('%s has more than PostgreSQL gives by itself', g.grantee),
+       format('REVOKE %s (%I) ON pg_catalog.%I FROM %s;', acl.privilege_type, a.attname, c.relname, g.grantee)
+FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relnamespace = 'pg_catalog'::regnamespace
+CROSS JOIN LATERAL aclexplode(a.attacl) AS acl
+CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee) AS g
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_init_privs AS init
+    WHERE init.classoid = 'pg_class'::regclass AND init.objoid = a.attrelid AND init.objsubid = a.attnum
+)
+  AND g.grantee IN ('PUBLIC', 'app_owner', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver');
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -18,6 +18,9 @@ WHERE NOT EXISTS (
       AND t.evtenabled IN ('O', 'A')
       AND (SELECT array_agg(tag ORDER BY tag) FROM unnest(t.evttags) AS tag) IS NOT DISTINCT FROM e.tags
       AND md5(f.prosrc) = e.body
+      AND f.proconfig = ARRAY['search_path=pg_catalog, pg_temp']
+      AND NOT f.prosecdef
+      AND pg_get_userbyid(f.proowner) !~ '^app_'
 );
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -1,5 +1,6 @@
 -- 0024 definer-callable (error)
--- Means: a role calls a SECURITY DEFINER function and so acts as its owner, whom other policies bind, or none.
+-- Means: a role calls a SECURITY DEFINER function, or something runs it for a role, which so acts as the function's owner, whom
+-- other policies bind, or none.
 -- Mends: SECURITY INVOKER. One that is meant is declared with the digest of its body.
 SELECT 'definer-callable' AS rule,
        'error' AS level,
@@ -8,7 +9,7 @@ SELECT 'definer-callable' AS rule,
        format('ALTER ROUTINE %s SECURITY INVOKER;', f.routine) AS mend
 FROM (
     SELECT p.oid::regprocedure AS routine,
-           format('%s as %s, md5 %s%s', p.oid::regprocedure, pg_get_userbyid(p.proowner), md5(p.prosrc),
+           format('%s as %s, md5 %s%s', p.oid::regprocedure, pg_get_userbyid(p.proowner), md5(concat(p.prosrc, pg_get_function_sqlbody(p.oid), p.probin)),
                   COALESCE(', set ' || array_to_string(p.proconfig, ', '), '')) AS object,
            (SELECT string_agg(r, ', ') FROM unnest(ARRAY['app_tenant', 'app_platform']) AS r
             WHERE to_regrole(r) IS NOT NULL
@@ -17,6 +18,20 @@ FROM (
     WHERE p.prosecdef
 ) AS f
 WHERE f.callers IS NOT NULL
-  AND NOT app.is_declared('definer-callable', f.object);
+  AND NOT app.is_declared('definer-callable', f.object)
+UNION ALL
+-- What nobody may call, and something runs all the same: a trigger, a view, an aggregate, a default, a cast.
+SELECT DISTINCT 'definer-callable', 'error', f.object, format('%s runs it, as its owner', pg_describe_object(d.classid, d.objid, d.objsubid)),
+       format('ALTER ROUTINE %s SECURITY INVOKER;', f.routine)
+FROM (
+    SELECT p.oid,
+           p.oid::regprocedure AS routine,
+           format('%s as %s, md5 %s%s', p.oid::regprocedure, pg_get_userbyid(p.proowner), md5(concat(p.prosrc, pg_get_function_sqlbody(p.oid), p.probin)),
+                  COALESCE(', set ' || array_to_string(p.proconfig, ', '), '')) AS object
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.prosecdef AND p.oid >= 16384
+) AS f
+JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = f.oid AND d.deptype IN ('n', 'a')
+WHERE NOT app.is_declared('definer-callable', f.object);
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -11,7 +11,6 @@ FROM app.tenanted_tables AS t
 JOIN pg_catalog.pg_policy AS p ON p.polrelid = t.oid
 JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_proc'::regclass
 JOIN pg_catalog.pg_proc AS f ON f.oid = d.refobjid AND f.pronamespace <> 'pg_catalog'::regnamespace
-WHERE f.provolatile <> 's'
-  AND NOT app.is_declared('function-volatility', f.oid::regprocedure::text);
+WHERE f.provolatile <> 's';
 \set ON_ERROR_STOP on
 \ir verdict.sql

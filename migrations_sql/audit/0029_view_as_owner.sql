@@ -1,5 +1,6 @@
 -- 0029 view-as-owner (error)
--- Means: a view reads tenants' rows with its owner's rights, directly or through another view; a materialized view holds them.
+-- Means: a view reads tenants' rows with its owner's rights, directly or through another view, or is granted and may read
+-- anything; a materialized view holds the rows.
 -- Mends: security_invoker (PostgreSQL 15 and newer), or dropping what is materialized.
 WITH RECURSIVE reads AS (
     SELECT DISTINCT r.ev_class AS view_oid, d.refobjid AS read_oid
@@ -14,14 +15,27 @@ over_tenants AS (
 )
 SELECT 'view-as-owner' AS rule,
        'error' AS level,
-       v.oid::regclass::text AS object,
-       CASE v.relkind WHEN 'm' THEN 'it holds rows of all tenants, and has no policies' ELSE 'it reads tenants'' rows with its owner''s rights' END AS finding,
-       CASE v.relkind WHEN 'm' THEN format('DROP MATERIALIZED VIEW %s CASCADE;', v.oid::regclass)
-                      ELSE format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass) END AS mend
-FROM over_tenants
-JOIN pg_catalog.pg_class AS v ON v.oid = over_tenants.view_oid
-WHERE (v.relkind = 'm'
-       OR (v.relkind = 'v' AND NOT COALESCE(v.reloptions && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false)))
-  AND NOT app.is_declared('view-as-owner', format('%s md5 %s', v.oid::regclass, md5(pg_get_viewdef(v.oid))));
+       v.object,
+       v.finding,
+       CASE v.relkind WHEN 'm' THEN format('DROP MATERIALIZED VIEW %s CASCADE;', v.name)
+                      ELSE format('ALTER VIEW %s SET (security_invoker = true);', v.name) END AS mend
+FROM (
+    SELECT v.relkind,
+           v.oid::regclass AS name,
+           format('%s, md5 %s', v.oid::regclass, md5(pg_get_viewdef(v.oid))) AS object,
+           CASE WHEN o.view_oid IS NULL THEN 'it is granted, and reads with its owner''s rights'
+                WHEN v.relkind = 'm' THEN 'it holds rows of all tenants, and has no policies'
+                ELSE 'it reads tenants'' rows with its owner''s rights' END AS finding
+    FROM pg_catalog.pg_class AS v
+    LEFT JOIN over_tenants AS o ON o.view_oid = v.oid
+    WHERE v.oid >= 16384
+      AND (v.relkind = 'm'
+           OR (v.relkind = 'v'
+               AND NOT COALESCE((SELECT option_value::boolean FROM pg_options_to_table(v.reloptions) WHERE option_name = 'security_invoker'), false)))
+      -- The audit's own views read the catalog only.
+      AND (o.view_oid IS NOT NULL
+           OR (v.relnamespace IS DISTINCT FROM to_regnamespace('app') AND EXISTS (SELECT FROM app.table_grants AS g WHERE g.oid = v.oid)))
+) AS v
+WHERE NOT app.is_declared('view-as-owner', v.object);
 \set ON_ERROR_STOP on
 \ir verdict.sql

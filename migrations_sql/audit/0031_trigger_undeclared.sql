@@ -1,5 +1,5 @@
 -- 0031 trigger-undeclared (error)
--- Means: a trigger runs for each row of a tenant and may write it elsewhere, or stop a statement of one tenant for what it
+-- Means: a trigger runs for each row of a tenant, or of the audit of platform work, and may drop it, write it elsewhere, or stop a statement of one tenant for what it
 -- sees of another.
 -- Mends: dropping it. One that is meant is declared with the digest of its function.
 SELECT 'trigger-undeclared' AS rule,
@@ -8,9 +8,9 @@ SELECT 'trigger-undeclared' AS rule,
        'a trigger that no file declares runs for each row' AS finding,
        g.mend
 FROM (
-    SELECT format('%s.%I calls %s%s, md5 %s', t.name, g.tgname, g.tgfoid::regproc, CASE WHEN f.prosecdef THEN ' as ' || pg_get_userbyid(f.proowner) END, md5(f.prosrc)) AS object,
+    SELECT format('%s.%I calls %s%s, md5 %s', t.name, g.tgname, g.tgfoid::regproc, CASE WHEN f.prosecdef THEN ' as ' || pg_get_userbyid(f.proowner) END, md5(concat(f.prosrc, f.probin))) AS object,
            format('DROP TRIGGER %I ON %s;', g.tgname, t.name) AS mend
-    FROM app.tenanted_tables AS t
+    FROM (SELECT oid, name FROM app.tenanted_tables UNION ALL SELECT to_regclass('app.platform_audit'), 'app.platform_audit') AS t
     JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgparentid = 0
     JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid
 ) AS g

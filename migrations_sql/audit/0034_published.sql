@@ -6,6 +6,9 @@ SELECT 'published' AS rule,
        p.pubname || ' publishes ' || t.name AS object,
        'replication sends its rows elsewhere and asks no policy' AS finding,
        CASE WHEN b.puballtables THEN format('DROP PUBLICATION %I;', p.pubname)
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_publication_namespace AS s JOIN pg_catalog.pg_namespace AS n ON n.oid = s.pnnspid
+                         WHERE s.pnpubid = b.oid AND n.nspname = p.schemaname)
+            THEN format('ALTER PUBLICATION %I DROP TABLES IN SCHEMA %I;', p.pubname, p.schemaname)
             ELSE format('ALTER PUBLICATION %I DROP TABLE %s;', p.pubname, t.name) END AS mend
 FROM app.tenanted_tables AS t
 JOIN pg_catalog.pg_publication_tables AS p ON format('%I.%I', p.schemaname, p.tablename) = t.name

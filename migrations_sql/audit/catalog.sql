@@ -1,5 +1,7 @@
 -- What the rules read: which tables are tenanted, which policies they must have, who has which right, what is declared.
--- Installed with the view app.isolation_findings; run it again, as app_owner, to mend one that was replaced.
+-- Installed with the view app.isolation_findings; run it again, as app_owner, to mend one that was replaced. Names are looked
+-- up in pg_catalog only, so that nothing in another schema stands for PostgreSQL's own.
+SET search_path = pg_catalog, pg_temp;
 
 CREATE OR REPLACE FUNCTION app.is_declared(rule text, object text) RETURNS boolean
     LANGUAGE sql STABLE
@@ -77,21 +79,25 @@ SELECT g.oid,
        g.object,
        g.relkind,
        g.role_name,
+       g.grantee,
        g.privilege,
+       g.is_grantable,
        t.oid IS NOT NULL AS is_tenanted,
-       g.privilege || ' ON ' || CASE g.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END || g.object AS privilege_on,
-       COALESCE(g.privilege = ANY (d.privileges),
-                CASE
-                    WHEN g.role_name NOT IN ('app_tenant', 'app_platform') THEN false
-                    WHEN g.relkind = 'S' THEN g.privilege = 'USAGE'
-                    ELSE t.oid IS NOT NULL AND g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-                END) AS is_expected
+       NOT g.is_grantable
+           AND COALESCE(g.privilege = ANY (d.privileges),
+                        CASE
+                            WHEN g.role_name NOT IN ('app_tenant', 'app_platform') THEN false
+                            WHEN g.relkind = 'S' THEN g.privilege = 'USAGE'
+                            ELSE t.oid IS NOT NULL AND g.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+                        END) AS is_expected
 FROM (
     SELECT oid,
            relkind,
            format('%I.%I', nspname, relname) AS object,
            CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END AS role_name,
-           privilege_type || COALESCE(' (' || quote_ident(attname) || ')', '') || CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS privilege
+           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END AS grantee,
+           privilege_type || COALESCE(' (' || quote_ident(attname) || ')', '') AS privilege,
+           is_grantable
     FROM granted
     WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
       AND grantee <> relowner
@@ -103,3 +109,4 @@ COMMENT ON VIEW app.table_grants IS 'Who but its owner and superusers has which 
 
 GRANT SELECT ON app.tenanted_tables, app.expected_policies, app.table_grants TO app_auditor;
 GRANT EXECUTE ON FUNCTION app.is_declared(text, text) TO app_auditor;
+RESET search_path;

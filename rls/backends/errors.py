@@ -11,6 +11,7 @@ from types import TracebackType
 
 from django.db.utils import DatabaseErrorWrapper, ProgrammingError
 from psycopg.errors import Diagnostic, InsufficientPrivilege
+from psycopg.pq import TransactionStatus
 
 from rls.context import PLATFORM_ALIAS, current_tenant_id, platform_is_open
 from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext
@@ -28,6 +29,8 @@ class ErrorWrapper(DatabaseErrorWrapper):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self._leave_copy()
         try:
             super().__exit__(kind, error, trace)
         except ProgrammingError:
@@ -35,6 +38,15 @@ class ErrorWrapper(DatabaseErrorWrapper):
             if named is None:
                 raise
             raise named.with_traceback(trace) from error
+
+    def _leave_copy(self) -> None:
+        """A COPY in the text of a statement was refused by psycopg and not ended: nothing could follow it."""
+        wrapper = self.wrapper  # type: ignore[attr-defined]  # missing in the stubs
+        connection = wrapper.connection
+        if connection is not None and connection.info.transaction_status == TransactionStatus.ACTIVE:
+            connection.close()
+            if not wrapper.in_atomic_block:
+                wrapper.close()
 
     def _named(self, diag: Diagnostic) -> ProgrammingError | None:
         if raised := RAISED.get(diag.message_primary or ""):

@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())
-RUNTIME = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["embedded"]]
+EXTRAS = PROJECT["project"]["optional-dependencies"].values()
+RUNTIME = [*PROJECT["project"]["dependencies"], *(each for extra in EXTRAS for each in extra)]
 DEV = [*RUNTIME, *PROJECT["dependency-groups"]["dev"]]
 
 

@@ -51,28 +51,27 @@ class Database:
         if cell.command == "SELECT":
             return f"SELECT 1 FROM {cell.table} {where}"
         if cell.command == "UPDATE":
-            updated = self.updatable_column(cell.table, cell.role)
+            updated = self.columns(cell, "UPDATE")[0]
             return f"UPDATE {cell.table} SET {updated} = {updated} {where}"
         if cell.command == "INSERT":
             # A row that is there already: where the policy lets it through, the key refuses it.
             row = self.admin.execute(f"SELECT to_jsonb(t)::text FROM {cell.table} AS t {where} LIMIT 1").fetchone()
             values = (row or ["{}"])[0].replace("'", "''")
+            columns = ", ".join(self.columns(cell, "INSERT"))
             return (
-                f"INSERT INTO {cell.table} OVERRIDING SYSTEM VALUE"
-                f" SELECT * FROM jsonb_populate_record(NULL::{cell.table}, '{values}')"
+                f"INSERT INTO {cell.table} ({columns}) OVERRIDING SYSTEM VALUE"
+                f" SELECT {columns} FROM jsonb_populate_record(NULL::{cell.table}, '{values}')"
             )
         return f"DELETE FROM {cell.table} {where}" if cell.command == "DELETE" else f"TRUNCATE {cell.table}"
 
-    def updatable_column(self, table: str, role: str) -> str:
-        """A column that the role may write, or else the first."""
-        row = self.admin.execute(
-            "SELECT attname FROM pg_attribute"
-            " WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''"
-            " ORDER BY has_column_privilege(%(role)s, attrelid, attnum, 'UPDATE') DESC, attnum LIMIT 1",
-            {"table": table, "role": role},
-        ).fetchone()
-        assert row is not None
-        return str(row[0])
+    def columns(self, cell: catalog.Cell, right: str) -> list[str]:
+        """The columns for which the role of the cell has the right, or else all."""
+        rows = self.admin.execute(
+            "SELECT quote_ident(attname), has_column_privilege(%s, attrelid, attnum, %s) FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attidentity, attnum",
+            [cell.role, right, cell.table],
+        ).fetchall()
+        return [name for name, is_granted in rows if is_granted] or [name for name, _ in rows]
 
     def outcome(self, cell: catalog.Cell, tenant: UUID, *, inside: UUID | None) -> str:
         """What happens, in the words of the matrix; nothing is kept."""

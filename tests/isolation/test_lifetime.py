@@ -1,10 +1,15 @@
-"""Cases 14-19: when a context begins, ends, and where it follows."""
+"""Cases 14-20: when a context begins, ends, and where it follows.
+
+Streamed bodies (18) are in tests/rls/test_middleware.py, PgBouncer (20) in test_pgbouncer.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -27,20 +32,6 @@ def backend_pid() -> int:
     return connection.connection.info.backend_pid
 
 
-@pytest.fixture
-def one_connection() -> Iterator[None]:
-    """A pool of exactly one connection."""
-    pool = connection.settings_dict["OPTIONS"]["pool"]
-    kept = pool["max_size"]
-    connection.close()
-    connection.close_pool()
-    pool["max_size"] = 1
-    yield
-    connection.close()
-    connection.close_pool()
-    pool["max_size"] = kept
-
-
 @pytest.mark.usefixtures("one_connection")
 def test_a_pooled_connection_serves_one_after_the_other(acme: World, globex: World) -> None:
     pids = set()
@@ -53,6 +44,28 @@ def test_a_pooled_connection_serves_one_after_the_other(acme: World, globex: Wor
     with pytest.raises(NoTenantContext):
         names()
     assert pids == {backend_pid()}
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_two_threads_that_share_a_connection_are_never_crossed(acme: World, globex: World) -> None:
+    def reads(world: World) -> tuple[set[str], set[int]]:
+        seen, pids = set(), set()
+        for _ in range(150):
+            with tenant_context(world.id):
+                seen.update(names())
+                pids.add(backend_pid())
+            with pytest.raises(NoTenantContext):
+                names()
+            connection.close()
+        return seen, pids
+
+    connection.close()  # this thread's own
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(reads, (acme, globex))
+
+    assert (first[0], second[0]) == ({"Acme anvil"}, {"Globex anvil"})
+    assert first[1] == second[1]
+    assert len(first[1]) == 1
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("mine"), DatabaseError("mine"), KeyboardInterrupt("mine")])
@@ -178,6 +191,14 @@ def test_a_thread_without_a_context_says_so(acme: World) -> None:
         thread.join()
 
     assert "no tenant context is open" in seen[0]
+
+
+def test_a_connection_that_the_context_did_not_open_on_says_so(acme: World) -> None:
+    with tenant_context(acme.id), psycopg.connect(os.environ["DATABASE_URL"]) as other:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="no tenant context is open"):
+            other.execute("SELECT name FROM core_product")
+        with pytest.raises(rls.NoPlatformContext):
+            Product.objects.using("platform").count()
 
 
 def test_threads_and_tasks_are_never_crossed(acme: World, globex: World) -> None:

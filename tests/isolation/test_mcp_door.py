@@ -90,10 +90,17 @@ def test_stdio_serves_its_tenant(era: Era, acme: World, globex: World) -> None:
     )
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("road", [*ERAS, "sse", "stdio"])
 def test_a_tool_that_raises_or_is_cancelled_leaves_nothing(
-    era: Era, server: Process, acme: World, globex: World
+    road: Any, server: Process, stateful_server: Process, acme: World, globex: World
 ) -> None:
+    def client_of(world: World) -> AbstractAsyncContextManager[Client]:
+        if road == "stdio":
+            return connected_over_stdio(world.subdomain)
+        if road == "sse":
+            return connected_over_sse(stateful_server.mcp(world.subdomain), world.token)
+        return connected(server.mcp(world.subdomain), world.token, road)
+
     async def disturb(client: Client) -> None:
         for _ in range(5):
             assert (await client.call_tool("shop_crash", {})).is_error
@@ -101,15 +108,21 @@ def test_a_tool_that_raises_or_is_cancelled_leaves_nothing(
                 await asyncio.wait_for(client.call_tool("shop_slow", {"seconds": 0.5}), 0.05)
 
     async def story() -> None:
-        async with (
-            connected(server.mcp("acme"), acme.token, era) as first,
-            connected(server.mcp("acme"), acme.token, era) as second,
-            connected(server.mcp("globex"), globex.token, era) as other,
-        ):
+        async with client_of(acme) as first, client_of(acme) as second, client_of(globex) as other:
             seen = await together(disturb(first), call_many(second, acme), call_many(other, globex))
             assert seen[1:] == [{"Acme anvil"}, {"Globex anvil"}]
+            assert says(await first.call_tool("shop_names", {})) == "Acme anvil"
 
     asyncio.run(story())
+
+
+def test_a_client_that_hangs_up_leaves_nothing(server: Process, acme: World, globex: World) -> None:
+    slow = CALL | {"params": {"name": "shop_slow", "arguments": {"seconds": 0.5}}}
+    for _ in range(5):
+        with http(acme.token) as client, pytest.raises(httpx2.ReadTimeout):
+            client.post(server.mcp("acme"), json=slow, timeout=0.1)
+        with http(globex.token) as client:
+            assert "Globex anvil" in client.post(server.mcp("globex"), json=CALL).text
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -260,28 +273,34 @@ def test_a_session_of_another_tenant_is_an_unknown_session(
 def test_an_sse_message_for_another_tenants_session_is_refused(
     stateful_server: Process, acme: World, globex: World
 ) -> None:
-    async def story() -> tuple[list[int], list[str]]:
+    async def story() -> tuple[list[tuple[int, str]], str]:
         async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {acme.token}"}, timeout=30) as client:
             async with client.stream("GET", stateful_server.mcp("acme") + "sse") as stream:
                 lines = stream.aiter_lines()
                 path = await first_data(lines)
-                statuses = []
+                at_globex = path.replace("/mcp/acme/", "/mcp/globex/")
+                answers = []
                 for token, url in [
-                    (globex.token, path.replace("/mcp/acme/", "/mcp/globex/")),
-                    (acme.token, path.replace("/mcp/acme/", "/mcp/globex/")),
+                    (globex.token, at_globex),
+                    (globex.token, at_globex.partition("=")[0] + "=" + "0" * 32),
+                    (acme.token, at_globex),
                     (globex.token, path),
+                    (globex.token, path.replace("/mcp/acme/", "/mcp/nobody/")),
                 ]:
                     headers = {"Authorization": f"Bearer {token}"}
                     answer = await client.post(stateful_server.url + url, json=INITIALIZE, headers=headers)
-                    statuses.append(answer.status_code)
+                    answers.append((answer.status_code, answer.text))
                 # The first thing that arrives on the stream is the answer to its owner's own message.
                 await client.post(stateful_server.url + path, json=INITIALIZE | {"id": 77})
-                return statuses, [await first_data(lines)]
+                return answers, await first_data(lines)
 
-    statuses, arrived = asyncio.run(story())
+    (other, unknown, *without_right), arrived = asyncio.run(story())
 
-    assert statuses == [404, 401, 401]
-    assert json.loads(arrived[0])["id"] == 77
+    assert other == unknown
+    assert other[0] == 404
+    assert {status for status, _ in without_right} == {401}
+    assert len(set(without_right)) == 1
+    assert json.loads(arrived)["id"] == 77
 
 
 async def first_data(lines: AsyncIterator[str]) -> str:

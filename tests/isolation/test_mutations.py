@@ -1,34 +1,56 @@
 """Shown to bite: with its guard removed, a case fails.
 
-Every case of the modules below is found by itself and run without each guard in turn; one that passes without
-any of them proves nothing, unless it says here what else it keeps.
+Every case of the modules below is found by itself, with each of its values, and run without each guard in turn until
+it fails; one that passes without any of them proves nothing. What another guard
+keeps stands in KEPT_BY, beside that guard.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection
+from django.db import connection
+from django.db.models import DO_NOTHING
+from django.test import override_settings
 from psycopg_pool import ConnectionPool
 
+from core.models import OrderItem, Product
+from rls import context, middleware
 from rls.backends.postgresql import base
 from rls.context import current_tenant_id
 from tests.isolation import (
     test_hostile_sql,
+    test_leaks,
     test_lifetime,
     test_mcp_door,
     test_no_context,
+    test_pgbouncer,
+    test_platform_work,
     test_reads,
+    test_tenant_life,
     test_writes,
 )
-from tests.world import World
+from tests.isolation.test_pgbouncer import bouncer  # noqa: F401  (a fixture)
+from tests.mcp_server import test_asgi
+from tests.postgres import Server
+from tests.rls import test_middleware, test_platform
+from tests.world import make_tenant
+
+Guard = Callable[[psycopg.Connection, pytest.MonkeyPatch], AbstractContextManager[None]]
+Case = functools.partial[Any]
+
+FAILURE = (Exception, pytest.fail.Exception)
+TABLES = ("core_tenant", "core_tenantuser", "core_product", "core_order", "core_orderitem")
+UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "
+GUARDED = "; ALTER EVENT TRIGGER keep_row_security ENABLE"
 
 
 @contextmanager
@@ -41,6 +63,28 @@ def without(admin: psycopg.Connection, remove: str, restore: str) -> Iterator[No
         admin.execute(restore)
 
 
+def sql(remove: str, restore: str) -> Guard:
+    """A guard of the database."""
+    return lambda admin, monkeypatch: without(admin, remove, restore)
+
+
+def granted(right: str, role: str = "PUBLIC") -> Guard:
+    """A right that is granted to nobody who serves."""
+    return sql(f"GRANT {right} TO {role}", f"REVOKE {right} FROM {role}")
+
+
+def patched(target: object, name: str, value: object) -> Guard:
+    """A guard of Python."""
+
+    @contextmanager
+    def replaced(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(target, name, value)
+            yield
+
+    return replaced
+
+
 def definition(admin: psycopg.Connection, table: str, policy: str) -> str:
     """The statement that makes a policy again."""
     row = admin.execute(
@@ -50,9 +94,6 @@ def definition(admin: psycopg.Connection, table: str, policy: str) -> str:
     ).fetchone()
     assert row is not None
     return f"CREATE POLICY {policy} ON {table} TO app_tenant USING ({row[0]}) WITH CHECK ({row[1]})"
-
-
-TABLES = ("core_tenant", "core_tenantuser", "core_product", "core_order", "core_orderitem")
 
 
 @contextmanager
@@ -68,10 +109,20 @@ def open_policies(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @contextmanager
+def no_row_security(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Policies are asked of nobody."""
+    alter = "; ".join(f"ALTER TABLE {table} {{0}} ROW LEVEL SECURITY" for table in TABLES)
+    with without(admin, UNGUARDED + alter.format("DISABLE"), alter.format("ENABLE") + GUARDED):
+        yield
+
+
+@contextmanager
 def no_prefix(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Statements carry nothing."""
-    with monkeypatch.context() as patch:
-        patch.setattr(base.Cursor, "_prefix", lambda self: "SELECT 1;")
+    """Statements carry nothing. No context could be entered then, so the policies are open."""
+    with (
+        open_policies(admin, monkeypatch),
+        patched(base.Cursor, "_prefix", lambda self: "SELECT 1;")(admin, monkeypatch),
+    ):
         yield
 
 
@@ -85,151 +136,325 @@ def lingering_prefix(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch)
             sent.append(prefix(self))
         return sent[0] if sent else prefix(self)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(base.Cursor, "_prefix", first)
+    with patched(base.Cursor, "_prefix", first)(admin, monkeypatch):
         yield
+
+
+GUARDS: list[Guard] = [open_policies, no_row_security, no_prefix, lingering_prefix]
 
 
 @contextmanager
-def neither(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No policy and no prefix: what refuses without a context is kept by both."""
-    with open_policies(admin, monkeypatch), no_prefix(admin, monkeypatch):
+def no_look_at_suspension(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """app.resolve_principal() lets a suspended tenant in."""
+    row = admin.execute(
+        "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE oid = 'app.resolve_principal(text, bytea)'::regprocedure"
+    ).fetchone()
+    assert row is not None
+    with without(admin, row[0].replace("AND n.is_active", ""), row[0]):
         yield
 
 
-GUARDS = [open_policies, no_prefix, lingering_prefix, neither]
+def hostile(statement: str) -> Case:
+    return functools.partial(test_hostile_sql.test_a_hostile_statement_gets_nothing, statement=statement)
 
-# What keeps these is neither policy nor prefix: it is named, and has its own mutation below where it can be removed.
-KEPT_OTHERWISE = {
-    "test_the_same_unique_value_is_free_in_each_tenant": "unique constraints start with the tenant",
-    "test_a_child_cannot_point_at_another_tenants_parent": "composite foreign keys",
-    "test_not_even_the_platform_can_join_two_tenants": "composite foreign keys",
-    "test_an_upsert_does_not_reach_another_tenants_row": "the key and WITH CHECK, each alone",
-    "test_what_is_no_uuid_is_refused_before_any_sql": "as_tenant_id()",
-    "test_the_empty_string_that_postgresql_leaves_behind_is_no_context": "NULLIF in the policy, and the empty prefix",
-    "test_one_dead_connection_has_its_neighbours_looked_at": "the pool is checked when a connection is found broken",
-    "test_a_server_side_cursor_is_refused": "refuse_server_cursor()",
-    "test_tenant_and_platform_contexts_exclude_each_other": "PlatformRefused",
-    "test_leaving_contexts_out_of_order_is_an_error": "tenant_context._close()",
+
+def refused(statement: str) -> Case:
+    return functools.partial(
+        test_hostile_sql.test_what_the_serving_role_has_no_business_with_is_refused, statement=statement
+    )
+
+
+def statistics(statement: str) -> Case:
+    return functools.partial(test_leaks.test_statistics_hold_no_value_of_another_tenant, statement=statement)
+
+
+LINE = "ALTER TABLE core_orderitem "
+COMPOSITE = "CONSTRAINT core_orderitem_product_id_tenant_fkey"
+PLAIN_KEY = sql(
+    f"{LINE} DROP {COMPOSITE}; {LINE} ADD CONSTRAINT plain FOREIGN KEY (product_id) REFERENCES core_product (id)",
+    f"{LINE} DROP CONSTRAINT plain; DELETE FROM core_orderitem;"
+    f"{LINE} ADD {COMPOSITE} FOREIGN KEY (tenant_id, product_id) REFERENCES core_product (tenant_id, id)",
+)
+PRODUCT = OrderItem._meta.get_field("product")
+
+KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
+    "FORCE": (
+        sql(
+            UNGUARDED + "ALTER TABLE core_product NO FORCE ROW LEVEL SECURITY",
+            "ALTER TABLE core_product FORCE ROW LEVEL SECURITY" + GUARDED,
+        ),
+        [functools.partial(test_no_context.test_the_owner_sees_rows_only_while_it_migrates)],
+    ),
+    "composite foreign keys": (
+        PLAIN_KEY,
+        [
+            functools.partial(test_writes.test_a_child_cannot_point_at_another_tenants_parent, child=PRODUCT),
+            functools.partial(test_writes.test_a_child_is_not_born_of_another_tenants_parent),
+        ],
+    ),
+    "unique constraints that start with the tenant": (
+        sql("CREATE UNIQUE INDEX wide ON core_product (sku) WHERE sku = 'SAME'", "DROP INDEX wide"),
+        [functools.partial(test_writes.test_the_same_unique_value_is_free_in_each_tenant)],
+    ),
+    "the revoke of set_config": (
+        granted("EXECUTE ON FUNCTION set_config(text, text, boolean)"),
+        [hostile(statement) for statement in test_hostile_sql.HOSTILE if "MATERIALIZED" in statement]
+        + [hostile(test_hostile_sql.UNION)],
+    ),
+    "the revoke of query_to_xml": (
+        granted("EXECUTE ON FUNCTION query_to_xml(text, boolean, boolean, text)"),
+        [hostile(test_hostile_sql.TEXT)],
+    ),
+    "the revokes of what is no row": (
+        granted(
+            "EXECUTE ON FUNCTION lo_get(oid), pg_cancel_backend(int), pg_advisory_lock(bigint), pg_ls_dir(text)",
+            "app_tenant",
+        ),
+        [
+            refused(f"SELECT {call}")
+            for call in ("lo_get(1)", "pg_cancel_backend(1)", "pg_advisory_lock(1)", "pg_ls_dir('.')")
+        ],
+    ),
+    "the rights on the statistics": (
+        granted("SELECT ON pg_statistic, pg_statistic_ext_data", "app_tenant"),
+        [statistics(statement) for statement in test_leaks.STATISTICS if "FROM pg_statistic" in statement],
+    ),
+    "row-level security, which pg_stats asks for": (no_row_security, [statistics("SELECT * FROM pg_stats")]),
+    "the revoke of other sessions": (
+        sql(
+            "GRANT SELECT ON pg_stat_activity TO app_tenant;"
+            "GRANT EXECUTE ON FUNCTION pg_stat_get_activity TO app_tenant",
+            "REVOKE ALL ON pg_stat_activity FROM app_tenant;"
+            "REVOKE ALL ON FUNCTION pg_stat_get_activity FROM app_tenant",
+        ),
+        [statistics("SELECT query FROM pg_stat_activity")],
+    ),
+    "the rights on the audit table": (
+        granted("UPDATE ON app.platform_audit", "app_platform, app_tenant"),
+        [
+            functools.partial(
+                test_platform.test_the_audit_is_append_only,
+                statement="UPDATE app.platform_audit SET actor = 'nobody'",
+                alias=alias,
+            )
+            for alias in ("platform", "default")
+        ],
+    ),
+    "the extended protocol": (
+        patched(base.Cursor, "_execute_send", base.stock.Cursor._execute_send),
+        [
+            hostile(test_hostile_sql.STACKED),
+            functools.partial(
+                test_hostile_sql.test_a_placeholder_in_quotes_stacks_no_statement,
+                statement="SELECT name FROM core_product WHERE sku = '%s'",
+                value=test_hostile_sql.INJECTED,
+            ),
+        ],
+    ),
+    "the command tag": (
+        patched(base.Cursor, "_check_tag", lambda self: None),
+        [
+            refused("LISTEN everything"),
+            refused("LOCK TABLE core_product IN ACCESS SHARE MODE"),
+            *(
+                functools.partial(test_hostile_sql.test_nothing_held_reaches_the_next_request, stolen=stolen)
+                for stolen in ("DECLARE stolen CURSOR WITH HOLD FOR", "PREPARE stolen AS")
+            ),
+            functools.partial(test_hostile_sql.test_what_was_set_on_the_session_does_not_reach_the_next_request),
+        ],
+    ),
+    "as_tenant_id()": (
+        patched(context, "as_tenant_id", lambda value: value),
+        [functools.partial(test_no_context.test_what_is_no_uuid_is_refused_before_any_sql, value="abc")],
+    ),
+    "require_active()": (
+        patched(context, "require_active", lambda tenant_id: None),
+        [
+            functools.partial(test_no_context.test_an_unknown_tenant_is_refused_on_entering),
+            functools.partial(test_no_context.test_a_suspended_tenant_is_refused_on_entering),
+            *(
+                functools.partial(test_tenant_life.test_a_suspended_tenant_is_refused_inside, use=use)
+                for use in test_tenant_life.INSIDE[:3]
+            ),
+        ],
+    ),
+    "the look at is_active in app.resolve_principal()": (
+        no_look_at_suspension,
+        [
+            functools.partial(test_tenant_life.test_a_suspended_tenant_is_refused_at_every_door, process="server"),
+            functools.partial(test_tenant_life.test_an_open_stream_of_a_suspended_tenant_takes_no_message),
+            functools.partial(test_tenant_life.test_a_running_stdio_server_of_a_suspended_tenant_refuses),
+        ],
+    ),
+    "the cascade of a tenant": (
+        patched(Product._meta.get_field("tenant").remote_field, "on_delete", DO_NOTHING),
+        [functools.partial(test_tenant_life.test_a_deleted_tenant_leaves_nothing_and_takes_nothing_along)],
+    ),
+    "the refusal of platform work inside a tenant": (
+        patched(context, "current_tenant_id", lambda: None),
+        [
+            functools.partial(test_lifetime.test_tenant_and_platform_contexts_exclude_each_other),
+            functools.partial(test_platform_work.test_a_view_of_a_tenant_does_not_begin_platform_work),
+        ],
+    ),
+    "the refusal of a tenant inside platform work": (
+        patched(context, "platform_is_open", lambda: False),
+        [functools.partial(test_lifetime.test_tenant_and_platform_contexts_exclude_each_other)],
+    ),
+    "the order in which contexts are left": (
+        patched(context.tenant_context, "_close", lambda self, error: context._innermost.set(None)),
+        [functools.partial(test_lifetime.test_leaving_contexts_out_of_order_is_an_error)],
+    ),
+    "refuse_server_cursor()": (
+        patched(base, "refuse_server_cursor", lambda *args, **options: None),
+        [functools.partial(test_lifetime.test_a_server_side_cursor_is_refused)],
+    ),
+    "the look at the pool": (
+        patched(ConnectionPool, "check", lambda self: None),
+        [functools.partial(test_lifetime.test_one_dead_connection_has_its_neighbours_looked_at)],
+    ),
+    "keep_streaming()": (
+        patched(middleware, "keep_streaming", lambda response, tenant_id: response),
+        [
+            functools.partial(test_middleware.test_two_streams_read_in_turns_stay_apart),
+            functools.partial(test_middleware.test_two_async_streams_read_in_turns_stay_apart),
+        ],
+    ),
 }
 
 
-def cases(*modules: ModuleType) -> list[Callable[..., Any]]:
-    """Every test function of the modules, a parametrised one with its first values."""
-    found = []
-    for module in modules:
-        for name, function in inspect.getmembers(module, inspect.isfunction):
-            if name.startswith("test_") and name not in KEPT_OTHERWISE and function.__module__ == module.__name__:
-                found.append(with_first_values(function))
-    return found
+def named(case: Case) -> str:
+    return str(case.func.__name__)
 
 
-def with_first_values(function: Callable[..., Any]) -> functools.partial[Any]:
-    values: dict[str, Any] = {}
-    for mark in getattr(function, "pytestmark", []):
-        if mark.name == "parametrize":
-            names, first = mark.args[0], mark.args[1][0]
-            if isinstance(names, str):
-                values[names] = first
-            else:
-                values |= dict(zip(names, first, strict=True))
-    return functools.partial(function, **values)
+NAMED = {named(case) for _, kept in KEPT_BY.values() for case in kept}
+
+# The guard is in the process of the server; a view of the same process is in KEPT_BY.
+NAMED |= {"test_a_tool_of_a_tenant_does_not_begin_platform_work"}
 
 
-CASES = cases(test_reads, test_writes, test_no_context, test_lifetime)
+def cases(*modules: ModuleType) -> list[Case]:
+    """Every test function of the modules with each of its values."""
+    return [
+        case
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if name.startswith("test_") and name not in NAMED and function.__module__ == module.__name__
+        if not marks(functools.partial(function), "xfail")
+        for case in with_each_value(function)
+    ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.func.__name__)
+def marks(case: Case, name: str) -> list[pytest.Mark]:
+    return [mark for mark in getattr(case.func, "pytestmark", []) if mark.name == name]
+
+
+def with_each_value(function: Callable[..., Any]) -> list[Case]:
+    choices = []
+    for mark in marks(functools.partial(function), "parametrize"):
+        names, values = mark.args
+        names = [names] if isinstance(names, str) else names
+        choices.append([dict(zip(names, value if len(names) > 1 else [value], strict=True)) for value in values])
+    return [
+        functools.partial(function, **dict(itertools.chain(*map(dict.items, each))))
+        for each in itertools.product(*choices)
+    ]
+
+
+@contextmanager
+def intact(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No guard is removed."""
+    yield
+
+
+def fails(
+    case: Case, guard: Guard, request: pytest.FixtureRequest, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> bool:
+    """Whether the case fails without the guard, called as pytest would, on tenants of its own."""
+    admin.execute("TRUNCATE core_tenant, app.platform_audit CASCADE")
+    fixtures: dict[str, object] = {"acme": make_tenant("acme", "Acme"), "globex": make_tenant("globex", "Globex")}
+    wanted = [name for name in inspect.signature(case.func).parameters if name not in case.keywords]
+    fixtures |= {name: request.getfixturevalue(name) for name in wanted if name not in fixtures}
+    for mark in marks(case, "usefixtures"):
+        request.getfixturevalue(mark.args[0])
+    fresh_connections()
+    with ExitStack() as stack:
+        stack.enter_context(guard(admin, monkeypatch))
+        for mark in marks(case, "urls"):
+            stack.enter_context(override_settings(ROOT_URLCONF=mark.args[0]))
+        try:
+            case(**{name: fixtures[name] for name in wanted})
+        except FAILURE:
+            return True
+        finally:
+            fresh_connections()
+    return False
+
+
+def fresh_connections() -> None:
+    connection.close()
+    connection.close_pool()
+
+
+CASES = cases(
+    test_reads,
+    test_writes,
+    test_no_context,
+    test_lifetime,
+    test_leaks,
+    test_platform_work,
+    test_tenant_life,
+    *([test_pgbouncer] if test_pgbouncer.PGBOUNCER else []),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=named)
 def test_a_case_fails_without_its_guard(
-    case: Callable[..., Any],
-    acme: World,
-    globex: World,
-    admin: psycopg.Connection,
-    monkeypatch: pytest.MonkeyPatch,
+    case: Case, request: pytest.FixtureRequest, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fixtures = {"acme": acme, "globex": globex, "admin": admin}
-    wanted = {name: fixtures[name] for name in inspect.signature(case).parameters if name in fixtures}
-    bitten = False
-
-    for guard in GUARDS:
-        with guard(admin, monkeypatch):
-            try:
-                case(**wanted)
-            except (Exception, pytest.fail.Exception):
-                bitten = True
-        connection.close()
-        connection.close_pool()
-
-    assert bitten, "it passes without any guard: what does it prove?"
-
-
-def test_a_restart_needs_the_look_at_the_pool(
-    acme: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ConnectionPool, "check", lambda self: None)
-
-    with pytest.raises(DatabaseError):
-        test_lifetime.test_one_dead_connection_has_its_neighbours_looked_at(acme, admin)
-
-    connection.close_pool()  # the dead ones are still in it
-
-
-def test_children_need_the_composite_key(acme: World, globex: World, admin: psycopg.Connection) -> None:
-    name = "core_orderitem_product_id_tenant_fkey"
-    plain = "ALTER TABLE core_orderitem ADD CONSTRAINT plain FOREIGN KEY (product_id) REFERENCES core_product (id)"
-    composite = f"ALTER TABLE core_orderitem ADD CONSTRAINT {name} FOREIGN KEY (tenant_id, product_id)"
-    restore = (
-        "ALTER TABLE core_orderitem DROP CONSTRAINT plain; DELETE FROM core_orderitem; "
-        f"{composite} REFERENCES core_product (tenant_id, id)"
+    assert not fails(case, intact, request, admin, monkeypatch)
+    assert any(fails(case, guard, request, admin, monkeypatch) for guard in GUARDS), (
+        "it passes without any guard: what does it prove?"
     )
-
-    with (
-        without(admin, f"ALTER TABLE core_orderitem DROP CONSTRAINT {name}; {plain}", restore),
-        pytest.raises(pytest.fail.Exception),
-    ):
-        test_writes.test_a_child_cannot_point_at_another_tenants_parent("product_id", "product_id", acme, globex)
 
 
 @pytest.mark.parametrize(
-    ("grant", "revoke", "statement"),
+    ("guard", "case"),
     [
-        (
-            "GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO PUBLIC",
-            "REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC",
-            test_hostile_sql.UNION,
-        ),
+        pytest.param(guard, case, id=f"{name}, {named(case)}")
+        for name, (guard, kept) in KEPT_BY.items()
+        for case in kept
     ],
 )
-def test_hostile_sql_needs_the_revokes(
-    grant: str, revoke: str, statement: str, acme: World, globex: World, admin: psycopg.Connection
+def test_a_case_fails_without_the_guard_that_keeps_it(
+    guard: Guard, case: Case, request: pytest.FixtureRequest, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with without(admin, grant, revoke), pytest.raises((AssertionError, pytest.fail.Exception)):
-        test_hostile_sql.test_a_hostile_statement_gets_nothing(statement, acme, globex, admin)
+    assert not fails(case, intact, request, admin, monkeypatch)
+    assert fails(case, guard, request, admin, monkeypatch)
 
 
 def test_what_procedural_code_writes_is_refused_twice(
-    acme: World, globex: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grant = ("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC", "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
-    attack = functools.partial(test_hostile_sql.test_a_hostile_statement_gets_nothing, test_hostile_sql.DO)
+    attack = hostile(test_hostile_sql.DO)
+    language = granted("USAGE ON LANGUAGE plpgsql")
 
-    with without(admin, *grant):
-        attack(acme, globex, admin)
+    assert not fails(attack, language, request, admin, monkeypatch)
     monkeypatch.setattr(base.Cursor, "_check_tag", lambda self: None)
-    attack(acme, globex, admin)
-    with without(admin, *grant), pytest.raises((AssertionError, pytest.fail.Exception)):
-        attack(acme, globex, admin)
+    assert not fails(attack, intact, request, admin, monkeypatch)
+    assert fails(attack, language, request, admin, monkeypatch)
 
 
-def test_stacked_statements_need_the_slow_road(
-    acme: World, globex: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(base.Cursor, "_execute_send", base.stock.Cursor._execute_send)
+def test_a_refusal_to_serve_needs_the_look_at_the_role(postgres_server: Server, database: str) -> None:
+    blind = "from rls import roles\nroles.refuse_unbound = lambda connection: None\n"
+    superuser = f"{postgres_server.admin_url.rpartition('/')[0]}/{database}"
 
-    with pytest.raises((AssertionError, pytest.fail.Exception)):
-        test_hostile_sql.test_a_hostile_statement_gets_nothing(test_hostile_sql.STACKED, acme, globex, admin)
+    refused, started = (
+        test_asgi.run(["-c", program], DATABASE_URL=superuser)
+        for program in (test_asgi.LIFESPAN, blind + test_asgi.LIFESPAN)
+    )
 
-    connection.close_pool()  # what the statement set is still on a connection
+    assert (refused.returncode != 0, started.returncode) == (True, 0)
 
 
 AT_THE_DOOR = [
@@ -248,10 +473,10 @@ def test_the_door_needs_the_policies(
     admin: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    case = with_first_values(case)
+    [case, *_] = with_each_value(case)
     wanted = {
         name: request.getfixturevalue(name) for name in inspect.signature(case).parameters if name not in case.keywords
     }
 
-    with open_policies(admin, monkeypatch), pytest.raises((Exception, pytest.fail.Exception)):
+    with open_policies(admin, monkeypatch), pytest.raises(FAILURE):
         case(**wanted)

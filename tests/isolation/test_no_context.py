@@ -61,8 +61,10 @@ def test_every_tenanted_table_refuses_without_a_context(acme: World, admin: psyc
     "value", ["", " ", "abc", "1234", "{}", True, None, 7, b"", "00000000-0000-0000-0000-00000000000"]
 )
 def test_what_is_no_uuid_is_refused_before_any_sql(value: object) -> None:
-    with pytest.raises(ValueError, match="a tenant id is a UUID"):
-        tenant_context(value)  # type: ignore[arg-type]
+    sent = connection.execute_wrapper(lambda *call: pytest.fail("SQL was sent"))
+
+    with sent, pytest.raises(ValueError, match="a tenant id is a UUID"), tenant_context(value):  # type: ignore[arg-type]
+        pytest.fail("entered")
 
 
 def test_an_unknown_tenant_is_refused_on_entering() -> None:
@@ -119,8 +121,12 @@ def test_a_command_without_a_context_fails_and_with_one_is_scoped(acme: World, g
     with pytest.raises(CommandError, match="no tenant context is open"):
         call_command("dumpdata", "core.product", verbosity=0)
 
+    counted = "from core.models import Product; assert Product.objects.count() == 1"
+    with pytest.raises(NoTenantContext):
+        call_command("shell", "-v0", command=counted)
+
     with tenant_context(acme.id):
-        call_command("shell", "-v0", command="from core.models import Product; assert Product.objects.count() == 1")
+        call_command("shell", "-v0", command=counted)
 
 
 def test_the_owner_sees_rows_only_while_it_migrates(acme: World, globex: World) -> None:

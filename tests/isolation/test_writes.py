@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.apps import apps
+from django.db import DatabaseError, IntegrityError, connection, models, transaction
 
-from core.models import Order, OrderItem, Product
+from core.models import ApiToken, Order, OrderItem, Product
 from rls import CrossTenantWrite, platform_context, tenant_context
+from rls.models import Tenanted
 from tests.world import World
 
 
@@ -32,6 +37,8 @@ def test_a_row_cannot_be_written_for_another_tenant(acme: World, globex: World, 
     with tenant_context(acme.id):
         with pytest.raises(CrossTenantWrite):
             product(tenant_id=globex.id).save()
+        with pytest.raises(CrossTenantWrite):
+            Product.objects.create(tenant_id=globex.id, sku="X", name="x", price_minor=1, currency="EUR")
         with pytest.raises(CrossTenantWrite):
             Product.objects.bulk_create([product(tenant_id=globex.id)])
         with pytest.raises(CrossTenantWrite), connection.cursor() as cursor:
@@ -61,10 +68,16 @@ def test_a_row_without_a_tenant_gets_the_open_one(acme: World) -> None:
 
 
 def test_a_row_cannot_be_moved_to_another_tenant(acme: World, globex: World) -> None:
-    with tenant_context(acme.id), pytest.raises(CrossTenantWrite):
-        Product.objects.filter(id=acme.product_id).update(tenant_id=globex.id)
-
     with tenant_context(acme.id):
+        moved = Product.objects.get()
+        moved.tenant_id = globex.id
+        with pytest.raises(CrossTenantWrite):
+            moved.save()
+        with pytest.raises(CrossTenantWrite):
+            Product.objects.filter(id=acme.product_id).update(tenant_id=globex.id)
+        with pytest.raises(CrossTenantWrite), connection.cursor() as cursor:
+            cursor.execute("UPDATE core_product SET tenant_id = %s", [globex.id])
+
         assert Product.objects.get().tenant_id == acme.id
 
 
@@ -77,8 +90,12 @@ def test_another_tenants_row_cannot_be_changed_or_deleted(
         assert Product.objects.filter(id=globex.product_id).update(name="mine") == 0
         assert OrderItem.objects.filter(id=globex.item_id).delete()[0] == 0
         assert Product.objects.bulk_update([product(id=globex.product_id, name="mine")], ["name"]) == 0
+        with pytest.raises(DatabaseError, match="did not affect any rows"):
+            product(id=globex.product_id, name="mine").save(force_update=True)
         with connection.cursor() as cursor:
             cursor.execute("UPDATE core_product SET name = 'mine' WHERE id = %s", [globex.product_id])
+            assert cursor.rowcount == 0
+            cursor.execute("DELETE FROM core_orderitem WHERE id = %s", [globex.item_id])
             assert cursor.rowcount == 0
             cursor.execute("UPDATE core_product SET stock = stock + 1")
             assert cursor.rowcount == 1
@@ -86,14 +103,41 @@ def test_another_tenants_row_cannot_be_changed_or_deleted(
     assert snapshot(admin, globex) == before
 
 
-def test_an_upsert_does_not_reach_another_tenants_row(acme: World, globex: World, admin: psycopg.Connection) -> None:
-    before = snapshot(admin, globex)
-    facts = {"update_conflicts": True, "update_fields": ["name"], "unique_fields": ["id"]}
+UPSERT = {"update_conflicts": True, "update_fields": ["name"], "unique_fields": ["id"]}
+INSERT = (
+    "INSERT INTO core_product (id, sku, name, price_minor, currency, stock, is_active)"
+    " VALUES (%s, 'X', 'mine', 1, 'EUR', 0, true) "
+)
 
-    with tenant_context(acme.id), pytest.raises(CrossTenantWrite) as refused:
-        Product.objects.bulk_create([product(id=globex.product_id, name="mine")], **facts)
+
+def raw(statement: str, id: uuid.UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [id])
+
+
+@pytest.mark.parametrize(
+    ("upsert", "refusal"),
+    [
+        (lambda id: Product.objects.bulk_create([product(id=id, name="mine")], **UPSERT), CrossTenantWrite),
+        (lambda id: raw(INSERT + "ON CONFLICT (id) DO UPDATE SET name = 'mine'", id), CrossTenantWrite),
+        (lambda id: product(id=id, name="mine").save(force_insert=True), IntegrityError),
+        (lambda id: raw(INSERT, id), IntegrityError),
+    ],
+)
+def test_an_upsert_does_not_reach_another_tenants_row(
+    upsert: Callable[[uuid.UUID], object],
+    refusal: type[Exception],
+    acme: World,
+    globex: World,
+    admin: psycopg.Connection,
+) -> None:
+    before = snapshot(admin, globex)
+
+    with tenant_context(acme.id), pytest.raises(refusal) as refused:
+        upsert(globex.product_id)
 
     assert "Globex" not in str(refused.value)
+    assert "DETAIL" not in str(refused.value)
     assert snapshot(admin, globex) == before
 
 
@@ -107,37 +151,45 @@ def test_the_same_unique_value_is_free_in_each_tenant(acme: World, globex: World
             product(sku="SAME").save()
 
 
-def refusal(world: World, **facts: object) -> str:
-    """What the database says to an order line with these facts, without the ids that the caller named itself."""
-    line = {"order_id": world.order_id, "product_id": world.product_id, "quantity": 1, "price_minor": 1}
-    named = line | facts
-    with pytest.raises(IntegrityError) as refused, transaction.atomic():
-        OrderItem.objects.create(**named, currency="EUR")
-    text = str(refused.value)
-    for value in named.values():
-        text = text.replace(str(value), "<id>")
-    return text
+RELATIONS = [
+    field
+    for model in apps.get_models()
+    for field in model._meta.fields
+    if issubclass(model, Tenanted) and field.related_model and issubclass(field.related_model, Tenanted)
+]
 
 
-@pytest.mark.parametrize(("field", "of"), [("order_id", "order_id"), ("product_id", "product_id")])
-def test_a_child_cannot_point_at_another_tenants_parent(field: str, of: str, acme: World, globex: World) -> None:
-    with tenant_context(acme.id):
-        OrderItem.objects.all().delete()
-
-        other = refusal(acme, **{field: getattr(globex, of)})
-        missing = refusal(acme, **{field: uuid.uuid4()})
-
-    assert "foreign key" in other
-    assert other == missing
+def refusal(child: models.ForeignKey[Any, Any], parent_id: uuid.UUID) -> str:
+    """What the database says to a row that would point at this parent, without the ids that the caller knows."""
+    with (
+        pytest.raises(IntegrityError, match="foreign key") as refused,
+        transaction.atomic(using=child.model.objects.db),
+    ):
+        child.model.objects.update(**{child.attname: parent_id})
+    return re.sub(r"[0-9a-f-]{36}", "<id>", str(refused.value))
 
 
-def test_not_even_the_platform_can_join_two_tenants(acme: World, globex: World) -> None:
+@pytest.mark.parametrize("child", RELATIONS, ids=str)
+def test_a_child_cannot_point_at_another_tenants_parent(
+    child: models.ForeignKey[Any, Any], acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    query = f"SELECT id FROM {child.related_model._meta.db_table} WHERE tenant_id = %s"
+    [parent_id] = admin.execute(query, [globex.id]).fetchone() or []
+
+    with platform_context(actor="tests", reason="join two"):
+        child.model.objects.exclude(tenant_id=acme.id).delete()
+        assert refusal(child, parent_id) == refusal(child, uuid.uuid4())
+    if child.model is not ApiToken:  # the serving role has no right on it
+        with tenant_context(acme.id):
+            assert refusal(child, parent_id) == refusal(child, uuid.uuid4())
+
+
+def test_a_child_is_not_born_of_another_tenants_parent(acme: World, globex: World) -> None:
     line = {"quantity": 1, "price_minor": 1, "currency": "EUR"}
 
-    with (
-        pytest.raises(IntegrityError, match="foreign key"),
-        platform_context(actor="tests", reason="join two"),
-    ):
+    with tenant_context(acme.id), pytest.raises(IntegrityError, match="foreign key"):
+        OrderItem.objects.create(order_id=acme.order_id, product_id=globex.product_id, **line)
+    with pytest.raises(IntegrityError, match="foreign key"), platform_context(actor="tests", reason="join two"):
         OrderItem.objects.create(tenant_id=acme.id, order_id=acme.order_id, product_id=globex.product_id, **line)
 
 

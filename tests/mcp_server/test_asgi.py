@@ -109,6 +109,20 @@ def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[s
 SERVE = ["-m", "mcp_server"]
 UVICORN = ["-m", "uvicorn", "mcp_server.asgi:app", "--port", "0"]
 STDIO = ["manage.py", "mcp", "stdio", "--tenant", "acme"]
+QUICKSTART = ["manage.py", "quickstart"]
+RUNSERVER = ["manage.py", "runserver", "--noreload", "0"]
+# What a worker of another ASGI server does before it accepts connections.
+LIFESPAN = """
+import anyio
+from mcp_server.asgi import app
+
+async def start():
+    async with app.router.lifespan_context(app):
+        pass
+
+anyio.run(start)
+"""
+WORKER = ["-c", LIFESPAN]
 SHELL = ["manage.py", "shell", "-c", "from django.db import connection; connection.ensure_connection()"]
 LIST = ["manage.py", "tenants", "list"]
 
@@ -116,8 +130,8 @@ LIST = ["manage.py", "tenants", "list"]
 @pytest.mark.parametrize(
     ("command", "variable"),
     [
-        *((command, "DATABASE_URL") for command in (SERVE, UVICORN, STDIO, SHELL)),
-        *((command, "PLATFORM_DATABASE_URL") for command in (SERVE, UVICORN, LIST)),
+        *((command, "DATABASE_URL") for command in (SERVE, UVICORN, WORKER, QUICKSTART, RUNSERVER, STDIO, SHELL)),
+        *((command, "PLATFORM_DATABASE_URL") for command in (SERVE, UVICORN, WORKER, QUICKSTART, RUNSERVER, LIST)),
     ],
 )
 @pytest.mark.parametrize("role", ["postgres", "app_owner"])
@@ -135,13 +149,22 @@ def test_a_role_that_no_policy_binds_does_not_serve(
     assert url not in refused.stderr
 
 
-def test_a_member_of_the_owner_does_not_serve(
-    admin: psycopg.Connection, postgres_server: Server, database: str
+@pytest.mark.parametrize(
+    ("right", "why"),
+    [
+        ("IN ROLE app_owner", "can act as app_owner, which owns tables under row-level security"),
+        ("BYPASSRLS", "has BYPASSRLS"),
+        ("SUPERUSER", "is a superuser"),
+    ],
+)
+def test_a_role_of_another_name_does_not_serve_either(
+    right: str, why: str, admin: psycopg.Connection, postgres_server: Server, database: str
 ) -> None:
-    # A role of its own, because the roles belong to the cluster and other tests serve as theirs meanwhile.
+    # A role of its own, because the roles belong to the cluster and other tests serve as theirs meanwhile. An
+    # administrator, whom the audits that they run meanwhile let be a member.
     member = f"member_{os.getpid()}"
     password = postgres_server.password(member)
-    admin.execute(f"CREATE ROLE {member} LOGIN PASSWORD '{password}' IN ROLE app_owner")
+    admin.execute(f"CREATE ROLE {member} LOGIN CREATEROLE PASSWORD '{password}' {right}")
     admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {member}")
     try:
         refused = run(SERVE, PORT=str(free_port()), DATABASE_URL=postgres_server.url(database, member))
@@ -149,7 +172,7 @@ def test_a_member_of_the_owner_does_not_serve(
         admin.execute(f"DROP OWNED BY {member}; DROP ROLE {member}")
 
     assert refused.returncode != 0
-    assert f"{member} can act as app_owner, which owns tables under row-level security" in refused.stderr
+    assert f"refusing to serve as {member}: {member} {why}" in refused.stderr
 
 
 def test_a_taken_port_is_one_sentence(server: Process) -> None:

@@ -194,3 +194,12 @@ def test_the_log_of_queries_shows_each_once(context: World, settings: Any) -> No
 
 def test_explain_works(context: World) -> None:
     assert "core_product" in Product.objects.all().explain()
+
+
+@pytest.mark.parametrize("copy", ["COPY core_product TO STDOUT", "COPY core_product FROM STDIN"])
+def test_a_copy_in_the_text_costs_only_its_own_connection(copy: str, acme: World) -> None:
+    with tenant_context(acme.id):
+        with pytest.raises(DatabaseError), connection.cursor() as cursor:
+            cursor.execute(copy)
+
+        assert Product.objects.count() == 1

@@ -328,6 +328,19 @@ def test_the_backend_and_the_router_are_in_place(settings: Any, monkeypatch: pyt
     assert ids(*setup_checks.check_setup(None)) == ["rls.E014"]
 
 
+@pytest.mark.parametrize("zone", [{"USE_TZ": False}, {"TIME_ZONE": "Asia/Taipei"}])
+def test_a_connection_in_another_time_zone_would_call_set_config(
+    zone: dict[str, Any], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.USE_TZ = zone.pop("USE_TZ", True)
+    monkeypatch.setitem(settings.DATABASES, "default", settings.DATABASES["default"] | zone)
+
+    [error] = setup_checks.check_setup(None)
+
+    assert error.id == "rls.E020"
+    assert error.hint == 'Say USE_TZ = True, and no TIME_ZONE in DATABASES["default"].'
+
+
 def test_no_setting_of_ours_makes_the_checks_raise(settings: Any) -> None:
     for name in ("RLS_TENANT_MODEL", "RLS_SHARED_MODELS", "DATABASE_ROUTERS", "DATABASES"):
         delattr(settings, name)

@@ -331,3 +331,29 @@ def test_a_started_thread_needs_nothing_but_the_envelope(acme: World, globex: Wo
         thread.join()
 
     assert answers == {"Acme anvil": 1}
+
+
+def test_a_generator_is_no_task(acme: World) -> None:
+    def pages() -> Any:
+        yield 1
+
+    with pytest.raises(TypeError, match="is a generator, which runs where it is consumed; return a list"):
+        tenanted_task(pages)
+    with pytest.raises(TypeError, match="is a generator"):
+        tenant_context(acme.id)(pages)
+
+
+def test_a_task_has_a_name_of_its_own() -> None:
+    with pytest.raises(TypeError, match="define a task at the top of a module"):
+        tenanted_task(lambda: None)
+
+
+@pytest.mark.parametrize("envelope", [None, b"bytes", 7, ["list"]])
+def test_what_is_no_text_is_no_envelope(envelope: Any) -> None:
+    with pytest.raises(EnvelopeRefused):
+        names(envelope)
+
+
+def test_infinity_is_no_json(acme: World) -> None:
+    with tenant_context(acme.id), pytest.raises(TypeError, match="is not the same after JSON"):
+        anything.seal(float("inf"))

@@ -10,6 +10,7 @@ from core.errors import DomainError
 from core.models import Product
 from core.principals import Scope
 from mcp_server.registry import Answer, tool
+from rls import platform_context
 
 
 class Names(Answer):
@@ -63,3 +64,10 @@ def shop_crash() -> Names:
 def shop_refuse() -> Names:
     """A tool that refuses in words."""
     raise DomainError("Out of anvils. Call shop_names for what there is.")
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="All", read_only=True)
+def shop_all() -> Names:
+    """A tool of a tenant that works across tenants where it may not."""
+    with platform_context(actor="shop", reason="inside a call"):
+        return shop_names()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import ProgrammingError, connections
 
 from rls import audit, catalog, reports, scaffold
 from rls.audit import Level
@@ -38,7 +39,12 @@ class Command(BaseCommand):
         getattr(self, f"_{command}")(**options)
 
     def _audit(self, *, format: str, fail_on: str, **options: Any) -> None:
-        findings = audit.run(auditor_alias())
+        try:
+            findings = audit.run(auditor_alias())
+        except ProgrammingError as error:
+            raise CommandError(
+                f"audit: red, it can't run: {error}\nrun migrations_sql/audit/catalog.sql as app_owner"
+            ) from error
         report = reports.FORMATS[format](findings)
         if report:
             self.stdout.write(report)
@@ -51,7 +57,7 @@ class Command(BaseCommand):
 
     def _new(self, *, model: str, **options: Any) -> None:
         for path in scaffold.new(model):
-            self.stdout.write(f"wrote {path}")
+            self.stdout.write(f"wrote {os.path.relpath(path)}")
 
     def _matrix(self, **options: Any) -> None:
         self.stdout.write(catalog.as_table(catalog.matrix(auditor_alias())))

@@ -1,0 +1,31 @@
+-- 0041 setting-weak (error)
+-- Means: the server is configured so that keys, policies or guards are not asked, or that a value which decides what is seen is
+-- there before anybody opens a context.
+-- Mends: resetting it, as a superuser; a value in postgresql.conf goes there.
+SELECT 'setting-weak' AS rule,
+       'error' AS level,
+       s.name AS object,
+       format('the value is %L', current_setting(s.name, true)) AS finding,
+       format('ALTER SYSTEM RESET %s;', s.name) AS mend
+FROM (VALUES
+    ('session_replication_role', 'origin'),
+    ('row_security', 'on'),
+    ('event_triggers', 'on'),
+    ('standard_conforming_strings', 'on'),
+    ('transform_null_equals', 'off'),
+    ('allow_system_table_mods', 'off'),
+    ('max_prepared_transactions', '0'),
+    ('app.current_tenant', ''),
+    ('app.platform_audit_id', ''),
+    ('app.migrating', '')
+) AS s (name, wanted)
+WHERE session_user = 'app_auditor'  -- another session may have opened a context
+  AND COALESCE(current_setting(s.name, true), s.wanted) NOT IN (s.wanted, '')
+UNION ALL
+SELECT 'setting-weak', 'error', 'role app_auditor', 'its transactions may write', 'ALTER ROLE app_auditor SET default_transaction_read_only = on;'
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_db_role_setting AS s
+    WHERE s.setrole = to_regrole('app_auditor') AND 'default_transaction_read_only=on' = ANY (s.setconfig)
+);
+\set ON_ERROR_STOP on
+\ir verdict.sql

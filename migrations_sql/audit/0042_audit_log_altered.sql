@@ -1,0 +1,37 @@
+-- 0042 audit-log-altered (error)
+-- Means: the audit of platform work would take blank or false entries, or hide what it holds.
+-- Mends: the table as 0003_audit makes it.
+SELECT 'audit-log-altered' AS rule,
+       'error' AS level,
+       x.object,
+       x.finding,
+       x.mend
+FROM (
+    SELECT 'app.platform_audit.' || want.attname AS object, 'blank or false entries would pass' AS finding, want.mend
+    FROM (VALUES
+        ('actor', 'check', 'ALTER TABLE app.platform_audit ADD CHECK (actor ~ ''\S'');'),
+        ('reason', 'check', 'ALTER TABLE app.platform_audit ADD CHECK (reason ~ ''\S'');'),
+        ('role_name', 'SESSION_USER', 'ALTER TABLE app.platform_audit ALTER role_name SET DEFAULT session_user;'),
+        ('opened_at', 'clock_timestamp()', 'ALTER TABLE app.platform_audit ALTER opened_at SET DEFAULT clock_timestamp();'),
+        ('xid', 'pg_current_xact_id()', 'ALTER TABLE app.platform_audit ALTER xid SET DEFAULT pg_current_xact_id();'),
+        ('address', 'inet_client_addr()', 'ALTER TABLE app.platform_audit ALTER address SET DEFAULT inet_client_addr();')
+    ) AS want (attname, kind, mend)
+    WHERE CASE want.kind
+              WHEN 'check' THEN NOT EXISTS (
+                  SELECT FROM pg_catalog.pg_constraint AS k
+                  WHERE k.conrelid = to_regclass('app.platform_audit') AND k.contype = 'c' AND k.convalidated
+                    AND pg_get_constraintdef(k.oid) = format('CHECK ((%s ~ ''\S''::text))', want.attname))
+              ELSE NOT EXISTS (
+                  SELECT FROM pg_catalog.pg_attrdef AS d
+                  JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+                  WHERE d.adrelid = to_regclass('app.platform_audit') AND a.attname = want.attname
+                    AND pg_get_expr(d.adbin, d.adrelid) = want.kind)
+          END
+    UNION ALL
+    SELECT c.oid::regclass::text, 'row-level security hides what it holds', format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY;', c.oid::regclass)
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relrowsecurity
+      AND c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.declared_grants'), to_regclass('app.declared_exceptions'))
+) AS x;
+\set ON_ERROR_STOP on
+\ir verdict.sql
