@@ -24,7 +24,8 @@ from tests.mcp_server.processes import free_port
 from tests.world import World
 
 ROOT = Path(__file__).parents[2]
-OURS = ("SECRET_KEY", "DJANGO_SETTINGS_MODULE")
+# What a newcomer has not set; PYTHONUNBUFFERED would hide a banner that waits in a buffer.
+OURS = ("SECRET_KEY", "DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED")
 
 
 @pytest.fixture(scope="module")

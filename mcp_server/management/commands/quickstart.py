@@ -69,13 +69,17 @@ class Command(BaseCommand):
             # The server opens pools of its own.
             connections.close_all()
             root = settings.PUBLIC_URL.rstrip("/") or f"http://{host}:{port}"
-            serving.serve(host, port, on_ready=lambda: self.stdout.write(banner(root, secrets)))
+            serving.serve(host, port, on_ready=lambda: self._announce(banner(root, secrets)))
         except serving.CannotServe as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"the database does not answer: {error}") from error
         except KeyboardInterrupt:
             self.stdout.write("stopped")
+
+    def _announce(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()  # into a pipe or a file it would wait until the server ends
 
 
 def demo_tokens() -> dict[str, str]:
