@@ -51,6 +51,7 @@ bench:  ## what isolation costs, as ratios of interleaved runs
 	@$(DEV_DEPS)
 	@$(VENV)/python -m benchmarks.hook
 	@$(VENV)/python -m benchmarks.statements
+	@$(VENV)/python -m benchmarks.audit
 
 shell:  ## Django's shell
 	@$(RUN_DEPS)
