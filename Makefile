@@ -21,7 +21,7 @@ test:  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL 
 	@$(DEV_DEPS)
 	@$(VENV)/python -m pytest $(ARGS)
 
-lint:  ## format, lint, types, import directions, system checks, migrations, the lock
+lint:  ## format, lint, types, import directions, system checks, migrations
 	@$(DEV_DEPS)
 	@$(VENV)/ruff format --check $(SOURCES)
 	@$(VENV)/ruff check $(SOURCES)
@@ -45,7 +45,7 @@ audit:  ## is isolation as it was built? names the object and the mending SQL wh
 
 matrix:  ## who reaches what, written to docs/reference/access-matrix.txt
 	@$(RUN_DEPS)
-	@$(VENV)/python manage.py rls matrix > docs/reference/access-matrix.txt
+	@mkdir -p .local && $(VENV)/python manage.py rls matrix > .local/matrix && mv .local/matrix docs/reference/access-matrix.txt
 
 bench:  ## what isolation costs, as ratios of interleaved runs
 	@$(DEV_DEPS)

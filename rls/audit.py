@@ -26,10 +26,10 @@ HEADER = re.compile(
 SEARCH_PATH = "pg_catalog, pg_temp"
 
 REMOVE = """
-DROP VIEW app.isolation_findings;
-DROP FUNCTION app.find_weaknesses();
-DROP VIEW app.table_grants, app.expected_policies, app.tenanted_tables;
-DROP FUNCTION app.is_declared(text, text);
+DROP VIEW IF EXISTS app.isolation_findings;
+DROP FUNCTION IF EXISTS app.find_weaknesses();
+DROP VIEW IF EXISTS app.table_grants, app.expected_policies, app.tenanted_tables;
+DROP FUNCTION IF EXISTS app.is_declared(text, text);
 """
 
 INSTALL = """

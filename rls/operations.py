@@ -58,7 +58,8 @@ class RunSQLFile(Operation):
 class InstallAudit(Operation):
     """Make the view `app.isolation_findings` from the rules in `migrations_sql/audit/`, as they are now.
 
-    A release that changes a rule has a migration with this operation: it replaces the view.
+    A release that changes a rule has a migration with this operation: it replaces the view. Reversed, it removes the
+    audit, which the next migration forwards makes again.
     """
 
     reduces_to_sql = True

@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
+import math
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -28,6 +27,9 @@ from django.core import signing
 
 from rls.context import current_tenant_id, refuse_generator, tenant_context
 from rls.errors import EnvelopeRefused, NoTenantContext
+
+# Deeper than this an argument holds itself, or should be text.
+MAX_DEPTH = 50
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,8 +124,21 @@ def _unsealed(envelope: str, name: str, max_age: timedelta | None) -> tuple[str,
     return tenant_id, args, kwargs
 
 
-def _require_json(name: str, arguments: list[Any]) -> None:
-    with suppress(TypeError, ValueError):
-        if json.loads(json.dumps(arguments, allow_nan=False)) == arguments:
-            return
-    raise TypeError(f"an argument of {name} is not the same after JSON; seal text, numbers and lists, and ids as text")
+def _require_json(name: str, arguments: object) -> None:
+    if not _is_json(arguments):
+        raise TypeError(
+            f"an argument of {name} is not the same after JSON; seal text, numbers and lists, and ids as text"
+        )
+
+
+def _is_json(value: object, depth: int = 0) -> bool:
+    """Whether `value` comes back from JSON as it is: a subclass, such as a StrEnum, does not."""
+    if depth > MAX_DEPTH:
+        return False
+    if isinstance(value, float):
+        return type(value) is float and math.isfinite(value)
+    if type(value) is list:
+        return all(_is_json(each, depth + 1) for each in value)
+    if type(value) is dict:
+        return all(type(key) is str and _is_json(each, depth + 1) for key, each in value.items())
+    return value is None or type(value) in (str, int, bool)

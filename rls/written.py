@@ -17,12 +17,16 @@ from rls.keys import LONGEST_NAME, TenantForeignKey, TenantKey, canonical
 from rls.operations import RunSQLFile
 
 # What is no statement: strings and comments. Identifiers in quotes are matched so that they stay whole.
-TOKENS = re.compile(r"""(?P<quoted>"[^"]*")|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|(?P<other>[^"'/-]+|.)""", re.DOTALL)
+TOKENS = re.compile(
+    r"""(?P<quoted>"[^"]*")|'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/|(?P<other>[^"'/$-]+|.)""",
+    re.DOTALL,
+)
 
 NAME = r'(?:"[^"]+"|[\w$]+)'
 TABLE = rf"({NAME}(?: ?\. ?{NAME})?)"
 TENANT_AND = rf'\( ?"?tenant_id"? ?, ?({NAME}) ?\)'
 POLICY = re.compile(rf'\bcreate policy "?tenant_isolation"? on {TABLE}')
+DROP_POLICY = re.compile(rf'\bdrop policy (?:if exists )?"?tenant_isolation"? on {TABLE}')
 ALTER_TABLE = re.compile(rf"\balter table (?:if exists )?(?:only )?{TABLE}")
 UNIQUE = re.compile(rf"\bunique ?{TENANT_AND}")
 UNIQUE_INDEX = re.compile(
@@ -85,6 +89,8 @@ class Written:
             self.missing_files.append(origin)
             return
         for statement in statements(sql):
+            for found in DROP_POLICY.finditer(statement):
+                self.policies.pop(canonical(found[1]), None)
             for found in POLICY.finditer(statement):
                 self.policies[canonical(found[1])] = origin
             for found in UNIQUE_INDEX.finditer(statement):

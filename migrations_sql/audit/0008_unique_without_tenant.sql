@@ -20,6 +20,8 @@ LEFT JOIN LATERAL (
     WHERE i.indexprs IS NULL AND i.indpred IS NULL AND NOT i.indisexclusion AND n.place <= i.indnkeyatts AND n.attnum <> t.tenant_attnum
 ) AS columns ON true
 WHERE NOT t.is_root
+  -- Of a partition's part of it, the partitioned table speaks.
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhrelid = i.indexrelid)
   AND NOT EXISTS (
       SELECT FROM unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS n (attnum, opclass, place)
       WHERE n.attnum = t.tenant_attnum

@@ -12,7 +12,7 @@ CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
 CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee) AS g
 WHERE acl.privilege_type = 'CREATE'
   AND acl.grantee <> n.nspowner
-  AND n.nspname !~ '^pg_'
+  AND n.nspname !~ '^pg_(toast|temp)'
 UNION ALL
 SELECT 'schema-open', 'error', format('%s on DATABASE %I', acl.privilege_type, d.datname), format('%s could make objects of its own', g.grantee),
        format('REVOKE %s ON DATABASE %I FROM %s CASCADE;', acl.privilege_type, d.datname, g.grantee)

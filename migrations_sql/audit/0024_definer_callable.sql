@@ -11,11 +11,13 @@ FROM (
     SELECT p.oid::regprocedure AS routine,
            format('%s as %s, md5 %s%s', p.oid::regprocedure, pg_get_userbyid(p.proowner), md5(concat(p.prosrc, pg_get_function_sqlbody(p.oid), p.probin)),
                   COALESCE(', set ' || array_to_string(p.proconfig, ', '), '')) AS object,
-           (SELECT string_agg(r, ', ') FROM unnest(ARRAY['app_tenant', 'app_platform']) AS r
-            WHERE to_regrole(r) IS NOT NULL
-              AND has_schema_privilege(r, p.pronamespace, 'USAGE') AND has_function_privilege(r, p.oid, 'EXECUTE')) AS callers
+           (SELECT string_agg(DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END, ', ')
+            FROM aclexplode(COALESCE(p.proacl, acldefault('f', p.proowner))) AS acl
+            WHERE acl.grantee <> p.proowner
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = acl.grantee AND r.rolsuper)) AS callers
     FROM pg_catalog.pg_proc AS p
     WHERE p.prosecdef
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 ) AS f
 WHERE f.callers IS NOT NULL
   AND NOT app.is_declared('definer-callable', f.object)

@@ -22,6 +22,8 @@ WHERE p.oid IS NULL
    OR p.provolatile::text <> e.volatility
    OR p.prosecdef
    OR p.proleakproof
+   OR p.proisstrict
+   OR p.proparallel <> CASE WHEN e.signature ~ 'open_platform|is_declared' THEN 'u' ELSE 's' END::"char"
    OR p.proowner <> to_regrole('app_owner')
    OR md5(p.prosrc) <> e.body
    OR (SELECT l.lanname FROM pg_catalog.pg_language AS l WHERE l.oid = p.prolang) NOT IN ('sql', 'plpgsql')

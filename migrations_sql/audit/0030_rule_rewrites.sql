@@ -1,18 +1,18 @@
 -- 0030 rule-rewrites (error)
--- Means: a rule writes a tenant's row elsewhere, or drops a row of the audit, with the rights of the table's owner (PostgreSQL
--- 41.5).
+-- Means: a rule writes a tenant's row elsewhere, or drops a row of the audit, with the rights of the owner of its table or view
+-- (PostgreSQL 41.5).
 -- Mends: dropping the rule.
 SELECT 'rule-rewrites' AS rule,
        'error' AS level,
        r.object,
-       'a rule rewrites statements on the table' AS finding,
+       'a rule rewrites statements on it' AS finding,
        r.mend
 FROM (
     SELECT format('%s.%I, md5 %s', r.ev_class::regclass, r.rulename, md5(pg_get_ruledef(r.oid))) AS object,
            format('DROP RULE %I ON %s;', r.rulename, r.ev_class::regclass) AS mend
     FROM pg_catalog.pg_rewrite AS r
     JOIN pg_catalog.pg_class AS c ON c.oid = r.ev_class
-    WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384
+    WHERE c.relkind IN ('r', 'p', 'v', 'f') AND r.rulename <> '_RETURN' AND c.oid >= 16384
 ) AS r
 WHERE NOT app.is_declared('rule-rewrites', r.object);
 \set ON_ERROR_STOP on

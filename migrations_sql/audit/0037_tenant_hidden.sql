@@ -1,7 +1,7 @@
 -- 0037 tenant-hidden (error)
 -- Means: a table refers to tenants or their rows and has no tenant_id, or has one and can have no policy: its rows are some
 -- tenant's, and nothing asks whose.
--- Mends: the column tenant_id, with the policies. A table that is meant so is declared.
+-- Mends: the column tenant_id; fill it, then tenant-nullable and the rules of the policies ask for the rest. A table that is meant so is declared.
 SELECT 'tenant-hidden' AS rule,
        'error' AS level,
        x.object,
@@ -11,7 +11,7 @@ FROM (
     SELECT format('%s.%I', c.oid::regclass, k.conname) AS object,
            format('the table refers to %s and has no tenant_id, so no policy is asked for its rows', t.name) AS finding,
            CASE WHEN t.is_root THEN format('ALTER TABLE %s RENAME COLUMN %I TO tenant_id;', c.oid::regclass, a.attname)
-                ELSE format('ALTER TABLE %s ADD COLUMN tenant_id uuid NOT NULL;', c.oid::regclass) END AS mend
+                ELSE format('ALTER TABLE %s ADD COLUMN tenant_id uuid;', c.oid::regclass) END AS mend
     FROM app.tenanted_tables AS t
     JOIN pg_catalog.pg_constraint AS k ON k.contype = 'f' AND k.confrelid = t.oid AND k.conparentid = 0
     JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid

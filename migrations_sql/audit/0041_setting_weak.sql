@@ -6,7 +6,8 @@ SELECT 'setting-weak' AS rule,
        'error' AS level,
        s.name AS object,
        format('the value is %L', current_setting(s.name, true)) AS finding,
-       format('ALTER SYSTEM RESET %s;', s.name) AS mend
+       CASE WHEN s.name ~ '^app[.]' THEN '-- remove ' || s.name || ' from postgresql.conf and postgresql.auto.conf'
+            ELSE format('ALTER SYSTEM RESET %s;', s.name) END AS mend
 FROM (VALUES
     ('session_replication_role', 'origin'),
     ('row_security', 'on'),
@@ -19,7 +20,7 @@ FROM (VALUES
     ('app.platform_audit_id', ''),
     ('app.migrating', '')
 ) AS s (name, wanted)
-WHERE session_user = 'app_auditor'  -- another session may have opened a context
+WHERE (s.name !~ '^app[.]' OR session_user = 'app_auditor')  -- another session may have opened a context
   AND COALESCE(current_setting(s.name, true), s.wanted) NOT IN (s.wanted, '')
 UNION ALL
 SELECT 'setting-weak', 'error', 'role app_auditor', 'its transactions may write', 'ALTER ROLE app_auditor SET default_transaction_read_only = on;'

@@ -32,6 +32,19 @@ FROM (
     FROM pg_catalog.pg_class AS c
     WHERE c.relrowsecurity
       AND c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.declared_grants'), to_regclass('app.declared_exceptions'))
-) AS x;
+) AS x
+UNION ALL
+SELECT 'audit-log-altered', 'error', 'app.platform_audit', 'a crash empties it', 'ALTER TABLE app.platform_audit SET LOGGED;'
+FROM pg_catalog.pg_class AS c
+WHERE c.oid = to_regclass('app.platform_audit') AND c.relpersistence <> 'p'
+UNION ALL
+SELECT 'audit-log-altered', 'error', 'app.platform_audit.' || a.attname, 'it may be missing', format('ALTER TABLE app.platform_audit ALTER %I SET NOT NULL;', a.attname)
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = to_regclass('app.platform_audit')
+  AND a.attname IN ('id', 'opened_at', 'actor', 'reason', 'origin', 'role_name', 'xid')
+  AND NOT a.attnotnull
+UNION ALL
+SELECT 'audit-log-altered', 'error', 'app.platform_audit.id', 'it is no key', 'ALTER TABLE app.platform_audit ADD PRIMARY KEY (id);'
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = to_regclass('app.platform_audit') AND i.indisprimary);
 \set ON_ERROR_STOP on
 \ir verdict.sql

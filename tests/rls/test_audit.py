@@ -243,6 +243,21 @@ STORIES = [
     ("variable-default", "every role", "ALTER ROLE ALL SET app.current_tenant = 'x'"),
     ("leakproof-marked", "sqrt", "ALTER FUNCTION dsqrt(double precision) LEAKPROOF; ALTER FUNCTION sqrt(double precision) LEAKPROOF"),
     ("guard-missing", "refuse_ddl", "ALTER FUNCTION app.refuse_ddl() SET session_replication_role = 'replica'"),
+    ("rule-rewrites", "public.peek.steal, md5 ",
+     "CREATE VIEW peek WITH (security_invoker = true) AS SELECT 1 AS one;"
+     " CREATE RULE steal AS ON INSERT TO peek DO INSTEAD DELETE FROM core_product"),
+    ("definer-callable", "app.peek() as postgres, md5 ",
+     "CREATE FUNCTION app.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM public.core_tenant';"
+     " REVOKE ALL ON FUNCTION app.peek() FROM PUBLIC; GRANT EXECUTE ON FUNCTION app.peek() TO app_auditor"),
+    ("schema-open", "CREATE on SCHEMA pg_catalog", "GRANT CREATE ON SCHEMA pg_catalog TO app_owner"),
+    ("unique-without-tenant", "CREATE UNIQUE INDEX part_wide ON ONLY public.part",
+     "CREATE TABLE part (tenant_id uuid NOT NULL, sku text, CONSTRAINT part_wide UNIQUE (sku)) PARTITION BY LIST (sku);"
+     " CREATE TABLE part_1 PARTITION OF part FOR VALUES IN ('a')"),
+    ("role-unlimited", "app_tenant", "ALTER ROLE app_tenant IN DATABASE {database} SET statement_timeout = 0"),
+    ("audit-log-altered", "app.platform_audit.id", "ALTER TABLE app.platform_audit DROP CONSTRAINT platform_audit_pkey"),
+    ("audit-log-altered", "app.platform_audit.xid", "ALTER TABLE app.platform_audit ALTER xid DROP NOT NULL"),
+    ("audit-log-altered", "app.platform_audit", "ALTER TABLE app.platform_audit SET UNLOGGED"),
+    ("function-behind-policy", "app.no_tenant()", "ALTER FUNCTION app.no_tenant() PARALLEL UNSAFE"),
     ("published", "every publishes public.core_product", "CREATE PUBLICATION every FOR TABLES IN SCHEMA public"),
     ("published", "everything publishes public.core_product", "CREATE PUBLICATION everything FOR TABLE core_product"),
 ]  # fmt: skip
@@ -324,6 +339,15 @@ def test_what_is_installed_is_what_the_files_say(scratch: psycopg.Connection) ->
     scratch.execute(audit.install_sql())
 
     assert scratch.execute(source).fetchone() == installed
+
+
+def test_a_server_that_checks_no_key_is_found(scratch: psycopg.Connection) -> None:
+    scratch.execute("SET LOCAL session_replication_role = replica")
+    found = findings(scratch)
+    scratch.execute("SET LOCAL session_replication_role = DEFAULT")
+
+    assert found == [("setting-weak", "session_replication_role", "ALTER SYSTEM RESET session_replication_role;")]
+    assert findings(scratch) == []
 
 
 def test_a_name_cannot_add_to_what_is_printed(scratch: psycopg.Connection) -> None:
@@ -500,6 +524,15 @@ def test_psql_says_the_same_with_its_exit_status(admin: psycopg.Connection) -> N
     assert len(found) == 2
     for each in found:
         assert "\n    ".join([each.rule, each.level, each.object, each.finding, each.mend]) in red.stdout
+
+
+def test_a_rule_that_cannot_run_is_not_green(postgres_server: Server) -> None:
+    command = [psql(), "--no-psqlrc", postgres_server.admin_url, "-f", str(FILES / "audit/0001_row_security_off.sql")]
+
+    elsewhere = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert elsewhere.returncode == 3
+    assert 'relation "app.tenanted_tables" does not exist' in elsewhere.stderr
 
 
 def test_psql_runs_one_rule_with_its_exit_status(admin: psycopg.Connection) -> None:

@@ -586,3 +586,18 @@ def test_names_fit_and_keywords_are_quoted() -> None:
         'ALTER TABLE "order" ADD CONSTRAINT order_tenant_key UNIQUE (tenant_id, id);'
     )
     assert apps.get_model("core.Product")._meta.db_table == keys.quoted("core_product")
+
+
+def test_what_is_dropped_later_or_quoted_with_dollars_is_read_as_it_is(sql_files: Path) -> None:
+    (sql_files / "0099_odd.sql").write_text(
+        "CREATE POLICY tenant_isolation ON core_gone USING (true);\n"
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $body$ SELECT $$don't$$ $body$;\n"
+        "CREATE POLICY tenant_isolation ON core_kept USING (true);\n"
+        "COMMENT ON TABLE core_kept IS 'x';\n"
+        'DROP POLICY IF EXISTS tenant_isolation ON public."core_gone";\n'
+    )
+    found = written.Written(ProjectState())
+
+    found.apply(RunSQLFile("0099_odd"), ("core", "0001_initial"))
+
+    assert set(found.policies) == {"core_kept"}

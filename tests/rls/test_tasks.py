@@ -25,6 +25,7 @@ from django.db import connection, connections, transaction
 
 import rls
 from core.models import Order, Product
+from core.principals import Scope
 from core.services import tenants
 from rls import EnvelopeRefused, NoTenantContext, tenant_context, tenanted_task
 from tests.world import World, working
@@ -357,3 +358,8 @@ def test_what_is_no_text_is_no_envelope(envelope: Any) -> None:
 def test_infinity_is_no_json(acme: World) -> None:
     with tenant_context(acme.id), pytest.raises(TypeError, match="is not the same after JSON"):
         anything.seal(float("inf"))
+
+
+def test_what_json_makes_plain_is_not_sealed(acme: World) -> None:
+    with tenant_context(acme.id), pytest.raises(TypeError, match="is not the same after JSON"):
+        anything.seal(Scope.ORDERS_READ)

@@ -10,6 +10,17 @@ from django.db import connections
 
 from rls.router import OWNER_ALIAS
 
+# `migrate rls`, whatever the options of the command are for the app that it names.
+LIBRARY_FIRST = {
+    "app_label": "rls",
+    "migration_name": None,
+    "verbosity": 0,
+    "fake": False,
+    "fake_initial": False,
+    "run_syncdb": False,
+    "prune": False,
+}
+
 
 class Command(migrate.Command):
     """Django's `migrate`, on the `owner` connection unless another is named.
@@ -29,7 +40,7 @@ class Command(migrate.Command):
         try:
             if options["app_label"] != "rls" and not (options["plan"] or options["check_unapplied"]):
                 # What tables take their keys and policies from is there before any of them.
-                super().handle(*args, **options | {"app_label": "rls", "migration_name": None, "verbosity": 0})
+                super().handle(*args, **options | LIBRARY_FIRST)
             super().handle(*args, **options)
         finally:
             connection.close()  # and with it app.migrating
