@@ -6,9 +6,10 @@ In production a DBA runs `migrations_sql/0000_roles.sql` and `0001_superuser.sql
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from rls.files import LIBRARY
 
@@ -22,9 +23,10 @@ def provision(admin_url: str, *, database: str, passwords: Mapping[str, str]) ->
         admin_url: a superuser's connection URL, to any database of the cluster.
         passwords: password by role name. They reach the server as SCRAM verifiers only, so no log holds them.
     """
-    with psycopg.connect(admin_url, autocommit=True) as admin:
-        if admin.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    # That it is there is known best by trying: two first commands of a newcomer may run side by side.
+    taken = suppress(errors.DuplicateDatabase, errors.UniqueViolation)
+    with psycopg.connect(admin_url, autocommit=True) as admin, taken:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     with psycopg.connect(admin_url, dbname=database) as admin:
         # Roles are the cluster's: whoever changes them takes turns.
         admin.execute("LOCK TABLE pg_authid IN EXCLUSIVE MODE")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.postgres import Server
 
 ROLES_SQL, SUPERUSER_SQL = (
     Path("migrations_sql", name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql")
@@ -46,3 +49,16 @@ def test_no_role_bypasses_row_level_security(role: str, admin: psycopg.Connectio
     ).fetchone()
 
     assert facts == (False, False, False, False, False, False, role != "app_resolver", True)
+
+
+def test_two_first_commands_side_by_side_make_one_database(postgres_server: Server, database: str) -> None:
+    name = f"{database}_twice"
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(postgres_server.provision, [name] * 4))
+
+        with psycopg.connect(postgres_server.url(name, "app_tenant")) as serving:
+            assert serving.execute("SELECT current_user").fetchone() == ("app_tenant",)
+    finally:
+        with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

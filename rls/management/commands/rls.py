@@ -43,7 +43,8 @@ class Command(BaseCommand):
             findings = audit.run(auditor_alias())
         except ProgrammingError as error:
             raise CommandError(
-                f"audit: red, it can't run: {error}\nrun migrations_sql/audit/catalog.sql as app_owner"
+                f"audit: red, it can't run: {error}\n"
+                "migrate; where that is done, run migrations_sql/audit/catalog.sql as app_owner"
             ) from error
         report = reports.FORMATS[format](findings)
         if report:
