@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from core.models import ApiToken, PlatformToken, Tenant, TenantUser
+from core.models import LOCALES, ApiToken, PlatformToken, Tenant, TenantSettings, TenantUser
 from rls import platform_context
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -54,10 +54,27 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at runtime
         return False
 
 
+class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at runtime
+    """A tenant with its locale, which is one of its settings."""
+
+    locale = forms.ChoiceField(choices=LOCALES)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        settings = None if self.instance._state.adding else self.instance.settings.first()
+        self.initial.setdefault("locale", (settings or TenantSettings()).locale)
+
+
 @admin.register(Tenant, site=site)
 class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
-    list_display = ("name", "subdomain", "is_active", "locale", "created_at")
+    form = TenantForm
+    list_display = ("name", "subdomain", "is_active", "created_at")
+    fields = ("name", "subdomain", "is_active", "locale")
     search_fields = ("name", "subdomain")
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        TenantSettings.objects.update_or_create(tenant=obj, defaults={"locale": form.cleaned_data["locale"]})
 
 
 class TenantUserForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at runtime

@@ -22,9 +22,16 @@ class Scope(StrEnum):
     """What a token may do, as `<resource>:<action>`."""
 
     TENANTS_READ = "tenants:read"
+    TENANTS_WRITE = "tenants:write"
     USERS_READ = "users:read"
     PRODUCTS_READ = "products:read"
+    PRODUCTS_WRITE = "products:write"
     ORDERS_READ = "orders:read"
+    ORDERS_WRITE = "orders:write"
+    REPORTS_READ = "reports:read"
+    SETTINGS_WRITE = "settings:write"
+    AUDIT_READ = "audit:read"
+    EXPORTS_WRITE = "exports:write"
     DEMO_WRITE = "demo:write"
 
 
@@ -32,13 +39,15 @@ class Scope(StrEnum):
 class Principal:
     """An authenticated caller: a token of one tenant, of the platform, or an open door to one tenant.
 
-    `tenant_id` is None for the platform. `name` is the token's; it is written to logs and audit rows.
+    `tenant_id` is None for the platform. `name` is the token's; it is written to logs and audit rows. `locale` and
+    `time_zone` are the tenant's settings, and '' for the platform.
     """
 
     name: str
     tenant_id: UUID | None
     subdomain: str
     locale: str
+    time_zone: str
     token_id: UUID | None
     scopes: frozenset[str]
 
@@ -88,16 +97,15 @@ def _resolve(subdomain: str | None, token_digest: bytes | None, *, alias: str = 
         row = _ask(subdomain, token_digest, alias)
     if row is None:
         return None
-    name, tenant_id, found, locale, token_id, scopes = row
-    return Principal(
-        name, tenant_id, found, locale, token_id, frozenset(Scope) if token_id is None else frozenset(scopes)
-    )
+    name, tenant_id, found, locale, time_zone, token_id, scopes = row
+    granted = frozenset(Scope) if token_id is None else frozenset(scopes)
+    return Principal(name, tenant_id, found, locale, time_zone, token_id, granted)
 
 
 def _ask(subdomain: str | None, token_digest: bytes | None, alias: str) -> tuple[Any, ...] | None:
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            "SELECT name, tenant_id, subdomain, locale, token_id, scopes FROM app.resolve_principal(%s, %s)",
+            "SELECT name, tenant_id, subdomain, locale, time_zone, token_id, scopes FROM app.resolve_principal(%s, %s)",
             [subdomain, token_digest],
         )
         return cast(tuple[Any, ...] | None, cursor.fetchone())

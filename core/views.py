@@ -161,7 +161,7 @@ def _order(order: Order) -> dict[str, Any]:
         "id": order.id,
         "number": order.number,
         "status": order.status,
-        "total_minor": order.total_minor,  # type: ignore[attr-defined]  # annotated by the service
+        "total_minor": order.total_minor,
         "created_at": order.created_at,
     }
 

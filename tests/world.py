@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from core.models import Order, OrderItem, Product, TenantUser
+from django.utils import timezone
+
+from core.models import (
+    AuditEvent,
+    Customer,
+    Export,
+    ExportPart,
+    IdempotencyKey,
+    Order,
+    OrderItem,
+    OrderStatus,
+    Payment,
+    Product,
+    ProductTerm,
+    StockMovement,
+    TenantSettings,
+    TenantUser,
+)
 from core.services import tenants, tokens
 from rls import platform_context, tenant_context
 
@@ -26,15 +44,34 @@ class World:
 
 
 def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
-    """A committed tenant with one user, product, order and line; only the names differ between tenants."""
+    """A committed tenant with a row of every model; only the names differ between tenants."""
     with working():
         tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
         token = tokens.create(name=f"{subdomain} token", subdomain=subdomain)
     with tenant_context(tenant.id):
+        TenantSettings.objects.update(currency="EUR", time_zone="UTC")
         user = TenantUser.objects.create(username="ada", email=f"ada@{subdomain}.example")
+        customer = Customer.objects.create(name="Wile E.", email=f"wile@{subdomain}.example")
         product = Product.objects.create(sku="A-1", name=f"{name} anvil", price_minor=1999, currency="EUR", stock=5)
-        order = Order.objects.create(number=1, placed_by=user)
+        ProductTerm.objects.create(product=product, term="anvil")
+        order = Order.objects.create(
+            number=1,
+            placed_by=user,
+            customer=customer,
+            status=OrderStatus.PAID,
+            currency="EUR",
+            total_minor=3998,
+            placed_at=timezone.now(),
+        )
         item = OrderItem.objects.create(order=order, product=product, quantity=2, price_minor=1999, currency="EUR")
+        who = {"actor": f"{subdomain} token"}
+        StockMovement.objects.create(product=product, quantity=7, stock_after=7, reason="opening", **who)
+        StockMovement.objects.create(product=product, order=order, quantity=-2, stock_after=5, reason="sale", **who)
+        Payment.objects.create(order=order, kind="payment", method="card", amount_minor=3998, currency="EUR", **who)
+        AuditEvent.objects.create(action="create_order", subject="order 1", **who)
+        IdempotencyKey.objects.create(key="first", action="create_order", digest=b"0" * 32)
+        export = Export.objects.create(format="json", expires_at=timezone.now() + timedelta(hours=1), **who)
+        ExportPart.objects.create(export=export, number=1, content=subdomain.encode())
     return World(tenant.id, subdomain, name, token, user.id, product.id, order.id, item.id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.models.customers import Customer
 from core.models.products import Product
 from core.models.tenants import TenantUser
 from rls.models import Tenanted
@@ -21,18 +22,47 @@ class OrderStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
+# From each status, where an order can go. What is not here can't happen.
+TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.DRAFT: frozenset({OrderStatus.PLACED, OrderStatus.CANCELLED}),
+    OrderStatus.PLACED: frozenset({OrderStatus.PAID, OrderStatus.CANCELLED}),
+    OrderStatus.PAID: frozenset({OrderStatus.SHIPPED, OrderStatus.CANCELLED}),
+    OrderStatus.SHIPPED: frozenset({OrderStatus.DELIVERED}),
+    OrderStatus.DELIVERED: frozenset(),
+    OrderStatus.CANCELLED: frozenset(),
+}
+
+# An order in one of these is a sale: it counts in every figure, from `placed_at` on.
+SOLD = (OrderStatus.PLACED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED)
+
+
 class Order(Tenanted):
-    """An order; `number` identifies it inside its tenant."""
+    """An order; `number` identifies it inside its tenant.
+
+    `total_minor` is the sum of its lines less `discount_minor`, in the minor unit of `currency`; it changes only
+    together with a line, under a lock of this row. A draft takes nothing from stock.
+    """
 
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=OrderStatus, default=OrderStatus.DRAFT)
+    customer = models.ForeignKey(Customer, on_delete=models.RESTRICT, db_constraint=False, db_index=False, null=True)
     placed_by = models.ForeignKey(TenantUser, on_delete=models.RESTRICT, db_constraint=False, db_index=False, null=True)
+    currency = models.CharField(max_length=3, default="TWD", help_text="ISO 4217.")
+    discount_minor = models.PositiveBigIntegerField(default=0)
+    total_minor = models.PositiveBigIntegerField(default=0)
+    note = models.TextField(blank=True, default="")
+    placed_at = models.DateTimeField(null=True, help_text="When it left draft.")
 
     class Meta:
         default_related_name = "orders"
         constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="order_number_unique")]
         indexes = [
             models.Index("tenant", models.F("created_at").desc(), models.F("id").desc(), name="order_newest"),
+            models.Index("tenant", "status", models.F("created_at").desc(), models.F("id").desc(), name="order_status"),
+            models.Index(
+                "tenant", "customer", models.F("created_at").desc(), models.F("id").desc(), name="order_customer"
+            ),
+            models.Index(fields=["tenant", "placed_at"], name="order_placed_at"),
             models.Index(fields=["tenant", "placed_by"], name="order_placed_by"),
         ]
 
@@ -61,3 +91,43 @@ class OrderItem(Tenanted):
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.product_id}"
+
+
+class PaymentKind(models.TextChoices):
+    """Which way money went."""
+
+    PAYMENT = "payment", _("payment")
+    REFUND = "refund", _("refund")
+
+
+class PaymentMethod(models.TextChoices):
+    """How money went."""
+
+    CASH = "cash", _("cash")
+    CARD = "card", _("card")
+    TRANSFER = "transfer", _("bank transfer")
+    OTHER = "other", _("other")
+
+
+class Payment(Tenanted):
+    """That money came in or went back for an order: a fact, written once and never changed."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, db_constraint=False, db_index=False)
+    kind = models.CharField(max_length=10, choices=PaymentKind)
+    method = models.CharField(max_length=10, choices=PaymentMethod)
+    amount_minor = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    actor = models.CharField(max_length=100, help_text="The name of the token that wrote it.")
+
+    class Meta:
+        default_related_name = "payments"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payment_amount_positive"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "order"], name="payment_order"),
+            models.Index(fields=["tenant", "created_at"], name="payment_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount_minor} {self.currency}"

@@ -8,8 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from rls.models import Keyed, Tenanted
 
-LOCALES = [("zh-hant", "繁體中文"), ("en", "English")]
-
 SUBDOMAIN = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
     "A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
@@ -25,7 +23,6 @@ class Tenant(Keyed):
     name = models.CharField(max_length=100)
     subdomain = models.CharField(max_length=63, unique=True, validators=[SUBDOMAIN])
     is_active = models.BooleanField(default=True)
-    locale = models.CharField(max_length=10, default="zh-hant", choices=LOCALES)
 
     class Meta:
         ordering = ["created_at", "subdomain"]

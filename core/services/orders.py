@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import QuerySet
 
 from core.models import Order
 
 
 def find() -> QuerySet[Order]:
-    """Every order, newest first, with `total_minor`: the sum of its lines in the currency's minor unit."""
-    return Order.objects.annotate(total_minor=Sum(F("items__quantity") * F("items__price_minor"))).order_by(
-        "-created_at", "-id"
-    )
+    """Every order, newest first."""
+    return Order.objects.order_by("-created_at", "-id")

@@ -7,10 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from core.errors import DomainError
-from core.models import Tenant, TenantUser
+from core.models import Tenant, TenantSettings, TenantUser
 
 
 class TenantNotFound(DomainError):
@@ -63,12 +64,14 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
 
     Raises TenantInvalid: the subdomain is taken or malformed, or the locale is not offered.
     """
-    tenant = Tenant(subdomain=subdomain, name=name, locale=locale)
+    tenant = Tenant(subdomain=subdomain, name=name)
     try:
         tenant.full_clean(exclude=["id", "created_at"])
+        TenantSettings(tenant=tenant, locale=locale).clean_fields(exclude=["id", "created_at", "tenant"])
     except ValidationError as error:
         raise TenantInvalid(" ".join(error.messages)) from error
     tenant.save(force_insert=True)
+    TenantSettings.objects.create(tenant=tenant, locale=locale)
     return tenant
 
 
@@ -93,7 +96,8 @@ def delete(subdomain: str) -> dict[str, int]:
 
 
 def _with_counts() -> QuerySet[Tenant]:
-    return Tenant.objects.annotate(user_count=Count("users")).order_by("created_at", "subdomain")
+    locale = Coalesce(F("settings__locale"), Value(TenantSettings().locale))
+    return Tenant.objects.annotate(user_count=Count("users"), locale=locale).order_by("created_at", "subdomain")
 
 
 def _facts(tenant: Tenant) -> TenantFacts:
@@ -102,7 +106,7 @@ def _facts(tenant: Tenant) -> TenantFacts:
         name=tenant.name,
         subdomain=tenant.subdomain,
         is_active=tenant.is_active,
-        locale=tenant.locale,
+        locale=tenant.locale,  # type: ignore[attr-defined]  # the same
         created_at=tenant.created_at,
         user_count=tenant.user_count,  # type: ignore[attr-defined]  # annotated by _with_counts
     )

@@ -68,7 +68,8 @@ class Database:
         """The columns for which the role of the cell has the right, or else all."""
         rows = self.admin.execute(
             "SELECT quote_ident(attname), has_column_privilege(%s, attrelid, attnum, %s) FROM pg_attribute"
-            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attidentity, attnum",
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+            " ORDER BY attidentity, attnum",
             [cell.role, right, cell.table],
         ).fetchall()
         return [name for name, is_granted in rows if is_granted] or [name for name, _ in rows]

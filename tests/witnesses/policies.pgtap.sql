@@ -27,6 +27,15 @@ INSERT INTO known VALUES
     ('public', 'auth_user_groups', 'table'),
     ('public', 'auth_user_user_permissions', 'table'),
     ('public', 'core_apitoken', 'table'),
+    ('public', 'core_auditevent', 'table'),
+    ('public', 'core_customer', 'table'),
+    ('public', 'core_export', 'table'),
+    ('public', 'core_exportpart', 'table'),
+    ('public', 'core_idempotencykey', 'table'),
+    ('public', 'core_payment', 'table'),
+    ('public', 'core_productterm', 'table'),
+    ('public', 'core_stockmovement', 'table'),
+    ('public', 'core_tenantsettings', 'table'),
     ('public', 'core_order', 'table'),
     ('public', 'core_orderitem', 'table'),
     ('public', 'core_platformtoken', 'table'),
@@ -58,6 +67,15 @@ SELECT functions_are('app', ARRAY[
 CREATE TEMPORARY TABLE tenanted (relation name, tenant_column name) ON COMMIT DROP;
 INSERT INTO tenanted VALUES
     ('core_apitoken', 'tenant_id'),
+    ('core_auditevent', 'tenant_id'),
+    ('core_customer', 'tenant_id'),
+    ('core_export', 'tenant_id'),
+    ('core_exportpart', 'tenant_id'),
+    ('core_idempotencykey', 'tenant_id'),
+    ('core_payment', 'tenant_id'),
+    ('core_productterm', 'tenant_id'),
+    ('core_stockmovement', 'tenant_id'),
+    ('core_tenantsettings', 'tenant_id'),
     ('core_order', 'tenant_id'),
     ('core_orderitem', 'tenant_id'),
     ('core_product', 'tenant_id'),
@@ -83,9 +101,10 @@ SELECT rules_are('public', relation, '{}'::name[], format('no rule rewrites stat
 -- Policies: names, roles, commands, and both expressions.
 
 SELECT policies_are('public', relation, ARRAY['owner_migration', 'platform_access', 'tenant_isolation'])
-FROM tenanted WHERE relation NOT IN ('core_apitoken', 'core_tenant');
+FROM tenanted WHERE relation NOT IN ('core_apitoken', 'core_tenant', 'core_tenantsettings');
 SELECT policies_are('public', 'core_apitoken', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'token_lookup', 'token_use']);
 SELECT policies_are('public', 'core_tenant', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'tenant_lookup']);
+SELECT policies_are('public', 'core_tenantsettings', ARRAY['owner_migration', 'platform_access', 'settings_lookup', 'tenant_isolation']);
 SELECT is_empty(
     $$ SELECT polname, polrelid::regclass FROM pg_policy WHERE polrelid NOT IN (SELECT ('public.' || relation)::regclass FROM tenanted) $$,
     'no other table has a policy');
@@ -108,7 +127,8 @@ UNION ALL
 VALUES
     ('core_apitoken', 'token_lookup', 'app_resolver', 'SELECT', 'true', NULL),
     ('core_apitoken', 'token_use', 'app_resolver', 'UPDATE', 'true', NULL),
-    ('core_tenant', 'tenant_lookup', 'app_resolver', 'SELECT', 'true', NULL);
+    ('core_tenant', 'tenant_lookup', 'app_resolver', 'SELECT', 'true', NULL),
+    ('core_tenantsettings', 'settings_lookup', 'app_resolver', 'SELECT', 'true', NULL);
 
 SELECT policy_roles_are('public', relation, name, ARRAY[role_name]) FROM policy;
 SELECT policy_cmd_is('public', relation, name, command) FROM policy;
@@ -126,6 +146,12 @@ SELECT fk_ok('public', 'core_apitoken', ARRAY['tenant_id', 'user_id'], 'public',
 SELECT fk_ok('public', 'core_order', ARRAY['tenant_id', 'placed_by_id'], 'public', 'core_tenantuser', ARRAY['tenant_id', 'id']);
 SELECT fk_ok('public', 'core_orderitem', ARRAY['tenant_id', 'order_id'], 'public', 'core_order', ARRAY['tenant_id', 'id']);
 SELECT fk_ok('public', 'core_orderitem', ARRAY['tenant_id', 'product_id'], 'public', 'core_product', ARRAY['tenant_id', 'id']);
+SELECT fk_ok('public', 'core_order', ARRAY['tenant_id', 'customer_id'], 'public', 'core_customer', ARRAY['tenant_id', 'id']);
+SELECT fk_ok('public', 'core_payment', ARRAY['tenant_id', 'order_id'], 'public', 'core_order', ARRAY['tenant_id', 'id']);
+SELECT fk_ok('public', 'core_stockmovement', ARRAY['tenant_id', 'product_id'], 'public', 'core_product', ARRAY['tenant_id', 'id']);
+SELECT fk_ok('public', 'core_stockmovement', ARRAY['tenant_id', 'order_id'], 'public', 'core_order', ARRAY['tenant_id', 'id']);
+SELECT fk_ok('public', 'core_productterm', ARRAY['tenant_id', 'product_id'], 'public', 'core_product', ARRAY['tenant_id', 'id']);
+SELECT fk_ok('public', 'core_exportpart', ARRAY['tenant_id', 'export_id'], 'public', 'core_export', ARRAY['tenant_id', 'id']);
 SELECT fk_ok('public', relation, 'tenant_id', 'public', 'core_tenant', 'id') FROM tenanted WHERE relation <> 'core_tenant';
 SELECT set_eq(
     $$ SELECT confrelid::regclass || ' of ' || conrelid::regclass || ', ' || array_length(conkey, 1) || ' column(s)'
@@ -139,14 +165,38 @@ SELECT set_eq(
           'public.core_tenantuser of public.core_apitoken, 2 column(s)',
           'public.core_tenantuser of public.core_order, 2 column(s)',
           'public.core_order of public.core_orderitem, 2 column(s)',
-          'public.core_product of public.core_orderitem, 2 column(s)'],
+          'public.core_product of public.core_orderitem, 2 column(s)',
+          'public.core_tenant of public.core_auditevent, 1 column(s)',
+          'public.core_tenant of public.core_customer, 1 column(s)',
+          'public.core_tenant of public.core_export, 1 column(s)',
+          'public.core_tenant of public.core_exportpart, 1 column(s)',
+          'public.core_tenant of public.core_idempotencykey, 1 column(s)',
+          'public.core_tenant of public.core_payment, 1 column(s)',
+          'public.core_tenant of public.core_productterm, 1 column(s)',
+          'public.core_tenant of public.core_stockmovement, 1 column(s)',
+          'public.core_tenant of public.core_tenantsettings, 1 column(s)',
+          'public.core_customer of public.core_order, 2 column(s)',
+          'public.core_order of public.core_payment, 2 column(s)',
+          'public.core_product of public.core_stockmovement, 2 column(s)',
+          'public.core_order of public.core_stockmovement, 2 column(s)',
+          'public.core_product of public.core_productterm, 2 column(s)',
+          'public.core_export of public.core_exportpart, 2 column(s)'],
     'no other foreign key');
 SELECT set_eq(
     $$ SELECT pg_get_indexdef(indexrelid)
        FROM pg_index JOIN tenanted ON indrelid = ('public.' || relation)::regclass
        WHERE (indisunique OR indisexclusion)
          AND indkey[0] <> (SELECT attnum FROM pg_attribute WHERE attrelid = indrelid AND attname = tenant_column) $$,
-    ARRAY['CREATE UNIQUE INDEX core_apitoken_pkey ON public.core_apitoken USING btree (id)',
+    ARRAY['CREATE UNIQUE INDEX core_auditevent_pkey ON public.core_auditevent USING btree (id)',
+          'CREATE UNIQUE INDEX core_customer_pkey ON public.core_customer USING btree (id)',
+          'CREATE UNIQUE INDEX core_export_pkey ON public.core_export USING btree (id)',
+          'CREATE UNIQUE INDEX core_exportpart_pkey ON public.core_exportpart USING btree (id)',
+          'CREATE UNIQUE INDEX core_idempotencykey_pkey ON public.core_idempotencykey USING btree (id)',
+          'CREATE UNIQUE INDEX core_payment_pkey ON public.core_payment USING btree (id)',
+          'CREATE UNIQUE INDEX core_productterm_pkey ON public.core_productterm USING btree (id)',
+          'CREATE UNIQUE INDEX core_stockmovement_pkey ON public.core_stockmovement USING btree (id)',
+          'CREATE UNIQUE INDEX core_tenantsettings_pkey ON public.core_tenantsettings USING btree (id)',
+          'CREATE UNIQUE INDEX core_apitoken_pkey ON public.core_apitoken USING btree (id)',
           'CREATE UNIQUE INDEX core_order_pkey ON public.core_order USING btree (id)',
           'CREATE UNIQUE INDEX core_orderitem_pkey ON public.core_orderitem USING btree (id)',
           'CREATE UNIQUE INDEX core_product_pkey ON public.core_product USING btree (id)',
@@ -207,6 +257,24 @@ INSERT INTO granted VALUES
     ('public', 'core_product', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenantuser', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenant', 'app_tenant', '{SELECT}'),
+    ('public', 'core_auditevent', 'app_tenant', '{SELECT,INSERT}'),
+    ('public', 'core_customer', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'core_export', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'core_exportpart', 'app_tenant', '{SELECT,INSERT,DELETE}'),
+    ('public', 'core_idempotencykey', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'core_payment', 'app_tenant', '{SELECT,INSERT}'),
+    ('public', 'core_productterm', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'core_stockmovement', 'app_tenant', '{SELECT,INSERT}'),
+    ('public', 'core_tenantsettings', 'app_tenant', '{SELECT,INSERT,UPDATE}'),
+    ('public', 'core_auditevent', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'core_customer', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'core_export', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'core_exportpart', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'core_idempotencykey', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'core_payment', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'core_productterm', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'core_stockmovement', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'core_tenantsettings', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'django_migrations', 'app_tenant', '{SELECT}'),
     ('public', 'core_apitoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_order', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
@@ -247,7 +315,9 @@ ORDER BY schema_name, relation, role_name;
 -- Rights on columns: app_resolver reads what finds a tenant, and notes the use of a token.
 
 SELECT column_privs_are('public', 'core_tenant', name, 'app_resolver', ARRAY['SELECT'])
-FROM (VALUES ('id'::name), ('name'), ('subdomain'), ('is_active'), ('locale')) AS c (name);
+FROM (VALUES ('id'::name), ('name'), ('subdomain'), ('is_active')) AS c (name);
+SELECT column_privs_are('public', 'core_tenantsettings', name, 'app_resolver', ARRAY['SELECT'])
+FROM (VALUES ('tenant_id'::name), ('locale'), ('time_zone')) AS c (name);
 SELECT column_privs_are('public', 'core_tenant', 'created_at', 'app_resolver', '{}'::name[]);
 SELECT column_privs_are('public', 'core_apitoken', 'last_used_at', 'app_resolver', ARRAY['SELECT', 'UPDATE']);
 SELECT column_privs_are('public', 'core_apitoken', 'tenant_id', 'app_resolver', ARRAY['SELECT']);
@@ -262,7 +332,9 @@ SELECT set_eq(
           'public.core_tenant.name app_resolver SELECT',
           'public.core_tenant.subdomain app_resolver SELECT',
           'public.core_tenant.is_active app_resolver SELECT',
-          'public.core_tenant.locale app_resolver SELECT',
+          'public.core_tenantsettings.tenant_id app_resolver SELECT',
+          'public.core_tenantsettings.locale app_resolver SELECT',
+          'public.core_tenantsettings.time_zone app_resolver SELECT',
           'public.core_apitoken.last_used_at app_resolver UPDATE',
           'public.core_platformtoken.last_used_at app_resolver UPDATE',
           'app.platform_audit.actor app_platform INSERT',

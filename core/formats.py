@@ -1,0 +1,52 @@
+"""Money, numbers and dates as a person reads them: in the language and the time zone that are active."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, get_timezone
+from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
+from django.utils import timezone, translation
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount in the currency's minor unit (ISO 4217), with its symbol: 1999, "EUR" is €19.99."""
+    return format_currency(major(minor, currency), currency, locale=_locale())
+
+
+def major(minor: int, currency: str) -> Decimal:
+    """An amount in the currency's major unit: 1999, "EUR" is Decimal("19.99")."""
+    return Decimal(minor).scaleb(-get_currency_precision(currency))
+
+
+def number(value: int | float | Decimal) -> str:
+    """A number with its separators, to three decimals."""
+    return format_decimal(value, locale=_locale())
+
+
+def percent(share: float) -> str:
+    """A share of 1 as a percentage with one decimal: 0.125 is 12.5%."""
+    return format_percent(share, format="#,##0.#%", locale=_locale())
+
+
+def day(value: date | datetime) -> str:
+    """A day; of a moment, the day in the active time zone."""
+    if isinstance(value, datetime):
+        value = timezone.localtime(value).date()
+    return format_date(value, format="medium", locale=_locale())
+
+
+def moment(value: datetime) -> str:
+    """A moment in the active time zone, to the minute."""
+    zone = get_timezone(timezone.get_current_timezone_name())
+    return format_datetime(value, format="short", tzinfo=zone, locale=_locale())
+
+
+def _locale() -> Locale:
+    try:
+        # Django says zh-hant, Unicode zh_Hant.
+        return Locale.parse(translation.to_locale(translation.get_language() or "en"))
+    except UnknownLocaleError:
+        return Locale("en")

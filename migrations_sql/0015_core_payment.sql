@@ -1,0 +1,37 @@
+-- 0015 core_payment: tenant isolation
+-- Afterwards a row is visible and writable only inside its own tenant, and what it refers to is of that tenant.
+-- Needs: 0007_core_order. Proved by: manage.py rls audit.
+
+ALTER TABLE core_payment
+    ENABLE ROW LEVEL SECURITY,
+    FORCE ROW LEVEL SECURITY;  -- binds the owner too
+
+CREATE POLICY tenant_isolation ON core_payment
+    TO app_tenant
+    -- The sub-select is evaluated once per statement; no_tenant() raises, so a forgotten context is loud.
+    USING (tenant_id = (SELECT COALESCE(NULLIF(current_setting('app.current_tenant', true), '')::uuid, app.no_tenant())))
+    WITH CHECK (tenant_id = (SELECT COALESCE(NULLIF(current_setting('app.current_tenant', true), '')::uuid, app.no_tenant())));
+
+CREATE POLICY platform_access ON core_payment
+    TO app_platform
+    USING ((SELECT app.require_platform()))
+    WITH CHECK ((SELECT app.require_platform()));
+
+CREATE POLICY owner_migration ON core_payment
+    TO app_owner
+    -- Inside a tenant context a data migration is scoped; outside it sees every row.
+    USING ((SELECT app.require_migrating()) AND tenant_id = COALESCE((SELECT app.tenant_or_null()), tenant_id))
+    WITH CHECK ((SELECT app.require_migrating()) AND tenant_id = COALESCE((SELECT app.tenant_or_null()), tenant_id));
+
+-- What children refer to: a foreign key check bypasses policies, so the key itself holds the tenant.
+ALTER TABLE core_payment ADD CONSTRAINT core_payment_tenant_key UNIQUE (tenant_id, id);
+
+ALTER TABLE core_payment ADD CONSTRAINT core_payment_order_id_tenant_fkey
+    FOREIGN KEY (tenant_id, order_id) REFERENCES core_order (tenant_id, id);
+
+GRANT SELECT, INSERT ON core_payment TO app_tenant;
+GRANT SELECT, DELETE ON core_payment TO app_platform;
+
+INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
+    ('public.core_payment', 'app_tenant', '{SELECT,INSERT}', 'Append-only: a fact is written once and never changed.'),
+    ('public.core_payment', 'app_platform', '{SELECT,DELETE}', 'A tenant''s facts go with the tenant, and are changed by nobody.');
