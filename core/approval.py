@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 # Outside of an assistant's call whoever calls is the person.
-asker: ContextVar[Callable[[str], None] | None] = ContextVar("approval_asker", default=None)
+_asker: ContextVar[Callable[[str], None] | None] = ContextVar("approval_asker", default=None)
 
 
 def ask(question: str) -> None:
@@ -15,6 +16,16 @@ def ask(question: str) -> None:
     The question is a whole sentence in the caller's language, with the figures that matter: what will happen, and how
     much of it. Ask before the first write.
     """
-    answer = asker.get()
+    answer = _asker.get()
     if answer is not None:
         answer(question)
+
+
+@contextmanager
+def answered_by(answer: Callable[[str], None]) -> Iterator[None]:
+    """Within the block, `answer` is called with each question; it returns to agree, and raises to refuse."""
+    token = _asker.set(answer)
+    try:
+        yield
+    finally:
+        _asker.reset(token)

@@ -6,86 +6,124 @@ import functools
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from django.utils import translation
+from django.utils.translation import gettext as _
+from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult
 
 from core.errors import DomainError
 from core.principals import Principal
-from mcp_server import workers
-from mcp_server.registry import Answer, Door, ToolSpec
+from mcp_server import asking, changes, parameters, progress, workers
+from mcp_server.calls import Call, as_result
+from mcp_server.registry import ToolSpec
 from mcp_server.tenancy import current_principal
-from rls import platform_context
 
 logger = logging.getLogger("mcp_server.calls")
 
+# lock_not_available, deadlock_detected, query_canceled (PostgreSQL, appendix A): another call was in the way.
+BUSY = {"55P03", "40P01", "57014"}
+
 
 def hooked(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
-    """The tool's function with its signature, checked, isolated, returned to the pool, and logged."""
+    """The tool's function with its own parameters and those that the hook adds: checked, isolated, and logged."""
 
-    @functools.wraps(spec.function)
-    async def call(**arguments: Any) -> CallToolResult:
-        principal = current_principal()
-        started = time.perf_counter()
-        outcome = "ok"
-        try:
-            _require_scope(spec, principal)
-            return await _run(spec, principal, arguments)
-        except (DomainError, ToolError) as error:
-            outcome = "refused"
-            raise ToolError(str(error)) from error
-        except MCPError:
-            outcome = "refused"
-            raise
-        except Exception as error:
-            outcome = reference = uuid.uuid4().hex[:12]
-            logger.exception("tool failed unexpectedly", extra={"reference": reference})
-            raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error
-        except BaseException:
-            outcome = "cancelled"
-            raise
-        finally:
-            _log(spec, principal, outcome, time.perf_counter() - started)
+    async def call(*, context: Context[Any, Any], **given: Any) -> CallToolResult:
+        with recorded(spec) as principal:
+            agreed = asking.agreed(given.pop("approval")) if spec.asks else ()
+            reason = asking.stated(given.pop("stated_reason")) if spec.is_platform_work else ""
+            each = replace(Call.of(spec, principal, given), reason=reason)
+            progress.current.set(context)
+            if spec.is_async:
+                async with workers.own_connection():
+                    return as_result(await spec.function(**each.arguments))
+            if spec.is_read_only:
+                return await workers.run(_read, each)
+            return await workers.run(changes.perform, each, agreed)
 
+    call.__name__, call.__doc__ = spec.function.__name__, spec.function.__doc__
+    added = _added(spec)
+    parameters.declare(call, spec.function, {**added, **_asked_for(spec, added), "context": (Context[Any, Any], None)})
     return call
 
 
-async def _run(spec: ToolSpec, principal: Principal, arguments: dict[str, Any]) -> CallToolResult:
-    if not spec.is_async:
-        return await workers.run(_answer, spec, principal, arguments)
-    async with workers.own_connection():
-        with translation.override(_language(principal)):
-            return as_result(await spec.function(**arguments))
+@contextmanager
+def recorded(spec: ToolSpec, *, outcome: str = "ok") -> Iterator[Principal]:
+    """Gives the principal, whose token has the scope. Errors become words for the caller; all is one log record.
+
+    `outcome` is the one of success; where it is "", success is not logged.
+
+    Raises ToolError: the scope is missing, or what happened within, as far as the caller may know it.
+    """
+    principal = current_principal()
+    started = time.perf_counter()
+    try:
+        _require_scope(spec, principal)
+        yield principal
+    except (DomainError, ToolError) as error:
+        outcome = "refused"
+        raise ToolError(str(error)) from error
+    except MCPError:
+        outcome = "refused"
+        raise
+    except Exception as error:
+        if getattr(error.__cause__, "sqlstate", None) in BUSY:
+            outcome = "busy"
+            raise ToolError(_("Others are working on the same rows. Nothing was changed; call again.")) from error
+        outcome = reference = uuid.uuid4().hex[:12]
+        logger.exception("tool failed unexpectedly", extra={"reference": reference})
+        raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error
+    except BaseException:
+        outcome = "cancelled"
+        raise
+    finally:
+        if outcome:
+            _log(spec, principal, outcome, time.perf_counter() - started)
 
 
-def _answer(spec: ToolSpec, principal: Principal, arguments: dict[str, Any]) -> CallToolResult:
-    with translation.override(_language(principal)):
-        if spec.door is Door.TENANT:
-            return as_result(spec.function(**arguments))
-        with platform_context(actor=principal.name, reason=f"tool {spec.name}", origin="mcp"):
-            return as_result(spec.function(**arguments))
+def _read(call: Call) -> CallToolResult:
+    with call.working():
+        return as_result(call.run())
 
 
-def as_result(answer: Answer) -> CallToolResult:
-    """Both forms of an answer: structured content for programs, text for people."""
-    return CallToolResult(
-        content=[TextContent(type="text", text=answer.text())],
-        structured_content=answer.model_dump(mode="json"),
-    )
+def _added(spec: ToolSpec) -> dict[str, tuple[Any, Any]]:
+    """The parameters of a call beside those of the tool's function: name to (annotation, default)."""
+    added: dict[str, tuple[Any, Any]] = {}
+    if spec.is_platform_work:
+        added["reason"] = (parameters.REASON, "")
+    elif not spec.is_read_only:
+        added["idempotency_key"] = (parameters.IDEMPOTENCY_KEY, None)
+    if not spec.is_read_only:
+        added["dry_run"] = (parameters.DRY_RUN, False)
+    if spec.asks:
+        added["confirmation"] = (parameters.CONFIRMATION, None)
+    return added
 
 
-def _language(principal: Principal) -> str:
-    return translation.get_language() if not principal.locale else principal.locale
+def _asked_for(spec: ToolSpec, added: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """The parameters that a resolver fills, and not the client."""
+    resolved: dict[str, tuple[Any, Any]] = {}
+    if spec.is_platform_work:
+        why = asking.reason_resolver(functools.partial(recorded, spec), spec.name)
+        resolved["stated_reason"] = (asking.outcome_of(why), None)
+    if spec.asks:
+        approval = asking.approval_resolver(functools.partial(recorded, spec), functools.partial(Call.of, spec))
+        parameters.declare(approval, spec.function, {**added, **resolved, "context": (Context[Any, Any], None)})
+        resolved["approval"] = (asking.outcome_of(approval), None)
+    return resolved
 
 
 def _require_scope(spec: ToolSpec, principal: Principal) -> None:
     if spec.scope is not None and spec.scope not in principal.scopes:
         raise ToolError(
-            f"This token may not call {spec.name}: it lacks the scope {spec.scope}. Ask for one that has it."
+            _("This token may not call {tool}: it lacks the scope {scope}. Ask for one that has it.").format(
+                tool=spec.name, scope=spec.scope
+            )
         )
 
 

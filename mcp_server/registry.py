@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+from mcp_types import ResourceLink
 from pydantic import BaseModel
 
 from core.principals import Scope
@@ -31,6 +33,22 @@ class Answer(BaseModel, ABC):
     def text(self) -> str:
         """The answer in the caller's language."""
 
+    def links(self) -> list[ResourceLink]:
+        """Resources to read next, for the client to show beside the text."""
+        return []
+
+
+class Change(Answer):
+    """What a tool returns that changes something. The hook fills the fields below; the tool's own are the result."""
+
+    dry_run: bool = False
+    question: str | None = None
+    confirmation: str | None = None
+
+    @abstractmethod
+    def subject(self) -> str:
+        """What was changed, for the audit: "product A-1"."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
@@ -44,11 +62,23 @@ class ToolSpec:
     is_read_only: bool
     is_destructive: bool
     is_idempotent: bool
+    asks: bool
 
     @property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
         return inspect.iscoroutinefunction(self.function)
+
+    @property
+    def is_platform_work(self) -> bool:
+        """Whether it works across tenants: in a platform context, for a reason."""
+        return self.door is Door.PLATFORM and self.scope is not None
+
+    @property
+    def answer(self) -> type[Answer]:
+        """The class of what the function returns."""
+        answer: type[Answer] = typing.get_type_hints(self.function)["return"]
+        return answer
 
 
 _tools: dict[tuple[Door, str], ToolSpec] = {}
@@ -61,6 +91,7 @@ def tool(
     read_only: bool,
     destructive: bool = False,
     idempotent: bool = False,
+    asks: bool = False,
     door: Door | Iterable[Door] = Door.TENANT,
     name: str | None = None,
 ) -> Callable[[F], F]:
@@ -69,12 +100,16 @@ def tool(
     Args:
         scope: what a token needs; None for a tool that touches no data.
         title: the name for people.
-        read_only, destructive, idempotent: the hints of the MCP specification, "Tool annotations".
+        read_only, destructive, idempotent: the hints of the MCP specification, "Tool annotations". A tool that is
+            not read-only runs in one transaction, returns a Change, and takes `dry_run` and `idempotency_key` too
+            (see mcp_server.changes).
+        asks: its service may ask for a person's approval (see core.approval).
         door: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
-            context), or at both. At the platform a tool is a plain `def`, because it runs in a transaction.
+            context, and takes a `reason`), or at both.
         name: the tool's name where it is not the function's.
 
-    Raises ImproperlyConfigured: two functions want one name at one door, or a platform tool is async.
+    Raises ImproperlyConfigured: two functions want one name at one door, or a tool that runs in a transaction, at the
+    platform or because it changes something, is async.
     """
 
     def declare(function: F) -> F:
@@ -88,6 +123,7 @@ def tool(
                 is_read_only=read_only,
                 is_destructive=destructive,
                 is_idempotent=idempotent or read_only,
+                asks=asks,
             )
             _add(spec)
         return function
@@ -101,8 +137,8 @@ def tools(door: Door) -> list[ToolSpec]:
 
 
 def _add(spec: ToolSpec) -> None:
-    if spec.door is Door.PLATFORM and spec.is_async:
-        raise ImproperlyConfigured(f"tool {spec.name} of the platform must be a plain def: it runs in a transaction")
+    if spec.is_async and (spec.door is Door.PLATFORM or not spec.is_read_only):
+        raise ImproperlyConfigured(f"tool {spec.name} must be a plain def: it runs in a transaction")
     present = _tools.setdefault((spec.door, spec.name), spec)
     if present.function is not spec.function:
         raise ImproperlyConfigured(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +38,8 @@ class TenantServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         if name not in self._schemas:
-            raise ToolError(f"There is no tool {name}. Call one of: {', '.join(self._schemas)}.")
+            meant = _meant(name, self._schemas)
+            raise ToolError(f"There is no tool {name}. Call one of: {', '.join(self._schemas)}.{meant}")
         _refuse_unknown(name, arguments, self._schemas[name])
         try:
             return await super().call_tool(name, arguments, context)
@@ -86,7 +89,13 @@ def _refuse_unknown(name: str, arguments: dict[str, Any], schema: dict[str, Any]
     unknown = sorted(arguments.keys() - known.keys())
     if unknown:
         takes = f"It takes: {', '.join(known)}." if known else "It takes no arguments."
-        raise ToolError(f"{name} does not take {', '.join(map(repr, unknown))}. {takes} Call it again without.")
+        meant = "".join(_meant(each, known) for each in unknown)
+        raise ToolError(f"{name} does not take {', '.join(map(repr, unknown))}. {takes} Call it again without.{meant}")
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _explain(name: str, error: ValidationError) -> str:

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -47,12 +50,26 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
     principal = await _principal_of(ctx.request)
     token = _principal.set(principal)
     try:
-        if principal.tenant_id is None:
-            return await call_next(ctx)
-        async with checked_tenant_context(principal.tenant_id):
-            return await call_next(ctx)
+        with translation.override(_language(ctx.request, principal)), timezone.override(principal.time_zone or "UTC"):
+            if principal.tenant_id is None:
+                return await call_next(ctx)
+            async with checked_tenant_context(principal.tenant_id):
+                return await call_next(ctx)
     finally:
         _principal.reset(token)
+
+
+def _language(request: object, principal: Principal) -> str:
+    """What the request asks for (Accept-Language, RFC 9110 12.5.4), or else the tenant's, or the installation's."""
+    wanted = request.headers.get("Accept-Language", "") if isinstance(request, Request) else ""
+    for code, _ in parse_accept_lang_header(wanted):
+        if code == "*":
+            break
+        try:
+            return get_supported_language_variant(code)
+        except LookupError:
+            continue
+    return principal.locale or settings.LANGUAGE_CODE
 
 
 async def _principal_of(request: object) -> Principal:

@@ -10,10 +10,10 @@ from pydantic import Field
 from core.principals import Scope
 from core.services import demo
 from core.services.demo import DemoCounts
-from mcp_server.registry import Answer, tool
+from mcp_server.registry import Change, tool
 
 
-class DemoData(Answer):
+class DemoData(Change):
     """How many rows were added."""
 
     users: int
@@ -29,6 +29,9 @@ class DemoData(Answer):
         return _("Added {users} users, {products} products, {orders} orders with {order_items} lines.").format(
             **self.model_dump()
         )
+
+    def subject(self) -> str:
+        return "demo data"
 
 
 @tool(scope=Scope.DEMO_WRITE, title="Create demo data", read_only=False)

@@ -75,9 +75,11 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 @asynccontextmanager
-async def connected(url: str, token: str, era: Era = "2026-07-28", **options: Any) -> AsyncIterator[Client]:
+async def connected(
+    url: str, token: str, era: Era = "2026-07-28", headers: dict[str, str] | None = None, **options: Any
+) -> AsyncIterator[Client]:
     """The official client over Streamable HTTP, of one protocol era."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = (headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
     async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
         async with Client(streamable_http_client(url, http_client=http), mode=era, **options) as client:
             yield client

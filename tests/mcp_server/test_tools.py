@@ -22,7 +22,8 @@ def call(
 
     async def story() -> Any:
         async with connected(server.mcp(tenant), token, era) as client:
-            return await client.call_tool(name, arguments)
+            why = {} if tenant or name == "add_numbers" else {"reason": "a test"}
+            return await client.call_tool(name, arguments | why)
 
     return asyncio.run(story())
 
@@ -165,7 +166,7 @@ def test_platform_work_leaves_an_audit_row(document: str, server: Process, admin
     rows = admin.execute(
         "SELECT actor, reason, origin, role_name FROM app.platform_audit WHERE origin = 'mcp'"
     ).fetchall()
-    assert rows == [("platform token", "tool list_tenants", "mcp", "app_platform")]
+    assert rows == [("platform token", "list_tenants: a test", "mcp", "app_platform")]
 
 
 def listed(server: Process, tenant: str, token: str, era: Era) -> list[Any]:

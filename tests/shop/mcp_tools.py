@@ -6,10 +6,12 @@ import asyncio
 
 from django.db import connection
 
+from core import approval
 from core.errors import DomainError
 from core.models import Product
 from core.principals import Scope
-from mcp_server.registry import Answer, tool
+from mcp_server import progress
+from mcp_server.registry import Answer, Change, tool
 from rls import platform_context
 
 
@@ -71,3 +73,28 @@ def shop_all() -> Names:
     """A tool of a tenant that works across tenants where it may not."""
     with platform_context(actor="shop", reason="inside a call"):
         return shop_names()
+
+
+class Renamed(Change):
+    """A product with its new name."""
+
+    sku: str
+    name: str
+
+    def subject(self) -> str:
+        return f"product {self.sku}"
+
+    def text(self) -> str:
+        return f"{self.sku} is {self.name} now"
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Rename", read_only=False, asks=True)
+def shop_rename(sku: str, name: str) -> Renamed:
+    """Rename a product; to call one a bomb takes a person."""
+    progress.report(1, 2)
+    if "bomb" in name:
+        approval.ask(f"Call {sku} {name}?")
+    if not Product.objects.filter(sku=sku).update(name=name):
+        raise DomainError(f"There is no {sku}.")
+    progress.report(2, 2)
+    return Renamed(sku=sku, name=name)

@@ -1,0 +1,120 @@
+"""What stands between a tool that changes something and its function.
+
+One transaction holds the change, its audit event and the answer that is kept under the caller's key. A dry run is that
+transaction, rolled back: it says exactly what would happen, because it has happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Collection
+from typing import cast
+
+from django.core import signing
+from django.db import transaction
+from django.utils.translation import gettext as _
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult
+
+from core import approval
+from core.services import idempotency, records
+from mcp_server.calls import Call, as_result
+from mcp_server.registry import Change, Door
+
+CONFIRMATION_SECONDS = 600
+
+
+def perform(call: Call, agreed: Collection[str]) -> CallToolResult:
+    """Do what is asked, once. `agreed` are the questions that a person has said yes to; any other one ends the call.
+
+    Raises ToolError: there is a question that nobody has agreed to.
+    """
+    if call.dry_run:
+        return _told(call, *rehearse(call))
+    key = known_as(call)
+    with call.working(), transaction.atomic(using=call.alias):
+        if key and (kept := idempotency.claim(key, action=call.spec.name, digest=call.digest)) is not None:
+            return as_result(call.spec.answer.model_validate(kept))
+        with approval.answered_by(_only(agreed, call)):
+            change = cast(Change, call.run())
+        result = as_result(change)
+        if key:
+            idempotency.keep(key, result.structured_content)
+        if call.spec.door is Door.TENANT:
+            records.write(
+                action=call.spec.name,
+                subject=change.subject(),
+                actor=call.principal.name,
+                details=call.plain_arguments,
+            )
+        return result
+
+
+def rehearse(call: Call) -> tuple[Change, list[str]]:
+    """What would be answered, and what would be asked first; nothing is kept."""
+    questions: list[str] = []
+    with call.working(), transaction.atomic(using=call.alias):
+        with approval.answered_by(questions.append):
+            change = cast(Change, call.run())
+        transaction.set_rollback(True, using=call.alias)
+    return change, questions
+
+
+def is_done(call: Call) -> bool:
+    """Whether this very call was answered before, so that there is nothing to ask."""
+    key = known_as(call)
+    return key is not None and idempotency.find(key, action=call.spec.name, digest=call.digest) is not None
+
+
+def known_as(call: Call) -> str | None:
+    """The key of a tenant's call: the caller's, or else the call's confirmation, which is good for one change."""
+    if call.spec.door is Door.PLATFORM:
+        return None
+    if call.idempotency_key or not call.confirmation:
+        return call.idempotency_key
+    return f"confirmation {hashlib.sha256(call.confirmation.encode()).hexdigest()}"
+
+
+def confirms(call: Call, questions: list[str]) -> bool:
+    """Whether the call brings the confirmation that a dry run of it gave for these questions."""
+    try:
+        asked = signing.loads(call.confirmation or "", salt=_salt(call), max_age=CONFIRMATION_SECONDS)
+    except signing.BadSignature:
+        return False
+    return bool(asked[0] == _digest(questions))
+
+
+def _told(call: Call, change: Change, questions: list[str]) -> CallToolResult:
+    lines = [_("Dry run: nothing was changed."), change.text()]
+    told = change.model_copy(update={"dry_run": True})
+    if questions:
+        confirmation = signing.dumps([_digest(questions), secrets.token_hex(4)], salt=_salt(call))
+        told = told.model_copy(update={"question": " ".join(questions), "confirmation": confirmation})
+        lines.append(_("A person has to agree first: {question}").format(question=told.question))
+        lines.append(
+            _("If the answer is yes, call {tool} with the same arguments and confirmation={confirmation}.").format(
+                tool=call.spec.name, confirmation=confirmation
+            )
+        )
+    return as_result(told, "\n".join(lines))
+
+
+def _only(agreed: Collection[str], call: Call) -> Callable[[str], None]:
+    def answer(question: str) -> None:
+        if question not in agreed:
+            raise ToolError(
+                _("A person has to agree first: {question}").format(question=question)
+                + " "
+                + _("Call {tool} with dry_run=true to see it.").format(tool=call.spec.name)
+            )
+
+    return answer
+
+
+def _salt(call: Call) -> str:
+    return f"confirmation {call.digest.hex()}"
+
+
+def _digest(questions: list[str]) -> str:
+    return hashlib.sha256("\n".join(questions).encode()).hexdigest()
