@@ -7,7 +7,7 @@ DEV_DEPS := $(PYTHON) deploy/bootstrap.py requirements-dev.txt
 SOURCES := rls core mcp_server tests benchmarks deploy manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt migrate audit matrix bench shell psql messages lock clean
+.PHONY: help run test lint fmt migrate audit matrix reference bench shell psql messages lock clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ audit:  ## is isolation as it was built? names the object and the mending SQL wh
 matrix:  ## who reaches what, written to docs/reference/access-matrix.txt
 	@$(RUN_DEPS)
 	@mkdir -p .local && $(VENV)/python manage.py rls matrix > .local/matrix && mv .local/matrix docs/reference/access-matrix.txt
+
+reference:  ## what the doors offer, written to docs/reference/tools.md
+	@$(RUN_DEPS)
+	@mkdir -p .local && $(VENV)/python manage.py mcp reference > .local/reference && mv .local/reference docs/reference/tools.md
 
 bench:  ## what isolation costs, as ratios of interleaved runs
 	@$(DEV_DEPS)

@@ -535,6 +535,10 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("tenant", "key"), name="idempotencykey_unique"),
         ),
         migrations.AddIndex(
+            model_name="idempotencykey",
+            index=models.Index(fields=["tenant", "created_at"], name="idempotencykey_age"),
+        ),
+        migrations.AddIndex(
             model_name="payment",
             index=models.Index(fields=["tenant", "order"], name="payment_order"),
         ),

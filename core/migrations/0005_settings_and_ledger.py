@@ -1,7 +1,9 @@
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import migrations
 from django.db.migrations.operations.base import Operation
+
+from core.services import search
 
 # What was there before the ledger: stock gets its opening movement, an order its total and the time it was placed.
 LEDGER = """
@@ -19,6 +21,19 @@ INSERT INTO core_tenantsettings
            'Asia/Taipei', 5, 10, 5000000, 1000
     FROM core_tenant AS n;
 """
+
+
+def index_products(apps: Any, schema_editor: Any) -> None:
+    """Make the products that are there findable."""
+    alias = schema_editor.connection.alias
+    product_term = apps.get_model("core", "ProductTerm")
+    for product in apps.get_model("core", "Product").objects.using(alias).iterator():
+        product_term.objects.using(alias).bulk_create(
+            product_term(tenant_id=product.tenant_id, product_id=product.id, term=term)
+            for term in search.terms(product)
+        )
+
+
 EMPTY = "DELETE FROM core_stockmovement; DELETE FROM core_tenantsettings"
 
 
@@ -26,4 +41,5 @@ class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = [("core", "0004_shop_isolation")]
     operations: ClassVar[list[Operation]] = [
         migrations.RunSQL(LEDGER, EMPTY),
+        migrations.RunPython(index_products, migrations.RunPython.noop),
     ]

@@ -39,6 +39,7 @@ class IdempotencyKey(Tenanted):
     class Meta:
         default_related_name = "idempotency_keys"
         constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="idempotencykey_unique")]
+        indexes = [models.Index(fields=["tenant", "created_at"], name="idempotencykey_age")]
 
     def __str__(self) -> str:
         return self.key

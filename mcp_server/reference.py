@@ -1,0 +1,103 @@
+"""The reference of what the two doors offer, as a page of Markdown, from what they publish."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from mcp.server.mcpserver import MCPServer
+from mcp_types import Tool
+
+from mcp_server import server
+from mcp_server.registry import Door, tools
+
+HEAD = """# Tools, resources and prompts
+
+Written by `make reference` from what the doors publish; a test compares. Money is in the currency's minor unit, times
+are ISO 8601. At a tenant's door the tenant is the one of the URL.
+"""
+DOORS = {
+    Door.TENANT: "At a tenant's door: `/mcp/<tenant>/`",
+    Door.PLATFORM: "At the platform's door: `/mcp/`",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *(asyncio.run(_door(door)) for door in Door)])
+
+
+async def _door(door: Door) -> str:
+    mcp = server.build(door)
+    scopes = {spec.name: spec.scope for spec in tools(door)}
+    parts = [f"## {DOORS[door]}\n"]
+    parts += [_tool(tool, scopes[tool.name]) for tool in await mcp.list_tools()]
+    return "\n".join([*parts, *await _resources(mcp), *await _prompts(mcp)])
+
+
+def _tool(tool: Tool, scope: str | None) -> str:
+    notes = tool.annotations
+    kinds = [
+        "reads" if notes and notes.read_only_hint else "changes",
+        *(["destructive"] if notes and notes.destructive_hint else []),
+        *(["idempotent"] if notes and notes.idempotent_hint and not notes.read_only_hint else []),
+    ]
+    lines = [f"### `{tool.name}`\n", f"{tool.description}\n", f"{', '.join(kinds)}; {_scope(scope)}\n"]
+    properties = tool.input_schema.get("properties", {})
+    if properties:
+        lines += ["| argument | type | default | |", "|---|---|---|---|"]
+        required = tool.input_schema.get("required", [])
+        lines += [
+            f"| `{name}` | {_type(each, tool.input_schema)} | {'' if name in required else _code(each.get('default'))} "
+            f"| {each.get('description', '')} |"
+            for name, each in properties.items()
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+async def _resources(mcp: MCPServer[Any]) -> list[str]:
+    found = [
+        *((each.uri, each.description) for each in await mcp.list_resources()),
+        *((each.uri_template, each.description) for each in await mcp.list_resource_templates()),
+    ]
+    return _table("Resources", "resource", found)
+
+
+async def _prompts(mcp: MCPServer[Any]) -> list[str]:
+    found = [
+        (f"{each.name}({', '.join(argument.name for argument in each.arguments or [])})", each.description)
+        for each in await mcp.list_prompts()
+    ]
+    return _table("Prompts", "prompt", found)
+
+
+def _table(title: str, kind: str, rows: list[tuple[Any, str | None]]) -> list[str]:
+    if not rows:
+        return []
+    return [f"### {title}\n", f"| {kind} | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in rows), ""]
+
+
+def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_type(each, root) for each in schema["anyOf"] if each.get("type") != "null")
+    if "$ref" in schema:
+        return _type(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of {_type(schema['items'], root)}"
+    if schema["type"] == "object":
+        return "{" + ", ".join(schema.get("properties", {})) + "}"
+    low, high = (schema.get(word) for word in ("minimum", "maximum"))
+    limits = f" {low}-{high}" if low is not None and high is not None else ""
+    longest = f" to {schema['maxLength']}" if "maxLength" in schema else ""
+    return f"{schema['type']}{limits}{longest}"
+
+
+def _scope(scope: str | None) -> str:
+    return f"scope `{scope}`" if scope else "no scope"
+
+
+def _code(value: object) -> str:
+    return "" if value is None else f"`{value}`"

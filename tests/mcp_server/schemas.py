@@ -1,0 +1,87 @@
+"""Hypothesis strategies for the JSON Schemas that tools publish: the part of the vocabulary that they use.
+
+A keyword that is not known here is an error, so a new kind of parameter is never tried on half of its values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+Schema = dict[str, Any]
+Strategy = st.SearchStrategy[Any]
+
+# Words about a schema, which allow and forbid nothing.
+NOTES = {"title", "description", "default", "examples", "$defs"}
+# What JSON can carry and a program may trip over: NUL where it is allowed, the ends of Unicode, other scripts.
+CHARACTERS = st.characters(exclude_categories=["Cs"])
+
+
+def values(schema: Schema, root: Schema | None = None) -> Strategy:
+    """Values that the schema allows. `root` holds the definitions that it refers to."""
+    root = schema if root is None else root
+    rules = {word: rule for word, rule in schema.items() if word not in NOTES}
+    if "$ref" in rules:
+        return values(root["$defs"][rules["$ref"].rpartition("/")[2]], root)
+    if "enum" in rules:
+        return st.sampled_from(rules["enum"])
+    if "const" in rules:
+        return st.just(rules["const"])
+    if "anyOf" in rules:
+        return st.one_of([values(each, root) for each in rules["anyOf"]])
+    return KINDS[rules.pop("type")](rules, root)
+
+
+def objects(rules: Schema, root: Schema) -> Strategy:
+    properties = {name: values(each, root) for name, each in rules.pop("properties", {}).items()}
+    required = set(rules.pop("required", ()))
+    assert rules in ({}, {"additionalProperties": False}), rules
+    return st.fixed_dictionaries(
+        {name: each for name, each in properties.items() if name in required},
+        optional={name: each for name, each in properties.items() if name not in required},
+    )
+
+
+def arrays(rules: Schema, root: Schema) -> Strategy:
+    least, most = rules.pop("minItems", 0), rules.pop("maxItems", 5)
+    items = values(rules.pop("items"), root)
+    assert not rules, rules
+    return st.lists(items, min_size=least, max_size=min(most, least + 5))
+
+
+def strings(rules: Schema, root: Schema) -> Strategy:
+    least, most, pattern = rules.pop("minLength", 0), rules.pop("maxLength", None), rules.pop("pattern", None)
+    assert not rules, rules
+    plain = st.text(CHARACTERS, min_size=least, max_size=most)
+    if pattern is None:
+        return plain
+    fits = re.compile(pattern)
+    made = st.from_regex(fits).filter(lambda text: least <= len(text) <= (most or len(text)))
+    # Where plain text mostly fits, it is the wider choice.
+    wide = fits.fullmatch("é \n") is not None
+    return plain.filter(lambda text: fits.search(text) is not None) if wide else made
+
+
+def integers(rules: Schema, root: Schema) -> Strategy:
+    least, most = rules.pop("minimum", None), rules.pop("maximum", None)
+    assert not rules, rules
+    return st.integers(least, most)
+
+
+def numbers(rules: Schema, root: Schema) -> Strategy:
+    assert not rules, rules
+    return st.floats(allow_nan=False, allow_infinity=False)
+
+
+KINDS: dict[str, Callable[[Schema, Schema], Strategy]] = {
+    "object": objects,
+    "array": arrays,
+    "string": strings,
+    "integer": integers,
+    "number": numbers,
+    "boolean": lambda rules, root: st.booleans(),
+    "null": lambda rules, root: st.none(),
+}
