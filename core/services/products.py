@@ -2,11 +2,130 @@
 
 from __future__ import annotations
 
+import difflib
+from enum import StrEnum
+from typing import TypedDict, Unpack
+
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
+from core import pages
+from core.errors import DomainError
 from core.models import Product
+from core.pages import Page
+from core.services import search
+
+NEWEST = ("-created_at", "-id")
 
 
-def find() -> QuerySet[Product]:
-    """Every product, newest first."""
-    return Product.objects.order_by("-created_at", "-id")
+class ProductNotFound(DomainError):
+    """No product has this sku."""
+
+
+class CategoryNotFound(DomainError):
+    """No product is of this category."""
+
+
+class StockLevel(StrEnum):
+    """Products by what is on hand: `low` is at its reorder level or below, and may be out."""
+
+    ALL = "all"
+    IN_STOCK = "in_stock"
+    LOW = "low"
+    OUT = "out"
+
+
+class Filters(TypedDict, total=False):
+    """Which products; what is missing or None leaves them all."""
+
+    search: str
+    category: str | None
+    is_active: bool | None
+    min_price_minor: int | None
+    max_price_minor: int | None
+    stock: StockLevel
+
+
+def find(**filters: Unpack[Filters]) -> QuerySet[Product]:
+    """Products, newest first."""
+    products = Product.objects.order_by(*NEWEST)
+    conditions = {
+        "category": filters.get("category"),
+        "is_active": filters.get("is_active"),
+        "price_minor__gte": filters.get("min_price_minor"),
+        "price_minor__lte": filters.get("max_price_minor"),
+    }
+    products = products.filter(**{name: value for name, value in conditions.items() if value is not None})
+    products = _at_level(products, filters.get("stock", StockLevel.ALL))
+    return search.matching(products, filters.get("search", ""))
+
+
+def page(*, limit: int, cursor: str | None, **filters: Unpack[Filters]) -> Page[Product]:
+    """A page of products, newest first.
+
+    Raises InvalidCursor, and CategoryNotFound where there is nothing to show because no product is of the category.
+    """
+    found = pages.page(find(**filters), order=NEWEST, limit=limit, cursor=cursor, of={"list": "products", **filters})
+    category = filters.get("category")
+    if category is not None and not found.rows:
+        _require_category(category)
+    return found
+
+
+def get(sku: str) -> Product:
+    """The product with this sku. Raises ProductNotFound, which names the sku that may be meant."""
+    return _with_sku(Product.objects.all(), sku)
+
+
+def lock(sku: str) -> Product:
+    """The same, locked until the transaction ends."""
+    return _with_sku(Product.objects.select_for_update(), sku)
+
+
+def _at_level(products: QuerySet[Product], level: StockLevel) -> QuerySet[Product]:
+    match level:
+        case StockLevel.ALL:
+            return products
+        case StockLevel.IN_STOCK:
+            return products.filter(stock__gt=0)
+        case StockLevel.LOW:
+            return products.filter(headroom__lte=0)
+        case StockLevel.OUT:
+            return products.filter(stock=0)
+
+
+def _require_category(category: str) -> None:
+    categories = list(
+        Product.objects.exclude(category="").values_list("category", flat=True).distinct().order_by("category")[:20]
+    )
+    if category not in categories and not Product.objects.filter(category=category).exists():
+        raise CategoryNotFound(
+            _(
+                "There is no category {category}. There are: {categories}. "
+                "Call get_tenant_products with one of them, or with none."
+            ).format(category=repr(category), categories=", ".join(categories) or "-")
+        )
+
+
+def _with_sku(products: QuerySet[Product], sku: str) -> Product:
+    product = products.filter(sku=sku).first()
+    if product is None:
+        close = _closest(sku)
+        if close is None:
+            raise ProductNotFound(
+                _("There is no product {sku}. Call get_tenant_products to see the skus.").format(sku=repr(sku))
+            )
+        raise ProductNotFound(
+            _("There is no product {sku}. Did you mean {close}? Call get_tenant_products to see the skus.").format(
+                sku=repr(sku), close=repr(close)
+            )
+        )
+    return product
+
+
+def _closest(sku: str) -> str | None:
+    """Of the skus of 100 products that are found by the first half of this one, the most similar."""
+    alike = search.matching(Product.objects.all(), sku[: len(sku) // 2 + 1]).order_by("sku")
+    skus = {found.casefold(): found for found in alike.values_list("sku", flat=True)[:100]}
+    close = difflib.get_close_matches(sku.casefold(), skus, n=1)
+    return skus[close[0]] if close else None

@@ -10,14 +10,19 @@ from django.db.models import QuerySet
 from core.models import Product, ProductTerm
 
 LONGEST = 64
+MOST_WORDS = 8  # each is a join
 # Chinese, Japanese and Korean put no space between words, so that a word can begin at each character.
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003134f]+")
 WORD = re.compile(r"\w+", re.UNICODE)
 
 
 def matching(products: QuerySet[Product], query: str) -> QuerySet[Product]:
-    """Those of `products` of which each word of the query begins a word of name, sku or category."""
-    for term in _words(query):
+    """Those of `products` of which each of the query's first words begins a word of name, sku or category.
+
+    A query of signs alone begins a sku; an empty one fits all.
+    """
+    signs = _folded(query).strip()[:LONGEST]
+    for term in list(dict.fromkeys(_words(query)))[:MOST_WORDS] or filter(None, [signs]):
         # A range of the index: what begins with the term lies between it and it followed by the last character.
         found = ProductTerm.objects.filter(term__gte=term, term__lt=term + "\U0010ffff")
         products = products.filter(id__in=found.values("product_id"))

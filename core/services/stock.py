@@ -7,12 +7,29 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from core import approval, formats
 from core.errors import DomainError
 from core.models import MovementReason, Order, Product, StockMovement
+
+MOST = 2_147_483_647  # PostgreSQL's integer
 
 
 class OutOfStock(DomainError):
     """There are fewer units than asked for."""
+
+
+class TooMuchStock(DomainError):
+    """There would be more units than can be counted."""
+
+
+def ask_above_cap(sku: str, quantity: int, *, cap: int) -> None:
+    """Ask a person where more units move at once than the tenant lets an assistant move."""
+    if abs(quantity) > cap:
+        approval.ask(
+            _(
+                "Change the stock of {sku} by {quantity} units? An assistant may move up to {cap} without asking."
+            ).format(sku=sku, quantity=formats.number(quantity), cap=formats.number(cap))
+        )
 
 
 def lock(product_ids: Iterable[UUID]) -> dict[UUID, Product]:
@@ -27,7 +44,7 @@ def move(
 ) -> StockMovement:
     """Move units of a locked product: in where `quantity` is positive, out where it is negative.
 
-    Needs a transaction in which `lock` gave the product. Raises OutOfStock.
+    Needs a transaction in which `lock` gave the product. Raises OutOfStock and TooMuchStock.
     """
     after = product.stock + quantity
     if after < 0:
@@ -36,8 +53,15 @@ def move(
                 sku=product.sku, stock=product.stock, wanted=-quantity
             )
         )
+    if after > MOST:
+        raise TooMuchStock(_("Stock is counted up to {most} units.").format(most=formats.number(MOST)))
     product.stock = after
     product.save(update_fields=["stock"])
     return StockMovement.objects.create(
         product=product, quantity=quantity, stock_after=after, reason=reason, actor=actor, order=order, note=note
     )
+
+
+def recent(product: Product, *, limit: int) -> list[StockMovement]:
+    """The last movements of a product, newest first, with the orders they belong to."""
+    return list(product.movements.select_related("order").order_by("-created_at", "-id")[:limit])

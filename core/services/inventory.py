@@ -1,0 +1,66 @@
+"""What is on hand, and what has to be ordered again."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core import pages
+from core.errors import DomainError
+from core.models import MovementReason, Product, StockMovement
+from core.pages import Page
+from core.services import products, settings, stock
+
+LOWEST = ("headroom", "id")
+
+
+class AdjustmentInvalid(DomainError):
+    """Stock doesn't change like this."""
+
+
+class AdjustmentReason(StrEnum):
+    """Why a person moves units. An opening is made with its product, a sale with its order."""
+
+    PURCHASE = MovementReason.PURCHASE.value
+    RETURN = MovementReason.RETURN.value
+    DAMAGE = MovementReason.DAMAGE.value
+    COUNT = MovementReason.COUNT.value
+
+
+def page(*, limit: int, cursor: str | None, low_only: bool = False, include_inactive: bool = False) -> Page[Product]:
+    """A page of products, those first that have the fewest units above their reorder level. Raises InvalidCursor."""
+    found = Product.objects.all()
+    if low_only:
+        found = found.filter(headroom__lte=0)
+    if not include_inactive:
+        found = found.filter(is_active=True)
+    filters = {"list": "inventory", "low_only": low_only, "include_inactive": include_inactive}
+    return pages.page(found, order=LOWEST, limit=limit, cursor=cursor, of=filters)
+
+
+def adjust(sku: str, quantity: int, *, reason: AdjustmentReason, actor: str, note: str = "") -> StockMovement:
+    """Move units of a product: in where `quantity` is positive, out where it is negative.
+
+    A person is asked where they are more than the tenant's cap. Raises AdjustmentInvalid, ProductNotFound, OutOfStock
+    and TooMuchStock.
+    """
+    _check(quantity, reason)
+    with transaction.atomic():
+        product = products.lock(sku)
+        stock.ask_above_cap(product.sku, quantity, cap=settings.get().max_stock_change)
+        return stock.move(product, quantity, reason=MovementReason(reason), actor=actor, note=note)
+
+
+def _check(quantity: int, reason: AdjustmentReason) -> None:
+    if quantity == 0:
+        raise AdjustmentInvalid(_("A quantity of 0 changes nothing. Call get_product to see the stock."))
+    if reason is AdjustmentReason.PURCHASE and quantity < 0:
+        raise AdjustmentInvalid(
+            _("A purchase brings units, so its quantity is positive. What goes back to a supplier is a return.")
+        )
+    if reason is AdjustmentReason.DAMAGE and quantity > 0:
+        raise AdjustmentInvalid(
+            _("Damage and loss take units away, so the quantity is negative. What is found again is a count.")
+        )

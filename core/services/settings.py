@@ -1,0 +1,157 @@
+"""What a tenant chooses for itself: language, money, time, and what an assistant may do without asking."""
+
+from __future__ import annotations
+
+import difflib
+import zoneinfo
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack
+
+from babel.numbers import list_currencies
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core import approval, formats
+from core.errors import DomainError
+from core.models import LOCALES, Order, Product, TenantSettings
+
+
+class SettingsInvalid(DomainError):
+    """A setting can't have this value."""
+
+
+class Choices(TypedDict, total=False):
+    """Settings to change, each as the model has it; what is missing or None stays."""
+
+    locale: str | None
+    currency: str | None
+    time_zone: str | None
+    low_stock_threshold: int | None
+    max_discount_percent: int | None
+    max_order_minor: int | None
+    max_stock_change: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """The settings as they are now, and the fields that were something else before."""
+
+    now: TenantSettings
+    changed: list[str]
+
+
+def get() -> TenantSettings:
+    """The settings of the open tenant context; the defaults, not saved, where the tenant has none."""
+    return TenantSettings.objects.first() or TenantSettings()
+
+
+def lock() -> TenantSettings:
+    """The same, saved and locked until the transaction ends: whoever holds it is the tenant's only holder.
+
+    Take it before any lock of a product or an order.
+    """
+    row = TenantSettings.objects.select_for_update().first()
+    if row is None:
+        TenantSettings.objects.get_or_create()
+        row = TenantSettings.objects.select_for_update().get()
+    return row
+
+
+def change(**choices: Unpack[Choices]) -> SettingsChange:
+    """Change settings, and ask a person before a cap is raised or the currency changes.
+
+    Raises SettingsInvalid: a value that is not offered, or a new currency where something has a price already.
+    """
+    wanted: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
+    if not wanted:
+        return SettingsChange(get(), [])
+    with transaction.atomic():
+        row = lock()
+        changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
+        _check(changes)
+        questions = _questions(row, changes)
+        if questions:
+            approval.ask(" ".join(questions))
+        for name, value in changes.items():
+            setattr(row, name, value)
+        row.save(update_fields=list(changes))
+    return SettingsChange(row, list(changes))
+
+
+def _check(changes: dict[str, Any]) -> None:
+    locales = [code for code, _name in LOCALES]
+    if "locale" in changes and changes["locale"] not in locales:
+        raise SettingsInvalid(_("A locale is one of {locales}.").format(locales=", ".join(locales)))
+    if "time_zone" in changes:
+        _check_time_zone(changes["time_zone"])
+    if "currency" in changes:
+        _check_currency(changes["currency"])
+    if changes.get("max_discount_percent", 0) > 100:
+        raise SettingsInvalid(_("max_discount_percent is a number from 0 to 100."))
+
+
+def _check_time_zone(name: str) -> None:
+    zones = _time_zones()
+    if name in zones:
+        return
+    # "Taipei" and "taipei" are meant for Asia/Taipei.
+    places = {zone.rpartition("/")[2].casefold(): zone for zone in zones} | {zone.casefold(): zone for zone in zones}
+    close = difflib.get_close_matches(name.replace(" ", "_").casefold(), places, n=1)
+    example = places[close[0]] if close else "Asia/Taipei"
+    raise SettingsInvalid(
+        _("There is no time zone {name}. Did you mean {example}? A time zone has an IANA name.").format(
+            name=repr(name), example=repr(example)
+        )
+    )
+
+
+def _time_zones() -> list[str]:
+    """Names of places, and UTC; not the machine's own names, nor abbreviations, which PostgreSQL may not have."""
+    return sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
+
+
+def _check_currency(code: str) -> None:
+    if code not in list_currencies():
+        raise SettingsInvalid(
+            _("There is no currency {code}. Use the three letters of ISO 4217, such as TWD or EUR.").format(
+                code=repr(code)
+            )
+        )
+    if Product.objects.exists() or Order.objects.exists():
+        raise SettingsInvalid(
+            _(
+                "The currency can't change any more: there are products or orders with prices in it. "
+                "Call manage_tenant_settings without currency."
+            )
+        )
+
+
+def _questions(row: TenantSettings, changes: dict[str, Any]) -> list[str]:
+    questions = []
+    if "currency" in changes:
+        questions.append(
+            _("Change the currency of this shop from {before} to {after}?").format(
+                before=row.currency, after=changes["currency"]
+            )
+        )
+    if changes.get("max_discount_percent", 0) > row.max_discount_percent:
+        questions.append(
+            _("Raise the discount that an assistant may give without asking from {before}% to {after}%?").format(
+                before=row.max_discount_percent, after=changes["max_discount_percent"]
+            )
+        )
+    if changes.get("max_order_minor", 0) > row.max_order_minor:
+        currency = changes.get("currency", row.currency)
+        questions.append(
+            _("Raise the order that an assistant may place without asking from {before} to {after}?").format(
+                before=formats.money(row.max_order_minor, row.currency),
+                after=formats.money(changes["max_order_minor"], currency),
+            )
+        )
+    if changes.get("max_stock_change", 0) > row.max_stock_change:
+        questions.append(
+            _("Raise the units that an assistant may move at once without asking from {before} to {after}?").format(
+                before=formats.number(row.max_stock_change), after=formats.number(changes["max_stock_change"])
+            )
+        )
+    return questions

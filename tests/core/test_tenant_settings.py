@@ -1,0 +1,145 @@
+"""What a tenant chooses for itself: values that hold, caps that a person raises, one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+
+from core.models import TenantSettings
+from core.services import product_changes, settings, tenants
+from core.services.settings import SettingsInvalid
+from rls import tenant_context
+from tests.approvals import Declined, agreeing, declining
+from tests.world import World, working
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
+
+
+def test_settings_are_those_of_the_tenant_in_one_statement(acme: World, globex: World) -> None:
+    with tenant_context(globex.id):
+        settings.change(low_stock_threshold=9)
+
+    with tenant_context(acme.id):
+        with CaptureQueriesContext(connection) as statements:
+            chosen = settings.get()
+
+        assert (chosen.currency, chosen.low_stock_threshold) == ("EUR", 5)
+        assert len(statements) == 1
+
+
+def test_a_tenant_without_a_row_has_the_defaults_until_it_is_locked(acme: World, admin: psycopg.Connection) -> None:
+    admin.execute("DELETE FROM core_tenantsettings")
+
+    with tenant_context(acme.id):
+        chosen = settings.get()
+        with transaction.atomic():
+            locked = settings.lock()
+
+        assert (chosen.currency, locked.currency) == ("TWD", "TWD")
+        assert TenantSettings.objects.count() == 1
+
+
+def test_one_at_a_time_holds_the_lock(acme: World, admin: psycopg.Connection) -> None:
+    """Eight callers count up; without the lock, or with two rows, counts would be lost."""
+    admin.execute("DELETE FROM core_tenantsettings")
+    callers = 8
+    together = Barrier(callers)
+
+    def count_up(_: int) -> None:
+        try:
+            with tenant_context(acme.id):
+                together.wait(timeout=30)
+                with transaction.atomic():
+                    row = settings.lock()
+                    row.low_stock_threshold += 1
+                    row.save()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(callers) as threads:
+        list(threads.map(count_up, range(callers)))
+
+    with tenant_context(acme.id):
+        assert settings.get().low_stock_threshold == 5 + callers
+
+
+def test_what_is_given_changes_and_the_rest_stays(acme: World) -> None:
+    with tenant_context(acme.id):
+        change = settings.change(locale="zh-hant", time_zone="Asia/Taipei", max_discount_percent=5, currency="EUR")
+        unchanged = settings.change()
+
+        assert change.changed == ["locale", "time_zone", "max_discount_percent"]
+        assert unchanged.changed == []
+        assert (settings.get().time_zone, settings.get().max_stock_change) == ("Asia/Taipei", 1000)
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"locale": "fr"}, "A locale is one of zh-hant, en."),
+        ({"time_zone": "Taipei"}, "There is no time zone 'Taipei'. Did you mean 'Asia/Taipei'?"),
+        ({"time_zone": "Europe/Brelin"}, "Did you mean 'Europe/Berlin'?"),
+        ({"time_zone": "localtime"}, "There is no time zone 'localtime'."),
+        ({"currency": "eur"}, "There is no currency 'eur'. Use the three letters of ISO 4217"),
+        ({"currency": "USD"}, "The currency can't change any more"),
+        ({"max_discount_percent": 101}, "max_discount_percent is a number from 0 to 100."),
+    ],
+)
+def test_a_value_that_is_none_is_refused(choices: Any, words: str, acme: World) -> None:
+    with tenant_context(acme.id):
+        with pytest.raises(SettingsInvalid) as error:
+            settings.change(low_stock_threshold=1, **choices)
+
+        assert words in str(error.value)
+        assert settings.get().low_stock_threshold == 5
+
+
+def test_raised_caps_are_asked_for_together(acme: World) -> None:
+    caps = {"max_discount_percent": 20, "max_order_minor": 10_000_000, "max_stock_change": 5000}
+    with tenant_context(acme.id):
+        with declining() as asked:
+            with pytest.raises(Declined):
+                settings.change(**caps)  # type: ignore[arg-type]  # each is an int
+            assert settings.get().max_discount_percent == 10
+        with agreeing():
+            settings.change(**caps)  # type: ignore[arg-type]  # each is an int
+
+        assert asked == [
+            "Raise the discount that an assistant may give without asking from 10% to 20%? "
+            "Raise the order that an assistant may place without asking from €50,000.00 to €100,000.00? "
+            "Raise the units that an assistant may move at once without asking from 1,000 to 5,000?"
+        ]
+        assert settings.get().max_order_minor == 10_000_000
+
+
+def test_a_lowered_cap_is_not_asked_for(acme: World) -> None:
+    with tenant_context(acme.id), declining() as asked:
+        settings.change(max_discount_percent=0, max_order_minor=0, max_stock_change=0)
+
+        assert asked == []
+        assert settings.get().max_stock_change == 0
+
+
+def test_an_empty_shop_changes_its_currency_when_a_person_agrees() -> None:
+    with working():
+        tenant_id = tenants.create(subdomain="new", name="New", locale="en").id
+
+    with tenant_context(tenant_id):
+        with agreeing() as asked:
+            settings.change(currency="JPY")
+        product = product_changes.create(sku="B-1", name="Thing", price_minor=500, actor="mei")
+
+        assert asked == ["Change the currency of this shop from TWD to JPY?"]
+        assert product.currency == "JPY"
