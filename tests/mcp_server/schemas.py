@@ -58,7 +58,8 @@ def strings(rules: Schema, root: Schema) -> Strategy:
     plain = st.text(CHARACTERS, min_size=least, max_size=most)
     if pattern is None:
         return plain
-    fits = re.compile(pattern)
+    # In JSON Schema `$` is the end; in Python it stands before a last line feed too.
+    fits = re.compile(pattern.removesuffix("$") + r"\Z" if pattern.endswith("$") else pattern)
     made = st.from_regex(fits).filter(lambda text: least <= len(text) <= (most or len(text)))
     # Where plain text mostly fits, it is the wider choice.
     wide = fits.fullmatch("é \n") is not None

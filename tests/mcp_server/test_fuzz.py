@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from mcp_server import discovery
 from mcp_server.registry import Door, tools
@@ -61,7 +62,8 @@ def arguments(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     known = {name: values for name, values in KNOWN.items() if name in schema["properties"]}
     chosen = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in known.items()})
     small = fixed(schema)
-    return st.builds(lambda given, some: given | some | small, schemas.values(schema), chosen)
+    built = st.builds(lambda given, some: given | some | small, schemas.values(schema), chosen)
+    return built.filter(Draft202012Validator(schema).is_valid)
 
 
 def fixed(schema: dict[str, Any]) -> dict[str, Any]:
