@@ -1,12 +1,144 @@
-"""Orders of the open tenant context."""
+"""Orders of the open tenant context: finding them, and what every step of an order has in common."""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from dataclasses import dataclass
+from uuid import UUID
 
-from core.models import Order
+from django.db.models import Count, QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from core import pages, periods
+from core.errors import DomainError
+from core.models import TRANSITIONS, Customer, Order, OrderItem, OrderStatus, Payment
+from core.periods import Period
+from core.services import customers
+
+# The tool that brings an order into a status.
+MEANS = {
+    OrderStatus.PLACED: "place_order",
+    OrderStatus.PAID: "update_order_status",
+    OrderStatus.SHIPPED: "update_order_status",
+    OrderStatus.DELIVERED: "update_order_status",
+    OrderStatus.CANCELLED: "cancel_order",
+}
 
 
-def find() -> QuerySet[Order]:
-    """Every order, newest first."""
-    return Order.objects.order_by("-created_at", "-id")
+class OrderNotFound(DomainError):
+    """No order has this number."""
+
+
+class NotAllowed(DomainError):
+    """The order can't go to this status from where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order in a list, with how many lines it has and how many units they hold."""
+
+    order: Order
+    lines: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRows:
+    """Some orders; `cursor` asks for the next ones and is None at the end."""
+
+    rows: list[OrderRow]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetails:
+    """An order with its lines, by sku, and its payments and refunds, oldest first."""
+
+    order: Order
+    items: list[OrderItem]
+    payments: list[Payment]
+
+
+def find(
+    *, status: OrderStatus | None = None, customer_email: str = "", period: Period | None = None
+) -> QuerySet[Order]:
+    """The orders in this status, of this customer, made in this period; newest first."""
+    orders = Order.objects.order_by("-created_at", "-id")
+    if status is not None:
+        orders = orders.filter(status=status)
+    if customer_email:
+        known = Customer.objects.filter(email=customers.address(customer_email))
+        # A scalar sub-select: the index of a customer's orders can begin with its value.
+        orders = orders.filter(customer_id=known.values("id")[:1])
+    if period is not None:
+        orders = orders.filter(created_at__gte=period.start, created_at__lt=period.end)
+    return orders
+
+
+def page(
+    *, status: OrderStatus | None = None, customer_email: str = "", period: str = "", limit: int, cursor: str | None
+) -> OrderRows:
+    """One page of `find`, in two statements; `period` is text that `core.periods` knows.
+
+    Raises UnknownPeriod, InvalidCursor.
+    """
+    found = find(
+        status=status, customer_email=customer_email, period=periods.parse(period) if period else None
+    ).select_related("customer")
+    of = {"list": "orders", "status": status, "customer": customers.address(customer_email), "period": period}
+    rows = pages.page(found, order=("-created_at", "-id"), limit=limit, cursor=cursor, of=of)
+    sizes = _sizes(rows.rows)
+    return OrderRows([OrderRow(order, *sizes.get(order.id, (0, 0))) for order in rows.rows], rows.cursor)
+
+
+def get(number: int) -> OrderDetails:
+    """The order with this number, in three statements. Raises OrderNotFound."""
+    order = _found(Order.objects.select_related("customer"), number)
+    return OrderDetails(
+        order=order,
+        items=list(order.items.select_related("product").order_by("product__sku")),
+        payments=list(order.payments.order_by("created_at", "id")),
+    )
+
+
+def lock(number: int) -> Order:
+    """The order with this number, locked until the transaction ends: before any product. Raises OrderNotFound."""
+    return _found(Order.objects.select_related("customer").select_for_update(of=("self",)), number)
+
+
+def require_step(order: Order, status: OrderStatus) -> None:
+    """Raise NotAllowed, with what is allowed, where the order can't go to this status."""
+    if status in TRANSITIONS[OrderStatus(order.status)]:
+        return
+    facts = {"number": order.number, "now": OrderStatus(order.status).label, "wanted": status.label}
+    if allowed := next_statuses(order):
+        steps = ", ".join(f"{step} ({MEANS[step]})" for step in allowed)
+        raise NotAllowed(
+            _("Order {number} is {now} and can't become {wanted}. What can follow: {steps}.").format(
+                **facts, steps=steps
+            )
+        )
+    raise NotAllowed(
+        _("Order {number} is {now} and can't become {wanted}: nothing can follow. Call get_order to see it.").format(
+            **facts
+        )
+    )
+
+
+def next_statuses(order: Order) -> list[OrderStatus]:
+    """Where the order can go from here, in the order of an order's life."""
+    allowed = TRANSITIONS[OrderStatus(order.status)]
+    return [status for status in OrderStatus if status in allowed]
+
+
+def _sizes(rows: list[Order]) -> dict[UUID, tuple[int, int]]:
+    """The number of lines and of units, by order."""
+    items = OrderItem.objects.filter(order__in=rows).values_list("order_id")
+    counted = items.annotate(lines=Count("id"), units=Sum("quantity"))
+    return {order_id: (lines, units) for order_id, lines, units in counted}
+
+
+def _found(orders: QuerySet[Order], number: int) -> Order:
+    order = orders.filter(number=number).first()
+    if order is None:
+        raise OrderNotFound(_("There is no order {number}. Call list_orders to see the numbers.").format(number=number))
+    return order

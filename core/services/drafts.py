@@ -1,0 +1,187 @@
+"""Draft orders of the open tenant context: making them and adding to them. A draft takes nothing from stock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from core import approval, formats
+from core.errors import DomainError
+from core.models import Order, OrderItem, OrderStatus, Product
+from core.services import customers, orders, settings
+
+MOST_LINES = 200
+MOST_UNITS = 1_000_000  # of one line
+MOST_MONEY = 10**15  # of one order, in minor units
+
+
+class OrderInvalid(DomainError):
+    """The order can't be like this."""
+
+
+class NotForSale(DomainError):
+    """Some of the products are not there, or not for sale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """So many units of a product."""
+
+    sku: str
+    quantity: int
+
+
+def create(
+    *,
+    items: Iterable[Wanted],
+    customer_email: str = "",
+    customer_name: str = "",
+    discount_minor: int = 0,
+    note: str = "",
+) -> Order:
+    """A new draft with the next number and today's prices; the same sku twice is one line.
+
+    Without an e-mail address it is of a walk-in customer. Asks for a discount above the tenant's cap.
+    Raises OrderInvalid, NotForSale, CustomerInvalid.
+    """
+    with transaction.atomic():
+        chosen = settings.lock()
+        lines = _new_lines(items, chosen.currency)
+        total = _total(lines, discount_minor)
+        customer = customers.wanted(email=customer_email, name=customer_name)
+        _ask_for_discount(discount_minor, goods(lines), chosen.currency, chosen.max_discount_percent)
+        order = Order.objects.create(
+            number=_next_number(),
+            customer=customers.saved(customer),
+            currency=chosen.currency,
+            discount_minor=discount_minor,
+            total_minor=total,
+            note=note,
+        )
+        for line in lines:
+            line.order = order
+        OrderItem.objects.bulk_create(lines)
+    return order
+
+
+def add_item(number: int, item: Wanted) -> Order:
+    """Add units of a product to a draft; a product that is in it already keeps its price.
+
+    Raises OrderNotFound, OrderInvalid, NotForSale.
+    """
+    with transaction.atomic():
+        order = orders.lock(number)
+        _require_draft(order)
+        lines = {line.product_id: line for line in order.items.all()}
+        [new] = _new_lines([item], order.currency)
+        line = lines.setdefault(new.product_id, new)
+        if line is new:
+            line.order = order
+        else:
+            line.quantity += item.quantity
+        order.total_minor = _total(lines.values(), order.discount_minor)
+        line.save()
+        order.save(update_fields=["total_minor"])
+    return order
+
+
+def goods(lines: Iterable[OrderItem]) -> int:
+    """What the lines cost, in minor units."""
+    return sum(line.quantity * line.price_minor for line in lines)
+
+
+def require_active(products: Iterable[Product]) -> None:
+    """Raise NotForSale with the skus of those that are not for sale."""
+    if inactive := [product.sku for product in products if not product.is_active]:
+        raise NotForSale(
+            _("Not for sale any more: {skus}. Call get_tenant_products to see what is, or set_product_active.").format(
+                skus=", ".join(inactive)
+            )
+        )
+
+
+def _new_lines(items: Iterable[Wanted], currency: str) -> list[OrderItem]:
+    """Lines without an order yet, in the order of `stock.lock`: their foreign keys lock the products too."""
+    units: Counter[str] = Counter()
+    for item in items:
+        units[item.sku] += item.quantity
+    products = list(Product.objects.filter(sku__in=units).order_by("id"))
+    _require_known(units.keys() - {product.sku for product in products})
+    require_active(products)
+    _require_currency(products, currency)
+    return [
+        OrderItem(
+            product=product, quantity=units[product.sku], price_minor=product.price_minor, currency=product.currency
+        )
+        for product in products
+    ]
+
+
+def _require_known(missing: set[str]) -> None:
+    if missing:
+        raise NotForSale(
+            _("There is no product with these skus: {skus}. Call get_tenant_products to see the skus.").format(
+                skus=", ".join(sorted(missing))
+            )
+        )
+
+
+def _require_currency(products: list[Product], currency: str) -> None:
+    if foreign := [product.sku for product in products if product.currency != currency]:
+        raise NotForSale(
+            _("Not priced in the order's currency {currency}: {skus}. Leave them out.").format(
+                currency=currency, skus=", ".join(foreign)
+            )
+        )
+
+
+def _require_draft(order: Order) -> None:
+    if order.status != OrderStatus.DRAFT:
+        raise OrderInvalid(
+            _("Order {number} is {status}, and only a draft takes more. Call create_order for a new one.").format(
+                number=order.number, status=OrderStatus(order.status).label
+            )
+        )
+
+
+def _total(lines: Iterable[OrderItem], discount_minor: int) -> int:
+    """What is to be paid. Raises OrderInvalid where that is less than nothing, or more than an order can hold."""
+    lines = list(lines)
+    cost = goods(lines)
+    if len(lines) > MOST_LINES or cost > MOST_MONEY or any(line.quantity > MOST_UNITS for line in lines):
+        raise OrderInvalid(
+            _("An order holds at most {lines} lines, {units} units a line and {money} minor units. Split it.").format(
+                lines=formats.number(MOST_LINES), units=formats.number(MOST_UNITS), money=formats.number(MOST_MONEY)
+            )
+        )
+    if discount_minor > cost:
+        raise OrderInvalid(
+            _("The discount of {discount} is more than the goods cost: {goods}. Give a smaller one.").format(
+                discount=formats.money(discount_minor, lines[0].currency), goods=formats.money(cost, lines[0].currency)
+            )
+        )
+    return cost - discount_minor
+
+
+def _ask_for_discount(discount_minor: int, cost: int, currency: str, most_percent: int) -> None:
+    if discount_minor * 100 > cost * most_percent:
+        approval.ask(
+            _(
+                "The discount of {discount} is {percent} of the goods ({goods}), above the limit of {limit}. "
+                "Make the order with it?"
+            ).format(
+                discount=formats.money(discount_minor, currency),
+                percent=formats.percent(discount_minor / cost),
+                goods=formats.money(cost, currency),
+                limit=formats.percent(most_percent / 100),
+            )
+        )
+
+
+def _next_number() -> int:
+    last = Order.objects.order_by("-number").values_list("number", flat=True).first()
+    return (last or 0) + 1
