@@ -14,6 +14,3 @@ for variable, role in (
 from core.settings import *  # noqa: E402, F403  (the environment comes first)
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop"]  # noqa: F405
-
-# Sixteen clients at once have a connection each; servers that tests start keep the pool that is the default.
-DATABASES["default"]["OPTIONS"]["pool"]["max_size"] = 20  # noqa: F405

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
@@ -20,6 +18,7 @@ from core.services.products import ProductNotFound
 from core.services.stock import OutOfStock, TooMuchStock
 from rls import tenant_context
 from tests.approvals import Declined, agreeing, declining
+from tests.together import together
 from tests.world import World
 
 
@@ -175,18 +174,12 @@ def test_sixteen_at_once_take_no_more_than_there_is(acme: World) -> None:
     """Half of them by adjustments, half as sales do it: under a lock of several products."""
     with tenant_context(acme.id):
         create("LAST", units=10)
-    callers = 16
-    together = Barrier(callers)
 
     def take(number: int) -> bool:
         try:
-            together.wait(timeout=30)
-            with tenant_context(acme.id):
-                return adjusted() if number % 2 else sold()
+            return adjusted() if number % 2 else sold()
         except OutOfStock:
             return False
-        finally:
-            connections.close_all()
 
     def adjusted() -> bool:
         return bool(adjust("LAST", -1))
@@ -197,8 +190,7 @@ def test_sixteen_at_once_take_no_more_than_there_is(acme: World) -> None:
             locked = {product.sku: product for product in stock.lock(ids).values()}
             return bool(stock.move(locked["LAST"], -1, reason=MovementReason.SALE, actor="lin"))
 
-    with ThreadPoolExecutor(callers) as threads:
-        taken = list(threads.map(take, range(callers)))
+    taken = together(acme.id, take)
 
     with tenant_context(acme.id):
         afters = StockMovement.objects.filter(product__sku="LAST").values_list("stock_after", flat=True)
