@@ -16,8 +16,8 @@ run:  ## two demo tenants and a working MCP endpoint: PORT=8000
 	@$(RUN_DEPS)
 	@PORT=$(PORT) $(VENV)/python manage.py quickstart
 
-test: ARGS ?= -n auto
-test:  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto
+test: ARGS ?= -n auto --dist loadgroup
+test:  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup
 	@$(DEV_DEPS)
 	@$(VENV)/python -m pytest $(ARGS)
 
@@ -56,6 +56,7 @@ bench:  ## what isolation costs, as ratios of interleaved runs
 	@$(VENV)/python -m benchmarks.hook
 	@$(VENV)/python -m benchmarks.statements
 	@$(VENV)/python -m benchmarks.audit
+	@$(VENV)/python -m benchmarks.lists
 
 shell:  ## Django's shell
 	@$(RUN_DEPS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -42,6 +43,17 @@ def moment(value: datetime) -> str:
     """A moment in the active time zone, to the minute."""
     zone = get_timezone(timezone.get_current_timezone_name())
     return format_datetime(value, format="short", tzinfo=zone, locale=_locale())
+
+
+def short(text: str, columns: int = 40) -> str:
+    """The beginning of a text, as wide as so many Latin letters at most; Chinese characters are two wide."""
+    width = kept = 0
+    for character in text:
+        width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if width > columns:
+            return text[:kept] + "…"
+        kept += width < columns
+    return text
 
 
 def _locale() -> Locale:

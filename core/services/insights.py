@@ -1,0 +1,143 @@
+"""What stands out in a period: sellers, stock that runs out, customers, anomalies, refunds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+
+from core.models import SOLD, Customer, Order
+from core.periods import Period
+from core.services import anomalies, sellers, statistics
+from core.services.anomalies import UnusualDay, UnusualOrder
+from core.services.sellers import Seller, StockOut, StoppedSeller
+from core.services.statistics import SalesFigures
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure(Generic[T]):
+    """A value with what it stands on: the period it is of, the moment it was read, and how it was computed."""
+
+    value: T
+    period: Period
+    as_of: datetime
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Buyers:
+    """How many customers bought for the first time, and how many had bought before."""
+
+    new: int
+    returning: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRate:
+    """What went back of the money that came in; `percent` is None where none came in."""
+
+    percent: float | None
+    refunded_minor: int
+    received_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Insights:
+    """What stands out in a period."""
+
+    currency: str
+    best_sellers: Figure[list[Seller]]
+    worst_sellers: Figure[list[Seller]]
+    stock_outs: Figure[list[StockOut]]
+    customers: Figure[Buyers]
+    unusual_days: Figure[list[UnusualDay]]
+    unusual_orders: Figure[list[UnusualOrder]]
+    stopped_sellers: Figure[list[StoppedSeller]]
+    refund_rate: Figure[RefundRate]
+
+
+def find(period: Period, *, limit: int = 5) -> Insights:
+    """What stands out in the period, in six statements at most; its lists are no longer than the limit."""
+    sales = statistics.sales(period, compare=False)
+    goods = sellers.sold(period)
+    now = sales.as_of
+
+    def figure(value: T, method: str) -> Figure[T]:
+        return Figure(value, period, now, method)
+
+    return Insights(
+        currency=sales.currency,
+        best_sellers=figure(
+            sellers.best(goods, limit),
+            _("The products with the most units sold in the period; of equal ones first the one with more revenue."),
+        ),
+        worst_sellers=figure(
+            sellers.worst(goods, period, limit),
+            _(
+                "Active products with stock that were there when the period began and sold nothing in it, first those "
+                "with the most units above their reorder level; then the active products with the fewest units sold."
+            ),
+        ),
+        stock_outs=figure(
+            sellers.stock_outs(goods, period, now, limit),
+            _(
+                "Units on hand now, divided by the units sold a day in the part of the period that lies behind; active "
+                "products that run out within {days} days, soonest first."
+            ).format(days=sellers.HORIZON),
+        ),
+        customers=figure(
+            _buyers(period),
+            _(
+                "Customers with an order in the period: new where they had none before it, returning where they had. "
+                "Orders without a customer don't count."
+            ),
+        ),
+        unusual_days=figure(
+            anomalies.days(sales, limit),
+            _(
+                "Finished days whose revenue is more than {distance} robust standard deviations (1.4826 times the "
+                "median absolute deviation) from the median day of the period; needs {days} finished days."
+            ).format(distance=anomalies.DISTANCE, days=anomalies.LEAST_DAYS),
+        ),
+        unusual_orders=figure(
+            anomalies.orders(period, limit),
+            _(
+                "Orders whose total is above the upper quartile of the period's orders by more than {distance} times "
+                "the distance between the quartiles; needs {orders} orders."
+            ).format(distance=anomalies.DISTANCE, orders=anomalies.LEAST_ORDERS),
+        ),
+        stopped_sellers=figure(
+            sellers.stopped(goods, period, now, limit),
+            _(
+                "Active products without an order in the part of the period that lies behind, which sold so often in "
+                "the period before that this has a chance of 1% at most (Poisson)."
+            ),
+        ),
+        refund_rate=figure(
+            _refund_rate(sales), _("Money refunded in the period, divided by the money received in the period.")
+        ),
+    )
+
+
+def _buyers(period: Period) -> Buyers:
+    orders = Order.objects.filter(customer=OuterRef("pk"), status__in=SOLD)
+    bought = Exists(orders.filter(placed_at__gte=period.start, placed_at__lt=period.end))
+    before = Exists(orders.filter(placed_at__lt=period.start))
+    return Buyers(
+        **Customer.objects.filter(bought)
+        .annotate(is_known=before)
+        .aggregate(
+            new=Count("id", filter=Q(is_known=False)),
+            returning=Count("id", filter=Q(is_known=True)),
+        )
+    )
+
+
+def _refund_rate(sales: SalesFigures) -> RefundRate:
+    refunded, received = sales.totals.refunded_minor, sales.totals.received_minor
+    return RefundRate(round(refunded * 100 / received, 1) if received else None, refunded, received)

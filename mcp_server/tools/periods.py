@@ -1,0 +1,41 @@
+"""What tools that are about a period take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field
+
+from core import formats
+from core.periods import Period
+from mcp_server.parameters import NO_NUL
+
+PeriodName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=40,
+        pattern=NO_NUL,
+        description="today, yesterday, this_week, last_week, this_month, last_month, this_year, last_year, "
+        "last_N_days (N from 1 to 730), or a year, month, ISO week, day, or range of days as in the examples. "
+        "Days begin in the tenant's time zone.",
+        examples=["last_30_days", "2026", "2026-11", "2026-W47", "2026-11-23", "2026-10-01..2026-11-15"],
+    ),
+]
+
+
+class Span(BaseModel):
+    """A period: from `start` up to `end`, which is not part of it."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, period: Period) -> Self:
+        return cls(name=period.name, start=period.start, end=period.end)
+
+    def days(self) -> dict[str, str]:
+        """The first and the last day, as a text has them."""
+        return {"first": formats.day(self.start), "last": formats.day(self.end - timedelta(microseconds=1))}
