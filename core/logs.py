@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
+# Whoever has the link of an export may read it for an hour.
+SIGNED = re.compile(r"((?:/exports|export:/)/)[\w.%-]+")
+
 
 class JSONFormatter(logging.Formatter):
-    """Formats a record as one line of JSON; what was passed as `extra` stands beside the message."""
+    """Formats a record as one line of JSON; what was passed as `extra` stands beside the message.
+
+    What is signed in a link is left out, wherever it stands.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         facts = {key: value for key, value in vars(record).items() if key not in STANDARD}
@@ -21,4 +28,4 @@ class JSONFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str, ensure_ascii=False)
+        return SIGNED.sub(r"\1...", json.dumps(entry, default=str, ensure_ascii=False))

@@ -18,6 +18,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 # The scope that each view of a tenant needs.
 SCOPES: dict[Callable[..., Any], Scope] = {}
+# The views of a tenant whose URL is the authority: it holds a signature, which the view checks.
+SIGNED: set[Callable[..., Any]] = set()
 
 
 class PrincipalMiddleware(TenantMiddleware):
@@ -31,6 +33,8 @@ class PrincipalMiddleware(TenantMiddleware):
         subdomain = match.kwargs.get("tenant")
         if subdomain is None:
             return None
+        if match.func in SIGNED:
+            return signed_tenant(subdomain)
         principal = principals.authenticate(bearer_token(request), subdomain=subdomain)
         if principal is None:
             return unauthorized()
@@ -50,6 +54,20 @@ def requires(scope: Scope) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+def signed(view: View) -> View:
+    """Say that whoever has the URL of this view may call it: the view checks what is signed in it, or answers 404."""
+    SIGNED.add(view)
+    return view
+
+
+def signed_tenant(subdomain: str) -> UUID:
+    """The active tenant with this subdomain. Raises Http404, as the view does for a signature that is not good."""
+    principal = principals.open_door(subdomain)
+    if principal is None or principal.tenant_id is None:
+        raise Http404
+    return principal.tenant_id
 
 
 def bearer_token(request: HttpRequest) -> str:

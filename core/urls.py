@@ -18,4 +18,5 @@ urlpatterns = [
     path("t/<str:tenant>/api/products", views.products),
     path("t/<str:tenant>/api/products.csv", views.products_csv),
     path("t/<str:tenant>/api/orders", views.orders),
+    path("t/<str:tenant>/exports/<str:handle>", views.export),
 ]

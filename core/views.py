@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db import Error, connection
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from core.middleware import requires
-from core.models import Order, Product
+from core.middleware import requires, signed
+from core.models import Export, Order, Product
 from core.principals import Scope
+from core.services import exports, tenants
 from core.services import orders as order_service
 from core.services import products as product_service
-from core.services import tenants
+from core.services.export_formats import inert
 
 INDEX = """\
 django-tenant-mcp: one PostgreSQL database, many tenants, and assistants that work on it over MCP.
@@ -34,6 +36,9 @@ A token comes from: manage.py tokens create --tenant <tenant> --name <name>
 """
 
 MAXIMUM_LIMIT = 100
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @require_safe
@@ -97,6 +102,26 @@ async def products_csv(request: HttpRequest, tenant: str) -> StreamingHttpRespon
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="products.csv"'},
     )
+
+
+@signed
+@require_safe
+async def export(request: HttpRequest, tenant: str, handle: str) -> HttpResponseBase:
+    """The file of an export, streamed piece by piece. The handle is signed; 404 whatever is wrong with it."""
+    try:
+        found = await _returning_connection(exports.open, handle)
+    except exports.ExportNotFound:
+        raise Http404 from None
+    headers = {
+        "Content-Type": exports.media_type(found),
+        "Content-Length": str(found.byte_count),
+        "Content-Disposition": f'attachment; filename="{exports.file_name(found, tenant)}"',
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
+    if request.method == "HEAD":
+        return HttpResponse(headers=headers)
+    return StreamingHttpResponse(_parts(found), headers=headers)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -173,11 +198,23 @@ async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
 
 
 def _csv_line(values: list[Any]) -> str:
-    # A cell that a spreadsheet would run as a formula is made text (CWE-1236).
-    safe = [
-        f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-        for value in values
-    ]
     line = io.StringIO()
-    csv.writer(line).writerow(safe)
+    csv.writer(line).writerow(map(inert, values))
     return line.getvalue()
+
+
+async def _parts(export: Export) -> AsyncIterator[bytes]:
+    for number in exports.part_numbers(export):
+        yield await _returning_connection(exports.part, export, number)
+
+
+async def _returning_connection(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a blocking function, and give its connection back: a slow download holds none while it waits."""
+
+    def call() -> T:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connection.close()
+
+    return await sync_to_async(call)()

@@ -86,8 +86,8 @@ def confirms(call: Call, questions: list[str]) -> bool:
 
 
 def _told(call: Call, change: Change, questions: list[str]) -> CallToolResult:
-    lines = [_("Dry run: nothing was changed."), change.text()]
     told = change.model_copy(update={"dry_run": True})
+    lines = [_("Dry run: nothing was changed."), told.text()]
     if questions:
         confirmation = signing.dumps([_digest(questions), secrets.token_hex(4)], salt=_salt(call))
         told = told.model_copy(update={"question": " ".join(questions), "confirmation": confirmation})

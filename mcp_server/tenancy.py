@@ -23,12 +23,18 @@ from mcp_server.auth import PrincipalToken
 from rls.context import checked_tenant_context
 
 _principal: ContextVar[Principal] = ContextVar("mcp_principal")
+_root: ContextVar[str] = ContextVar("mcp_root", default="")
 _stdio_tenant: ContextVar[str] = ContextVar("mcp_stdio_tenant", default="")
 
 
 def current_principal() -> Principal:
     """The caller of the message that is being handled. Raises LookupError outside of one."""
     return _principal.get()
+
+
+def current_root() -> str:
+    """Where clients reach this server, without a path: PUBLIC_URL, or what the request names; '' where neither is."""
+    return _root.get()
 
 
 @contextmanager
@@ -48,7 +54,7 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
     session that outlived its token, or moved to another URL, acts as what it is now.
     """
     principal = await _principal_of(ctx.request)
-    token = _principal.set(principal)
+    token, root = _principal.set(principal), _root.set(_root_of(ctx.request))
     try:
         with translation.override(_language(ctx.request, principal)), timezone.override(principal.time_zone or "UTC"):
             if principal.tenant_id is None:
@@ -56,6 +62,7 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
             async with checked_tenant_context(principal.tenant_id):
                 return await call_next(ctx)
     finally:
+        _root.reset(root)
         _principal.reset(token)
 
 
@@ -70,6 +77,12 @@ def _language(request: object, principal: Principal) -> str:
         except LookupError:
             continue
     return principal.locale or settings.LANGUAGE_CODE
+
+
+def _root_of(request: object) -> str:
+    # The transport has compared the request's Host with ALLOWED_HOSTS.
+    own = f"{request.url.scheme}://{request.url.netloc}" if isinstance(request, Request) else ""
+    return settings.PUBLIC_URL.rstrip("/") or own
 
 
 async def _principal_of(request: object) -> Principal:

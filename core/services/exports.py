@@ -1,0 +1,231 @@
+"""Exports of the open tenant context: files with all of its rows, kept in the database until they expire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from django.apps import apps
+from django.core.signing import BadSignature, TimestampSigner
+from django.db import connection, transaction
+from django.db.models import ForeignObjectRel, JSONField, Model, TextField
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+import rls
+from core.errors import DomainError
+from core.models import ApiToken, Export, ExportFormat, ExportPart, IdempotencyKey, Tenant
+from core.services.export_formats import CSV, JSON, Header, JSONLines, Writer
+from core.services.export_xlsx import XLSX
+from rls.models import Tenanted
+
+Progress = Callable[[int, int], None]
+
+WRITERS: dict[str, type[Writer]] = {
+    ExportFormat.CSV: CSV,
+    ExportFormat.JSON: JSON,
+    ExportFormat.JSONL: JSONLines,
+    ExportFormat.XLSX: XLSX,
+}
+
+# The tenanted models whose rows are in no export, and why.
+LEFT_OUT: dict[type[Tenanted], str] = {
+    ApiToken: "The platform manages tokens: a tenant's role may not read them.",
+    Export: "An export is a copy of the other rows, and would hold the ones before it.",
+    ExportPart: "The same.",
+    IdempotencyKey: "It remembers a call for one that is sent again, and holds nothing that is not elsewhere.",
+}
+
+PART_SIZE = 2**20
+LIFETIME = timedelta(hours=1)
+KEPT = 5
+# Rows that are in memory at a time; where one may be of any length, fewer.
+BATCH = 2_000
+BATCH_OF_LONG_ROWS = 200
+
+
+class ExportNotFound(DomainError):
+    """No export that is still there has this handle."""
+
+
+class ExportRunning(DomainError):
+    """Another export of this tenant is being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A finished export, and how many rows of each table are in it."""
+
+    export: Export
+    tables: dict[str, int]
+
+
+def tables() -> dict[str, type[Model]]:
+    """What an export holds: the tenant, and every tenanted model that is not left out, by the name in the file."""
+    models = [model for model in apps.get_models() if issubclass(model, Tenanted) and model not in LEFT_OUT]
+    return {"tenant": Tenant} | {_name(model): model for model in models}
+
+
+def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = None) -> Exported:
+    """Write every row of the tenant into a file, which can be read for an hour.
+
+    The tables are read one after the other and a batch at a time, in the order of their keys: a table is as it is when
+    its turn comes, so a row that is written meanwhile may be in one table and what belongs to it not in another. The
+    memory that this takes does not grow with the rows. Expired exports of the tenant go, and of the others its oldest
+    beyond five.
+
+    Args:
+        actor: the name of the token that asks for it.
+        on_progress: is told after each batch how many rows are written, of how many.
+
+    Raises ExportRunning, and DoesNotFit where a workbook can't hold a text.
+    """
+    with transaction.atomic():
+        _take_turn()
+        _make_room()
+        now = timezone.now()
+        export = Export.objects.create(format=format, actor=actor, expires_at=now + LIFETIME)
+        parts = Parts(export)
+        with WRITERS[format](parts, Header(Tenant.objects.get().subdomain, now)) as writer:
+            counts = _write_tables(writer, on_progress or _nobody)
+        parts.close()
+        export.row_count, export.byte_count = sum(counts.values()), parts.size
+        export.finished_at = timezone.now()
+        export.expires_at = export.finished_at + LIFETIME
+        export.save()
+    return Exported(export, counts)
+
+
+def handle(export: Export) -> str:
+    """What opens this export, in this tenant, for an hour: letters, digits, `-`, `_` and `.`."""
+    return _signer().sign(str(export.id))
+
+
+def open(handle: str) -> Export:
+    """The finished export of this handle. Raises ExportNotFound, whatever is wrong with it."""
+    try:
+        export_id = _signer().unsign(handle, max_age=LIFETIME)
+        return Export.objects.get(id=export_id, finished_at__isnull=False, expires_at__gt=timezone.now())
+    except (BadSignature, Export.DoesNotExist):
+        raise ExportNotFound(
+            _("This export is not there, or has expired. Call export_tenant_data to make a new one.")
+        ) from None
+
+
+def part_numbers(export: Export) -> range:
+    """The numbers of the pieces whose contents, in this order, are the file."""
+    return range(1, -(-export.byte_count // PART_SIZE) + 1)
+
+
+def part(export: Export, number: int) -> bytes:
+    """A piece of the file, of PART_SIZE bytes at most. Raises ExportNotFound where the export has gone meanwhile."""
+    content = ExportPart.objects.filter(export=export, number=number).values_list("content", flat=True).first()
+    if content is None:
+        raise ExportNotFound(_("This export has expired. Call export_tenant_data to make a new one."))
+    return bytes(content)
+
+
+def file_name(export: Export, subdomain: str) -> str:
+    """A name to save it under: letters, digits, `-` and `.`."""
+    return f"{subdomain}-{export.created_at:%Y%m%d-%H%M%S}.{WRITERS[export.format].suffix}"
+
+
+def media_type(export: Export) -> str:
+    """The media type of the file (RFC 6838)."""
+    return WRITERS[export.format].media_type
+
+
+class Parts:
+    """The file of an export while it is written: each full piece becomes a row."""
+
+    def __init__(self, export: Export) -> None:
+        self.size = 0
+        self._export = export
+        self._number = 0
+        self._waiting = bytearray()
+
+    def write(self, data: bytes, /) -> int:
+        self._waiting += data
+        while len(self._waiting) >= PART_SIZE:
+            self._store()
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing: a piece is stored when it is full."""
+
+    def close(self) -> None:
+        """Store what is left."""
+        if self._waiting:
+            self._store()
+
+    def _store(self) -> None:
+        content = bytes(self._waiting[:PART_SIZE])
+        del self._waiting[:PART_SIZE]
+        self._number += 1
+        self.size += len(content)
+        ExportPart.objects.create(export=self._export, number=self._number, content=content)
+
+
+def _take_turn() -> None:
+    """One export a tenant at a time: it is the dearest thing that a tenant can ask for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('export ' || app.tenant_or_null()::text, 0))")
+        if cursor.fetchone() != (True,):
+            raise ExportRunning(
+                _("Another export is being written. Wait until it is done, then call export_tenant_data again.")
+            )
+
+
+def _make_room() -> None:
+    """Delete what has expired, and the oldest ones, so that with the next one there are KEPT."""
+    Export.objects.filter(expires_at__lte=timezone.now()).delete()
+    kept = Export.objects.order_by("-id").values_list("id", flat=True)[: KEPT - 1]
+    Export.objects.exclude(id__in=list(kept)).delete()
+
+
+def _write_tables(writer: Writer, on_progress: Progress) -> dict[str, int]:
+    counts = dict.fromkeys(tables(), 0)
+    total = sum(model._default_manager.count() for model in tables().values())
+    for name, model in tables().items():
+        writer.begin(name, _columns(model))
+        for batch in _batches(model):
+            writer.write(batch)
+            counts[name] += len(batch)
+            done = sum(counts.values())
+            on_progress(done, max(done, total))
+    return counts
+
+
+def _batches(model: type[Model]) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows in the order of their keys, each batch from where the last one ended."""
+    columns = _columns(model)
+    rows = model._default_manager.order_by("id").values_list(*columns)
+    size = BATCH_OF_LONG_ROWS if _is_long(model) else BATCH
+    batch = list(rows[:size])
+    while batch:
+        yield batch
+        batch = list(rows.filter(id__gt=batch[-1][columns.index("id")])[:size]) if len(batch) == size else []
+
+
+def _columns(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+def _is_long(model: type[Model]) -> bool:
+    return any(isinstance(field, TextField | JSONField) for field in model._meta.concrete_fields)
+
+
+def _name(model: type[Model]) -> str:
+    # The name that the tenant has for them, of which Django refuses two.
+    relation = cast(ForeignObjectRel, model._meta.get_field("tenant").remote_field)
+    return relation.get_accessor_name() or model._meta.label_lower
+
+
+def _signer() -> TimestampSigner:
+    return TimestampSigner(salt=f"export {rls.current_tenant_id()}", sep=".")
+
+
+def _nobody(done: int, total: int) -> None:
+    pass

@@ -1,0 +1,368 @@
+"""An export is exactly the tenant's rows, in each format; it lives for an hour, and for its tenant alone."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import io
+import json
+import re
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from xml.etree import ElementTree
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.core.signing import TimestampSigner, b62_encode
+from django.utils import timezone, translation
+
+import rls
+from benchmarks.export import PRODUCTS, export, fill
+from core.models import Customer, Export, ExportFormat, ExportPart, Order, Product
+from core.services import exports
+from core.services.export_formats import Header
+from core.services.export_xlsx import XLSX, DoesNotFit
+from core.services.exports import Exported, ExportNotFound, ExportRunning
+from rls.models import Tenanted
+from tests.world import World
+
+FORMATS = pytest.mark.parametrize("format", ExportFormat)
+SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with translation.override("en"):
+        yield
+
+
+def make(format: ExportFormat = ExportFormat.JSONL, **options: Any) -> Exported:
+    return exports.create(format=format, actor="tests", **options)
+
+
+def content(made: Exported) -> bytes:
+    return b"".join(exports.part(made.export, number) for number in exports.part_numbers(made.export))
+
+
+def tables(format: ExportFormat, file: bytes) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a file by table. In CSV and in a workbook a value is a text, and none is ''."""
+    if format is ExportFormat.JSON:
+        return json.loads(file)["tables"]
+    if format is ExportFormat.JSONL:
+        lines = [json.loads(line) for line in file.decode().splitlines()]
+        return {line["table"]: [each["row"] for each in lines if each["table"] == line["table"]] for line in lines}
+    sheets = workbook(file) if format is ExportFormat.XLSX else csv_files(file)
+    return {name: [dict(zip(rows[0], row, strict=True)) for row in rows[1:]] for name, rows in sheets.items()}
+
+
+def csv_files(file: bytes) -> dict[str, list[list[str]]]:
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        assert archive.testzip() is None
+        texts = {name.removesuffix(".csv"): archive.read(name).decode("utf-8-sig") for name in archive.namelist()}
+    return {name: list(csv.reader(io.StringIO(text, newline=""))) for name, text in texts.items()}
+
+
+def workbook(file: bytes) -> dict[str, list[list[str]]]:
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        names = [sheet.attrib["name"] for sheet in ElementTree.fromstring(archive.read("xl/workbook.xml"))[-2]]
+        sheets = [archive.read(f"xl/worksheets/sheet{number}.xml") for number in range(1, len(names) + 1)]
+    return {name: sheet_rows(sheet) for name, sheet in zip(names, sheets, strict=True)}
+
+
+def sheet_rows(sheet: bytes) -> list[list[str]]:
+    rows = []
+    for row in ElementTree.fromstring(sheet).iter(f"{SHEET}row"):
+        cells = {cell.attrib["r"].rstrip("0123456789"): decoded("".join(cell.itertext())) for cell in row}
+        rows.append([cells.get(chr(65 + column), "") for column in range(len(rows[0]) if rows else len(cells))])
+    return rows
+
+
+def decoded(text: str) -> str:
+    """As Excel reads a text: _x000D_ is a carriage return (ECMA-376 22.9.2.19)."""
+    return re.sub("_x([0-9A-F]{4})_", lambda match: chr(int(match[1], 16)), text)
+
+
+def as_text(value: Any) -> str:
+    """A value of JSON as a cell of a CSV."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, separators=(",", ":"))
+    return "" if value is None else str(value)
+
+
+def test_each_tenanted_model_is_exported_or_left_out_with_a_reason() -> None:
+    tenanted = {model for model in apps.get_models() if issubclass(model, Tenanted)}
+    exported = set(exports.tables().values())
+
+    assert exported | exports.LEFT_OUT.keys() >= tenanted
+    assert not exported & exports.LEFT_OUT.keys()
+    assert all(exports.LEFT_OUT.values())
+
+
+def test_an_export_is_exactly_the_rows_of_its_tenant(acme: World, globex: World, admin: psycopg.Connection) -> None:
+    with rls.tenant_context(acme.id):
+        made = make()
+        file = content(made)
+
+    found = tables(ExportFormat.JSONL, file)
+    for name, model in exports.tables().items():
+        column = "id" if name == "tenant" else "tenant_id"
+        rows = admin.execute(
+            f"SELECT to_jsonb(t) FROM {model._meta.db_table} AS t WHERE {column} = %s ORDER BY id", [acme.id]
+        ).fetchall()
+        assert rows
+        assert [row["id"] for row in found[name]] == [row["id"] for (row,) in rows]
+        assert [row.keys() for row in found[name]] == [row.keys() for (row,) in rows]
+    assert made.tables == {name: len(rows) for name, rows in found.items()}
+    assert b"Acme anvil" in file
+    for foreign in (b"lobex", str(globex.id).encode(), acme.token.encode()):
+        assert foreign not in file
+
+
+@FORMATS
+def test_each_format_holds_the_same_rows(format: ExportFormat, acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Customer.objects.create(name='王小明, 「甲」\r\n第二行 "引" <b>&amp;</b>', email="")
+        plain = tables(ExportFormat.JSONL, content(make()))
+        made = make(format)
+        found = tables(format, content(made))
+
+    assert made.export.row_count == sum(map(len, plain.values()))
+    assert list(found) == list(exports.tables())
+    if format in {ExportFormat.CSV, ExportFormat.XLSX}:
+        bools = {"True": "1", "False": "0"} if format is ExportFormat.XLSX else {}
+        plain = {
+            name: [{key: bools.get(as_text(value), as_text(value)) for key, value in row.items()} for row in rows]
+            for name, rows in plain.items()
+        }
+    assert found == plain
+
+
+@FORMATS
+def test_a_table_without_rows_is_there(format: ExportFormat, acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Customer.objects.filter(id=Customer.objects.create(name="x").id).delete()
+        Product.objects.filter(id=acme.product_id).update(description="")
+        made = make(format)
+
+    assert made.tables.keys() == exports.tables().keys()
+
+
+def test_times_are_in_utc_and_json_names_the_tenant(acme: World) -> None:
+    with rls.tenant_context(acme.id), timezone.override("Asia/Taipei"):
+        made = make(ExportFormat.JSON)
+        document = json.loads(content(made))
+        created = Product.objects.get().created_at
+
+    assert document["tenant"] == "acme"
+    assert document["exported_at"].endswith("+00:00")
+    assert document["tables"]["products"][0]["created_at"] == created.isoformat()
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1", "＝1+1", "＋1", "－1", "＠A"]
+)
+def test_no_text_is_a_formula(name: str, acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Product.objects.update(name=name)
+        in_csv = tables(ExportFormat.CSV, content(make(ExportFormat.CSV)))
+        file = content(make(ExportFormat.XLSX))
+
+    assert in_csv["products"][0]["name"] == f"'{name}"
+    assert in_csv["movements"][1]["quantity"] == "-2"
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        sheets = b"".join(archive.read(each) for each in archive.namelist() if "/sheet" in each)
+    assert b"<f>" not in sheets
+    assert b"<is><t" in sheets
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<r><t>x</t></r>", "<r></is></c><c><f>1+1</f></c></r>", "http://example.com", " leading", "{=1}", "_x0041_"],
+)
+def test_what_the_writer_of_workbooks_would_take_for_more_is_text(name: str, acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Product.objects.update(name=name)
+        found = tables(ExportFormat.XLSX, content(make(ExportFormat.XLSX)))
+
+    assert found["products"][0]["name"] == name
+
+
+def test_a_number_that_excel_would_round_is_text(acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Product.objects.update(price_minor=9_007_199_254_740_993)
+        found = tables(ExportFormat.XLSX, content(make(ExportFormat.XLSX)))
+
+    assert found["products"][0]["price_minor"] == "9007199254740993"
+
+
+def test_a_text_longer_than_a_cell_is_refused_and_leaves_nothing(
+    acme: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with rls.tenant_context(acme.id):
+        before = list(Export.objects.values_list("id", flat=True))
+        Order.objects.update(note="長" * 32_768)
+
+        with pytest.raises(DoesNotFit, match=r"A text of orders, in the column note, .* csv, json or jsonl"):
+            make(ExportFormat.XLSX)
+
+        assert list(Export.objects.values_list("id", flat=True)) == before
+        assert list(tmp_path.iterdir()) == []
+        assert make(ExportFormat.CSV).tables["orders"] == 1
+
+
+@FORMATS
+def test_a_file_that_is_given_up_leaves_nothing_open(
+    format: ExportFormat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    with pytest.raises(ZeroDivisionError):
+        with exports.WRITERS[format](io.BytesIO(), Header("acme", timezone.now())) as writer:
+            writer.begin("products", ["id"])
+            writer.write([(1,)])
+            writer.write((1 // number,) for number in (1, 0))
+
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sheet_that_is_full_goes_on_in_another() -> None:
+    class Small(XLSX):
+        sheet_rows = 3
+
+    file = io.BytesIO()
+    with Small(file, Header("acme", timezone.now())) as writer:
+        writer.begin("products", ["id", "name"])
+        writer.write([(number, f"name {number}") for number in range(5)])
+        writer.begin("orders", ["id"])
+
+    assert workbook(file.getvalue()) == {
+        "products": [["id", "name"], ["0", "name 0"], ["1", "name 1"]],
+        "products 2": [["id", "name"], ["2", "name 2"], ["3", "name 3"]],
+        "products 3": [["id", "name"], ["4", "name 4"]],
+        "orders": [["id"]],
+    }
+
+
+def test_the_file_is_kept_in_pieces_of_a_mebibyte(acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Order.objects.update(note="x" * 2_500_000)
+        made = make()
+        sizes = [len(exports.part(made.export, number)) for number in exports.part_numbers(made.export)]
+
+        assert sizes[:2] == [2**20, 2**20]
+        assert sum(sizes) == made.export.byte_count
+        assert ExportPart.objects.filter(export=made.export).count() == len(sizes) == 3
+        assert tables(ExportFormat.JSONL, content(made))["orders"][0]["note"] == "x" * 2_500_000
+
+
+def test_progress_is_told_to_the_last_row(acme: World) -> None:
+    told: list[tuple[int, int]] = []
+
+    with rls.tenant_context(acme.id):
+        made = make(on_progress=lambda done, total: told.append((done, total)))
+
+    count = made.export.row_count
+    assert told[-1] == (count, count)
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert {total for _, total in told} == {count}
+
+
+def test_five_exports_are_kept_and_no_expired_one(acme: World, globex: World) -> None:
+    with rls.tenant_context(globex.id):
+        make()
+    with rls.tenant_context(acme.id):
+        Export.objects.all().delete()
+        expired = make().export
+        Export.objects.filter(id=expired.id).update(expires_at=timezone.now())
+        made = [make().export.id for _ in range(6)]
+
+        assert list(Export.objects.order_by("id").values_list("id", flat=True)) == made[1:]
+        assert set(ExportPart.objects.values_list("export_id", flat=True)) == set(made[1:])
+    with rls.tenant_context(globex.id):
+        assert Export.objects.count() == 2
+
+
+def test_a_tenant_makes_one_export_at_a_time(acme: World, globex: World, admin: psycopg.Connection) -> None:
+    with admin.transaction():
+        admin.execute("SELECT pg_advisory_xact_lock(hashtextextended('export ' || %s::text, 0))", [acme.id])
+
+        with rls.tenant_context(acme.id), pytest.raises(ExportRunning, match="Another export is being written"):
+            make()
+        with rls.tenant_context(globex.id):
+            make()
+
+    with rls.tenant_context(acme.id):
+        make()
+
+
+def signed_at(tenant_id: UUID, export: Export, seconds_ago: int) -> str:
+    """The handle as it was signed this long ago."""
+
+    class Earlier(TimestampSigner):
+        def timestamp(self) -> str:
+            return b62_encode(int(time.time()) - seconds_ago)
+
+    return Earlier(salt=f"export {tenant_id}", sep=".").sign(str(export.id))
+
+
+def test_a_handle_opens_the_export_of_its_tenant_for_an_hour(acme: World, globex: World) -> None:
+    with rls.tenant_context(acme.id):
+        made = make().export
+        unfinished = Export.objects.get(finished_at=None)
+        handles = {
+            "expired": signed_at(acme.id, made, 3601),
+            "tampered": exports.handle(made)[:-1] + "_",
+            "another export": exports.handle(made).replace(str(made.id), str(unfinished.id)),
+            "unfinished": exports.handle(unfinished),
+            "id alone": str(made.id),
+            "empty": "",
+            "no text of PostgreSQL": "\0",
+        }
+        good = exports.handle(made)
+
+        assert exports.open(good) == made
+        assert exports.open(signed_at(acme.id, made, 3500)) == made
+        assert timedelta(minutes=59) < made.expires_at - timezone.now() <= timedelta(hours=1)
+        answers = {reason: refusal(handle) for reason, handle in handles.items()}
+    with rls.tenant_context(globex.id):
+        answers["another tenant"] = refusal(good)
+        answers["another tenant's id, signed here"] = refusal(exports.handle(made))
+
+    assert set(answers.values()) == {
+        "This export is not there, or has expired. Call export_tenant_data to make a new one."
+    }
+
+
+def refusal(handle: str) -> str:
+    with pytest.raises(ExportNotFound) as caught:
+        exports.open(handle)
+    return str(caught.value)
+
+
+def test_an_export_that_has_expired_opens_with_no_handle(acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        made = make().export
+        Export.objects.filter(id=made.id).update(expires_at=timezone.now())
+
+        assert "expired" in refusal(exports.handle(made))
+
+
+@FORMATS
+def test_memory_does_not_grow_with_the_rows(format: ExportFormat, acme: World, admin: psycopg.Connection) -> None:
+    few, many = (fill(admin, f"rows-{rows}", rows) for rows in (10_000, 60_000))
+
+    small, large = export(format, few, many)
+
+    assert (small["rows"], large["rows"]) == (10_000 + PRODUCTS + 1, 60_000 + PRODUCTS + 1)
+    # Both fill a piece of the file. The added rows would take more, and so would their file.
+    assert large["peak_kilobytes"] - small["peak_kilobytes"] < 4_000
+    assert large["peak_kilobytes"] < 200_000
