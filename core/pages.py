@@ -52,7 +52,7 @@ def page(rows: QuerySet[M], *, order: tuple[str, str], limit: int, cursor: str |
         return Page(found, None)
     last = found[limit - 1]
     where = [_plain(getattr(last, field.removeprefix("-"))) for field in order]
-    return Page(found[:limit], signing.dumps(where, salt=salt))
+    return Page(found[:limit], signing.dumps(where, salt=salt, compress=True))
 
 
 def _behind(order: tuple[str, str], where: list[Any]) -> Q:

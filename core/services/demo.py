@@ -1,26 +1,55 @@
-"""Data to look at: a small shop."""
+"""Data to look at: a shop, and how its trade went until today."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
-from django.db import connection, transaction
+from babel.numbers import get_currency_precision
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from core.models import Order, OrderItem, OrderStatus, Product, Role, TenantUser
+from core.errors import DomainError
+from core.models import Customer, MovementReason, Product, StockMovement, TenantSettings, TenantUser
+from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
+from core.services.demo_rows import BATCH, Writer
+from core.services.demo_story import Ledger
 
-USERS = (("mei", Role.OWNER), ("lin", Role.STAFF), ("hsu", Role.STAFF))
-GOODS = (
-    ("TEA-001", "高山烏龍茶 150 g", 48000),
-    ("TEA-002", "東方美人茶 75 g", 62000),
-    ("TEA-003", "日月潭紅茶 100 g", 39000),
-    ("POT-001", "紫砂壺 200 ml", 180000),
-    ("CUP-001", "白瓷品茗杯", 12000),
-    ("CUP-002", "聞香杯組", 26000),
-    ("TRAY-001", "竹製茶盤", 95000),
-    ("CAN-001", "錫製茶罐", 54000),
-)
-CURRENCY = "TWD"
+MOST_DISCOUNT = 10  # in percent of the goods
+
+
+class NothingToSell(DomainError):
+    """No product of the demo shop is for sale any more."""
+
+
+class Size(StrEnum):
+    """How large a shop."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a size stands for."""
+
+    products: int
+    customers: int
+    orders: int
+    days: int
+
+
+SHOPS = {
+    Size.SMALL: Shop(products=8, customers=3, orders=5, days=30),
+    Size.MEDIUM: Shop(products=200, customers=100, orders=1_000, days=90),
+    Size.LARGE: Shop(products=2_000, customers=1_000, orders=10_000, days=365),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,62 +58,125 @@ class DemoCounts:
 
     users: int
     products: int
+    customers: int
     orders: int
     order_items: int
+    movements: int
+    payments: int
 
 
-def create(*, orders: int = 5, seed: int = 1) -> DemoCounts:
-    """Fill the open tenant context with users, products and orders; the same seed gives the same shop.
+def create(
+    *,
+    size: Size = Size.SMALL,
+    orders: int | None = None,
+    seed: int = 1,
+    actor: str = "demo",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> DemoCounts:
+    """Fill the open tenant context with a shop; the same seed gives the same one, with its days counted from today.
 
-    Users and products that are there already stay as they are, so a second call only adds orders.
+    What is there already stays as it is, so a second call only adds orders; they are placed after the last movement
+    of the products that they take.
+
+    Args:
+        orders: how many, where it is not what the size stands for.
+        actor: who has done all this, for the ledger.
+        on_progress: called with the number of orders that are written, and of all.
+
+    Raises NothingToSell.
     """
+    shop = SHOPS[size]
     chance = random.Random(seed)  # noqa: S311  (a demo, not a secret)
+    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+    opened_at = today - timedelta(days=shop.days)
     with transaction.atomic():
-        _serialise()
-        users = [TenantUser.objects.get_or_create(username=name, defaults=_user(name, role)) for name, role in USERS]
-        products = [
-            Product.objects.get_or_create(sku=sku, defaults=_product(name, price, chance)) for sku, name, price in GOODS
-        ]
-        items = _orders([product for product, _ in products], users[0][0], orders, chance)
+        chosen = settings.lock()
+        users, user_count = _users()
+        customers, customer_count = _customers(shop, opened_at, today)
+        known, new = _products(shop, chosen, opened_at)
+        ledger = _ledger(known, new, chance)
+        available = {
+            product: ledger.last.get(product, product.created_at) for product in [*known, *new] if product.is_active
+        }
+        if not available:
+            raise NothingToSell(
+                _("No product of the demo is active. Call set_product_active with the sku {sku} first.").format(
+                    sku=demo_goods.GOODS[0].sku
+                )
+            )
+        made = demo_story.sales(
+            shop.orders if orders is None else orders,
+            available=available,
+            customers=customers,
+            until=today if min(available.values()) < today else timezone.now(),
+            most_discount=min(MOST_DISCOUNT, chosen.max_discount_percent),
+            chance=chance,
+        )
+        demo_story.trade(made, ledger)
+        Product.objects.bulk_update({move.product for move in ledger.moves}, ["stock"], batch_size=BATCH)
+        item_count, payment_count = Writer(chosen.currency, users, actor).write(made, ledger.moves, on_progress)
     return DemoCounts(
-        users=sum(is_new for _, is_new in users),
-        products=sum(is_new for _, is_new in products),
-        orders=orders,
-        order_items=items,
+        users=user_count,
+        products=len(new),
+        customers=customer_count,
+        orders=len(made),
+        order_items=item_count,
+        movements=len(ledger.moves),
+        payments=payment_count,
     )
 
 
-def _serialise() -> None:
-    """Let one caller at a time number this tenant's demo orders."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('demo ' || app.tenant_or_null()::text, 0))")
-
-
-def _user(name: str, role: Role) -> dict[str, object]:
-    return {"email": f"{name}@example.com", "role": role}
-
-
-def _product(name: str, price_minor: int, chance: random.Random) -> dict[str, object]:
-    return {"name": name, "price_minor": price_minor, "currency": CURRENCY, "stock": chance.randint(0, 80)}
-
-
-def _orders(products: list[Product], user: TenantUser, count: int, chance: random.Random) -> int:
-    last = Order.objects.order_by("-number").values_list("number", flat=True).first() or 0
-    orders = [
-        Order(number=last + step, status=chance.choice(OrderStatus.values), placed_by=user)
-        for step in range(1, count + 1)
+def _users() -> tuple[list[TenantUser], int]:
+    found = [
+        TenantUser.objects.get_or_create(username=name, defaults={"email": f"{name}@example.com", "role": role})
+        for name, role in demo_goods.USERS
     ]
-    Order.objects.bulk_create(orders)
-    items = [
-        OrderItem(
-            order=order,
-            product=product,
-            quantity=chance.randint(1, 4),
-            price_minor=product.price_minor,
-            currency=product.currency,
+    return [user for user, _is_new in found], sum(is_new for _user, is_new in found)
+
+
+def _customers(shop: Shop, since: datetime, until: datetime) -> tuple[list[Customer], int]:
+    """All that the size has, and how many of them are new: they have come one after the other."""
+    people = demo_goods.customers(shop.customers)
+    known = list(Customer.objects.filter(email__in=[email for _name, email in people]))
+    emails = {customer.email for customer in known}
+    new = demo_rows.insert(
+        Customer(name=name, email=email, created_at=since + (until - since) * 0.8 * number / len(people))
+        for number, (name, email) in enumerate(people)
+        if email not in emails
+    )
+    return known + new, len(new)
+
+
+def _products(shop: Shop, chosen: TenantSettings, since: datetime) -> tuple[list[Product], list[Product]]:
+    """Those of the size that are there, locked, and those that are new: these have no stock yet."""
+    goods = demo_goods.goods(shop.products)
+    known = stock.lock(Product.objects.filter(sku__in=[good.sku for good in goods]).values_list("id", flat=True))
+    skus = {product.sku for product in known.values()}
+    unit = 10 ** get_currency_precision(chosen.currency)
+    new = demo_rows.insert(
+        Product(
+            sku=good.sku,
+            name=good.name,
+            category=good.category,
+            price_minor=good.price * unit,
+            currency=chosen.currency,
+            reorder_level=chosen.low_stock_threshold,
+            is_active=good.is_active,
+            created_at=since + timedelta(seconds=number),
         )
-        for order in orders
-        for product in chance.sample(products, chance.randint(1, 3))
-    ]
-    OrderItem.objects.bulk_create(items)
-    return len(items)
+        for number, good in enumerate(goods)
+        if good.sku not in skus
+    )
+    search.index_all(new)
+    return list(known.values()), new
+
+
+def _ledger(known: Sequence[Product], new: Sequence[Product], chance: random.Random) -> Ledger:
+    """A ledger that goes on where that of the known products has ended, and opens with some of each new one."""
+    ends = dict(
+        StockMovement.objects.filter(product__in=known).values_list("product_id").annotate(Max("created_at")).order_by()
+    )
+    ledger = Ledger({product: ends[product.id] for product in known if product.id in ends})
+    for product in new:
+        ledger.move(product, chance.randint(2, 60), MovementReason.OPENING, product.created_at)
+    return ledger

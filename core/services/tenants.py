@@ -7,15 +7,29 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.db.models import Count, F, QuerySet, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
+from core import approval, pages
 from core.errors import DomainError
 from core.models import Tenant, TenantSettings, TenantUser
+from core.models.tenants import SUBDOMAIN
+from core.pages import Page
+from core.services import tenant_rows
+from rls.context import PLATFORM_ALIAS
 
 
 class TenantNotFound(DomainError):
     """No tenant in sight has this subdomain."""
+
+    def __init__(self, subdomain: str) -> None:
+        super().__init__(
+            _(
+                "There is no tenant {subdomain}. Call list_tenants, or `manage.py tenants list`, to see the subdomains."
+            ).format(subdomain=repr(subdomain))
+        )
 
 
 class TenantInvalid(DomainError):
@@ -40,23 +54,30 @@ def find() -> list[TenantFacts]:
     return [_facts(tenant) for tenant in _with_counts()]
 
 
-def get(subdomain: str | None = None) -> TenantFacts:
-    """The tenant with this subdomain; in a tenant context, where None is enough, one's own.
+def page(*, limit: int, cursor: str | None) -> tuple[list[TenantFacts], str | None]:
+    """Some of them, and the cursor for the next ones. Raises InvalidCursor."""
+    found = pages.page(
+        _with_counts(), order=("created_at", "subdomain"), limit=limit, cursor=cursor, of={"list": "tenants"}
+    )
+    return [_facts(tenant) for tenant in found.rows], found.cursor
+
+
+def get(subdomain: str = "") -> TenantFacts:
+    """The tenant with this subdomain; in a tenant context, where '' is enough, one's own.
 
     Raises TenantNotFound.
     """
     tenants = _with_counts()
-    if subdomain is not None:
+    if subdomain:
         tenants = tenants.filter(subdomain=subdomain)
-    tenant = tenants.first()
-    if tenant is None:
-        raise TenantNotFound(f"There is no tenant {subdomain!r}. Call list_tenants to see the subdomains.")
-    return _facts(tenant)
+    return _facts(_known(tenants, subdomain))
 
 
-def users() -> QuerySet[TenantUser]:
-    """The users of the open tenant context, by name."""
-    return TenantUser.objects.all()
+def users(*, limit: int, cursor: str | None) -> Page[TenantUser]:
+    """The users of the open tenant context, by name. Raises InvalidCursor."""
+    return pages.page(
+        TenantUser.objects.all(), order=("username", "id"), limit=limit, cursor=cursor, of={"list": "users"}
+    )
 
 
 def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
@@ -64,35 +85,62 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
 
     Raises TenantInvalid: the subdomain is taken or malformed, or the locale is not offered.
     """
-    tenant = Tenant(subdomain=subdomain, name=name)
+    tenant = Tenant(subdomain=subdomain, name=name.strip())
     try:
-        tenant.full_clean(exclude=["id", "created_at"])
+        SUBDOMAIN(subdomain)
+    except ValidationError as error:
+        raise TenantInvalid(
+            _("A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")
+        ) from error
+    try:
+        tenant.full_clean(exclude=["id", "created_at"], validate_unique=False)
         TenantSettings(tenant=tenant, locale=locale).clean_fields(exclude=["id", "created_at", "tenant"])
     except ValidationError as error:
-        raise TenantInvalid(" ".join(error.messages)) from error
-    tenant.save(force_insert=True)
+        raise TenantInvalid(
+            " ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
+        ) from error
+    try:
+        with transaction.atomic(using=PLATFORM_ALIAS):
+            tenant.save(force_insert=True)
+    except IntegrityError as error:
+        raise TenantInvalid(
+            _("There is a tenant {subdomain} already. Choose another subdomain.").format(subdomain=repr(subdomain))
+        ) from error
     TenantSettings.objects.create(tenant=tenant, locale=locale)
     return tenant
 
 
-def set_active(subdomain: str, *, active: bool) -> None:
+def set_active(subdomain: str, *, active: bool) -> Tenant:
     """Suspend a tenant, or let it work again. Every door asks for this on each request. Needs a platform context.
 
     Raises TenantNotFound.
     """
-    if not Tenant.objects.filter(subdomain=subdomain).update(is_active=active):
-        raise TenantNotFound(f"There is no tenant {subdomain!r}. `manage.py tenants list` shows the subdomains.")
+    tenant = _known(Tenant.objects.filter(subdomain=subdomain), subdomain)
+    tenant.is_active = active
+    tenant.save(update_fields=["is_active"])
+    return tenant
 
 
 def delete(subdomain: str) -> dict[str, int]:
     """Delete a tenant with every row it has; the answer counts them by model. Needs a platform context.
 
-    Raises TenantNotFound.
+    Asks for approval with what there is. Raises TenantNotFound.
     """
-    tenant = Tenant.objects.filter(subdomain=subdomain).first()
+    # The lock keeps out new rows, each of which refers to the tenant: what is counted is what goes.
+    tenant = _known(Tenant.objects.select_for_update().filter(subdomain=subdomain), subdomain)
+    approval.ask(
+        _("Delete {subdomain} ({name}): {rows}? There is no way back.").format(
+            subdomain=tenant.subdomain, name=tenant.name, rows=tenant_rows.in_words(tenant_rows.count(tenant))
+        )
+    )
+    return tenant_rows.delete(tenant)
+
+
+def _known(tenants: QuerySet[Tenant], subdomain: str) -> Tenant:
+    tenant = tenants.first()
     if tenant is None:
-        raise TenantNotFound(f"There is no tenant {subdomain!r}. `manage.py tenants list` shows the subdomains.")
-    return tenant.delete()[1]
+        raise TenantNotFound(subdomain)
+    return tenant
 
 
 def _with_counts() -> QuerySet[Tenant]:

@@ -50,9 +50,7 @@ def create(
         return token
     tenant = Tenant.objects.filter(subdomain=subdomain).first()
     if tenant is None:
-        raise tenants.TenantNotFound(
-            f"There is no tenant {subdomain!r}. `manage.py tenants list` shows the subdomains."
-        )
+        raise tenants.TenantNotFound(subdomain)
     token = principals.new_token(principals.TENANT_PREFIX)
     ApiToken.objects.create(tenant=tenant, user=_user(tenant, username), digest=principals.digest(token), **facts)
     return token

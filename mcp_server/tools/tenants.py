@@ -8,11 +8,23 @@ from typing import Annotated, Self
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
-from core.models import TenantUser
+from core.models import Role
 from core.principals import Scope
 from core.services import tenants
 from core.services.tenants import TenantFacts
+from mcp_server import listing
+from mcp_server.parameters import NO_NUL, Cursor, Limit
 from mcp_server.registry import Answer, Door, tool
+
+TenantId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=63,
+        pattern=NO_NUL,
+        description='The subdomain of a tenant, such as "test2"; list_tenants shows them.',
+    ),
+]
 
 
 class TenantSummary(BaseModel):
@@ -36,13 +48,16 @@ class TenantSummary(BaseModel):
 
 
 class TenantList(Answer):
-    """The tenants in sight of the caller."""
+    """The tenants in sight of the caller, oldest first."""
 
     tenants: list[TenantSummary]
+    has_more: bool
+    next_cursor: str | None
 
     def text(self) -> str:
         lines = [
-            _("- {name} ({subdomain}) - {status} - {users} users - created {created}").format(
+            listing.line(
+                _("- {name} ({subdomain}) - {status} - {users} users - created {created}"),
                 name=tenant.name,
                 subdomain=tenant.subdomain,
                 status=status(tenant.is_active),
@@ -51,7 +66,7 @@ class TenantList(Answer):
             )
             for tenant in self.tenants
         ]
-        return "\n".join([_("Tenants:"), *lines])
+        return "\n".join([_("Tenants:"), *lines, *listing.more(self.next_cursor)])
 
 
 class TenantInfo(TenantSummary, Answer):
@@ -79,18 +94,22 @@ class UserSummary(BaseModel):
 
 
 class UserList(Answer):
-    """The users of a tenant."""
+    """Users of a tenant, by name."""
 
     users: list[UserSummary]
+    has_more: bool
+    next_cursor: str | None
 
     def text(self) -> str:
         if not self.users:
             return _("No users.")
         lines = [
-            _("- {username} ({role}) - {email}").format(username=user.username, role=_(user.role), email=user.email)
+            listing.line(
+                _("- {name} ({role}) - {email}"), name=user.username, role=Role(user.role).label, email=user.email
+            )
             for user in self.users
         ]
-        return "\n".join([_("Users:"), *lines])
+        return "\n".join([_("Users:"), *lines, *listing.more(self.next_cursor)])
 
 
 def status(is_active: bool) -> str:
@@ -100,15 +119,31 @@ def status(is_active: bool) -> str:
 
 @tool(scope=Scope.TENANTS_READ, title="List tenants", read_only=True, door=Door)
 def list_tenants(
-    random_string: Annotated[str, Field(description="Ignored: for clients that can't call without arguments.")] = "",
+    random_string: Annotated[
+        str, Field(max_length=100, description="Ignored: for clients that can't call without arguments.")
+    ] = "",
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> TenantList:
-    """List the tenants in sight: at a tenant's URL that tenant alone, at the platform's URL all of them."""
-    return TenantList(tenants=[TenantSummary.of(facts) for facts in tenants.find()])
+    """List the tenants in sight: at a tenant's URL that tenant alone, at the platform's URL all of them.
+
+    For one of them call get_tenant_info instead.
+    """
+    found, next_cursor = tenants.page(limit=limit, cursor=cursor)
+    return TenantList(
+        tenants=[TenantSummary.of(facts) for facts in found],
+        has_more=next_cursor is not None,
+        next_cursor=next_cursor,
+    )
 
 
 @tool(scope=Scope.TENANTS_READ, title="Tenant information", read_only=True)
 def get_tenant_info() -> TenantInfo:
-    """Show this tenant: name, subdomain, status, age and number of users."""
+    """Show this tenant: name, subdomain, status, age and number of users.
+
+    For products, orders and revenue call get_comprehensive_tenant_stats instead, for its settings
+    manage_tenant_settings.
+    """
     return TenantInfo.of(tenants.get())
 
 
@@ -119,18 +154,17 @@ def get_tenant_info() -> TenantInfo:
     door=Door.PLATFORM,
     name="get_tenant_info",
 )
-def get_any_tenant_info(
-    tenant: Annotated[str, Field(description='The subdomain of a tenant, such as "test1"; list_tenants shows them.')],
-) -> TenantInfo:
-    """Show one tenant: name, subdomain, status, age and number of users."""
-    return TenantInfo.of(tenants.get(tenant))
+def get_any_tenant_info(tenant_id: TenantId) -> TenantInfo:
+    """Show one tenant: name, subdomain, status, age and number of users. For all tenants call list_tenants instead."""
+    return TenantInfo.of(tenants.get(tenant_id))
 
 
 @tool(scope=Scope.USERS_READ, title="List users", read_only=True)
-def get_tenant_users() -> UserList:
-    """List this tenant's users by name, with their roles. For the number alone call get_tenant_info."""
-    return UserList(users=[_summary(user) for user in tenants.users()])
-
-
-def _summary(user: TenantUser) -> UserSummary:
-    return UserSummary(username=user.username, email=user.email, role=user.role)
+def get_tenant_users(limit: Limit = 20, cursor: Cursor = None) -> UserList:
+    """List this tenant's users by name, with their roles. For the number alone call get_tenant_info instead."""
+    found = tenants.users(limit=limit, cursor=cursor)
+    return UserList(
+        users=[UserSummary(username=user.username, email=user.email, role=user.role) for user in found.rows],
+        has_more=found.has_more,
+        next_cursor=found.cursor,
+    )

@@ -58,14 +58,14 @@ def test_a_tenant_is_created_and_listed(database: str) -> None:
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("tenants create acme Another", "Tenant with this Subdomain already exists."),
+        ("tenants create acme Another", "There is a tenant 'acme' already. Choose another subdomain."),
         ("tenants create Not_A_Label Name", "A subdomain is lower-case letters, digits and inner hyphens"),
         ("tenants create -- -edge Name", "A subdomain is lower-case letters, digits and inner hyphens"),
         (f"tenants create {'a' * 64} Name", "at most 63 characters"),
         ("tenants create initech Initech --locale xx", "invalid choice: 'xx'"),
         (
             "tenants suspend nowhere",
-            "There is no tenant 'nowhere'. `manage.py tenants list` shows the subdomains.",
+            "There is no tenant 'nowhere'. Call list_tenants, or `manage.py tenants list`, to see the subdomains.",
         ),
         ("tenants resume nowhere", "There is no tenant 'nowhere'."),
         ("tenants delete nowhere --yes", "There is no tenant 'nowhere'."),

@@ -1,4 +1,4 @@
-"""The tools of the source document, through the official client. Its transcripts are replayed line for line."""
+"""Tools through the official client: tenants, their users, demo data, and what every tool has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from core.models import TenantUser
 from core.services import tenants
+from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World, make_tenant, platform_token, working
 
+# As long as a user's name can be.
+LONG, LONGER = "用戶" * 25, "美" * 50
 CREATED = "2025-07-10 06:53:11.870087+00:00"
 
 
@@ -26,48 +30,6 @@ def call(
             return await client.call_tool(name, arguments | why)
 
     return asyncio.run(story())
-
-
-@pytest.fixture
-def document(admin: psycopg.Connection) -> str:
-    """The two tenants of the source document, and a platform token."""
-    with working():
-        for number in (1, 2):
-            tenants.create(subdomain=f"test{number}", name=f"測試租戶{number}")
-    admin.execute("UPDATE core_tenant SET created_at = %s", [CREATED])
-    return platform_token()
-
-
-@pytest.mark.parametrize("era", ERAS)
-def test_the_first_transcript(era: Era, document: str, server: Process) -> None:
-    result = call(server, "", document, "list_tenants", {"random_string": "list"}, era)
-
-    assert result.content[0].text == (
-        "租戶列表:\n"
-        "- 測試租戶1 (test1) - 啟用 - 0 用戶 - 創建於 2025-07-10 06:53:11\n"
-        "- 測試租戶2 (test2) - 啟用 - 0 用戶 - 創建於 2025-07-10 06:53:11"
-    )
-
-
-@pytest.mark.parametrize("era", ERAS)
-def test_the_second_transcript(era: Era, document: str, server: Process) -> None:
-    result = call(server, "", document, "get_tenant_info", {"tenant": "test2"}, era)
-
-    assert result.content[0].text == (
-        "租戶資訊:\n"
-        "- 名稱: 測試租戶2\n"
-        "- 子域名: test2\n"
-        "- 創建時間: 2025-07-10 06:53:11.870087+00:00\n"
-        "- 狀態: 啟用\n"
-        "- 用戶數量: 0"
-    )
-    assert result.structured_content == {
-        "name": "測試租戶2",
-        "subdomain": "test2",
-        "is_active": True,
-        "user_count": 0,
-        "created_at": "2025-07-10T06:53:11.870087Z",
-    }
 
 
 def test_the_english_twins(acme: World, globex: World, server: Process, admin: psycopg.Connection) -> None:
@@ -95,20 +57,57 @@ def test_a_tenant_is_spoken_to_in_its_locale(server: Process) -> None:
     assert result.content[0].text == "用戶列表:\n- ada (員工) - ada@taipei.example"
 
 
-def test_the_platform_sees_a_suspended_tenant_and_says_so(document: str, server: Process) -> None:
+def test_the_platform_sees_a_suspended_tenant_and_says_so(acme: World, globex: World, server: Process) -> None:
     with working():
-        tenants.set_active("test1", active=False)
+        tenants.set_active("acme", active=False)
 
-    result = call(server, "", document, "list_tenants", {})
+    result = call(server, "", platform_token(), "list_tenants", {})
 
-    assert "測試租戶1 (test1) - 停用" in result.content[0].text
+    assert "Acme (acme) - 停用" in result.content[0].text
     assert [tenant["is_active"] for tenant in result.structured_content["tenants"]] == [False, True]
 
 
 def test_users_are_those_of_the_tenant(acme: World, globex: World, server: Process) -> None:
     result = call(server, "acme", acme.token, "get_tenant_users", {})
 
-    assert result.structured_content == {"users": [{"username": "ada", "email": "ada@acme.example", "role": "staff"}]}
+    assert result.structured_content == {
+        "users": [{"username": "ada", "email": "ada@acme.example", "role": "staff"}],
+        "has_more": False,
+        "next_cursor": None,
+    }
+
+
+def test_a_list_of_users_goes_on_where_it_ended(acme: World, globex: World, server: Process) -> None:
+    for world in (acme, globex):
+        with tenant_context(world.id):
+            TenantUser.objects.bulk_create(
+                TenantUser(username=name, email="x@x.example") for name in ("b", LONG, LONGER)
+            )
+
+    first = call(server, "acme", acme.token, "get_tenant_users", {"limit": 3})
+    cursor = first.structured_content["next_cursor"]
+    second = call(server, "acme", acme.token, "get_tenant_users", {"limit": 3, "cursor": cursor})
+    elsewhere = call(server, "globex", globex.token, "get_tenant_users", {"limit": 3, "cursor": cursor})
+
+    assert [user["username"] for user in first.structured_content["users"]] == ["ada", "b", LONG]
+    assert [user["username"] for user in second.structured_content["users"]] == [LONGER]
+    assert f"cursor={cursor}" in first.content[0].text
+    assert (first.structured_content["has_more"], second.structured_content["has_more"]) == (True, False)
+    assert elsewhere.is_error
+
+
+def test_a_list_of_twenty_users_is_short(server: Process) -> None:
+    world = make_tenant("taipei", "台北", locale="zh-hant")
+    with tenant_context(world.id):
+        TenantUser.objects.bulk_create(
+            TenantUser(username=f"{'用戶' * 5}{number}", email=f"someone.{number}@a-rather-long-domain.example.com")
+            for number in range(30)
+        )
+
+    result = call(server, "taipei", world.token, "get_tenant_users", {})
+
+    assert len(result.structured_content["users"]) == 20
+    assert len(result.content[0].text.encode()) < 2500
 
 
 def test_demo_data_goes_into_the_tenant_of_the_url(
@@ -121,8 +120,28 @@ def test_demo_data_goes_into_the_tenant_of_the_url(
             "SELECT t.subdomain, count(*) FROM core_order o JOIN core_tenant t ON t.id = o.tenant_id GROUP BY 1"
         )
     )
+    actors = admin.execute("SELECT DISTINCT actor FROM core_stockmovement m WHERE tenant_id = %s", [acme.id]).fetchall()
     assert result.structured_content["orders"] == 3
+    assert "Added 3 users, 8 products, 3 customers, 3 orders with " in result.content[0].text
     assert counts == {"acme": 4, "globex": 1}
+    assert actors == [("acme token",)]
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_demo_data_says_how_far_it_is(era: Era, acme: World, stateful_server: Process) -> None:
+    said: list[tuple[float, float | None]] = []
+
+    async def progressed(done: float, total: float | None, message: str | None) -> None:
+        said.append((done, total))
+
+    async def story() -> Any:
+        async with connected(stateful_server.mcp("acme"), acme.token, era) as client:
+            return await client.call_tool("create_demo_data", {"size": "medium"}, progress_callback=progressed)
+
+    result = asyncio.run(story())
+
+    assert result.structured_content["orders"] == 1000
+    assert said == [(500, 1000), (1000, 1000)]
 
 
 @pytest.mark.parametrize("tenant", ["acme", ""])
@@ -153,22 +172,6 @@ def test_a_bad_call_is_answered_in_words(
     assert "pydantic" not in result.content[0].text
 
 
-def test_an_unknown_tenant_names_the_next_call(document: str, server: Process) -> None:
-    result = call(server, "", document, "get_tenant_info", {"tenant": "test3"})
-
-    assert result.is_error
-    assert "There is no tenant 'test3'. Call list_tenants to see the subdomains." in result.content[0].text
-
-
-def test_platform_work_leaves_an_audit_row(document: str, server: Process, admin: psycopg.Connection) -> None:
-    call(server, "", document, "list_tenants", {})
-
-    rows = admin.execute(
-        "SELECT actor, reason, origin, role_name FROM app.platform_audit WHERE origin = 'mcp'"
-    ).fetchall()
-    assert rows == [("platform token", "list_tenants: a test", "mcp", "app_platform")]
-
-
 def listed(server: Process, tenant: str, token: str, era: Era) -> list[Any]:
     async def story() -> list[Any]:
         async with connected(server.mcp(tenant), token, era) as client:
@@ -185,7 +188,17 @@ def test_every_tool_is_described(era: Era, acme: World, server: Process) -> None
     names = [tool.name for tool in at_tenant]
     assert names == sorted(names)
     assert {"list_tenants", "get_tenant_info", "get_tenant_users", "create_demo_data", "add_numbers"} <= set(names)
-    assert [tool.name for tool in at_platform] == ["add_numbers", "get_tenant_info", "list_tenants"]
+    assert [tool.name for tool in at_platform] == [
+        "add_numbers",
+        "create_tenant",
+        "delete_tenant",
+        "get_platform_stats",
+        "get_tenant_info",
+        "list_tenants",
+        "resume_tenant",
+        "run_isolation_audit",
+        "suspend_tenant",
+    ]
     for tool in [*at_tenant, *at_platform]:
         assert tool.title
         assert tool.description

@@ -1,0 +1,17 @@
+"""How many rows there are of several things, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Count, QuerySet, Value
+
+
+def of(rows: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
+    """The number of rows of each, under its name."""
+    first, *others = (
+        each.order_by().values(counted=Value(name)).annotate(rows=Count("pk")) for name, each in rows.items()
+    )
+    found = first.union(*others, all=True)
+    return dict.fromkeys(rows, 0) | {row["counted"]: row["rows"] for row in found}

@@ -1,0 +1,38 @@
+"""Figures over all tenants."""
+
+from __future__ import annotations
+
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from core.services import demo, platform_stats, tenants
+from core.services.platform_stats import TenantFigures
+from rls import tenant_context
+from tests.world import World, working
+
+
+def test_the_figures_are_those_of_all_tenants(acme: World, globex: World) -> None:
+    with working():
+        tenants.create(subdomain="empty", name="Empty")
+        tenants.set_active("globex", active=False)
+    with tenant_context(acme.id):
+        demo.create(orders=4)
+
+    with working(), CaptureQueriesContext(connections["platform"]) as queries:
+        figures = platform_stats.get()
+
+    assert len(queries) == 2
+    assert (figures.active, figures.suspended) == (2, 1)
+    assert (figures.users, figures.products, figures.orders) == (5, 10, 6)
+    assert figures.largest == [
+        TenantFigures("acme", "Acme", is_active=True, users=4, products=9, orders=5),
+        TenantFigures("globex", "Globex", is_active=False, users=1, products=1, orders=1),
+        TenantFigures("empty", "Empty", is_active=True, users=0, products=0, orders=0),
+    ]
+
+
+def test_an_installation_without_tenants_has_figures() -> None:
+    with working():
+        figures = platform_stats.get()
+
+    assert (figures.active, figures.orders, figures.largest) == (0, 0, [])
