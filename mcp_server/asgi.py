@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import django
@@ -21,6 +21,7 @@ from django.conf import settings  # noqa: E402  (Django is set up first)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.db import OperationalError, connections  # noqa: E402
 from mcp.server.mcpserver import MCPServer  # noqa: E402
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: E402
 from mcp.server.transport_security import TransportSecuritySettings  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
@@ -31,6 +32,8 @@ from starlette.staticfiles import StaticFiles  # noqa: E402
 from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
 from mcp_server import auth, server, workers  # noqa: E402
+from mcp_server.ending import told_of_the_end  # noqa: E402
+from mcp_server.framing import Framing  # noqa: E402
 from mcp_server.registry import Door  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -55,13 +58,22 @@ class StreamableHTTP:
     """The Streamable HTTP transport of one MCP server (MCP specification, "Transports")."""
 
     def __init__(self, mcp: MCPServer[Any]) -> None:
-        self.mcp = mcp
         self.is_stateless = settings.MCP_SESSIONS == "stateless"
-        mcp.streamable_http_app(
-            stateless_http=self.is_stateless,
-            json_response=self.is_stateless,
-            transport_security=transport_security(),
-        )
+        streaming = self._manager(mcp, json_response=False)
+        self.managers = [streaming]
+        self.app: ASGIApp = streaming.handle_request
+        if self.is_stateless:
+            plain = self._manager(mcp, json_response=True)
+            self.managers.append(plain)
+            self.app = Framing(plain=plain.handle_request, streaming=streaming.handle_request)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What requests need."""
+        async with AsyncExitStack() as stack:
+            for manager in self.managers:
+                await stack.enter_async_context(manager.run())
+            yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         allowed = ["POST"] if self.is_stateless else ["POST", "GET", "DELETE"]
@@ -69,7 +81,16 @@ class StreamableHTTP:
             refusal = JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
             await refusal(scope, receive, send)
             return
-        await self.mcp.session_manager.handle_request(scope, receive, send)
+        await self.app(scope, receive, send)
+
+    def _manager(self, mcp: MCPServer[Any], *, json_response: bool) -> StreamableHTTPSessionManager:
+        # Each call of it makes another one.
+        mcp.streamable_http_app(
+            stateless_http=self.is_stateless,
+            json_response=json_response,
+            transport_security=transport_security(),
+        )
+        return mcp.session_manager
 
 
 class Trimmed:
@@ -105,13 +126,15 @@ def build() -> Starlette:
     if settings.MCP_AUTH not in auth.BACKENDS or settings.MCP_SESSIONS not in ("stateless", "stateful"):
         raise ImproperlyConfigured("MCP_AUTH is token or public; MCP_SESSIONS is stateless or stateful")
     tenants, platform = (server.build(each) for each in (Door.TENANT, Door.PLATFORM))
-    tenant_endpoint, platform_endpoint = (door(StreamableHTTP(mcp)) for mcp in (tenants, platform))
+    transports = [StreamableHTTP(mcp) for mcp in (tenants, platform)]
+    tenant_endpoint, platform_endpoint = map(door, transports)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await workers.run(check_database)
-        async with tenants.session_manager.run(), platform.session_manager.run():
-            yield
+        async with transports[0].running(), transports[1].running():
+            with told_of_the_end(tenants.close):
+                yield
 
     routes: list[BaseRoute] = [
         Route("/mcp", platform_endpoint),

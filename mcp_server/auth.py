@@ -73,6 +73,13 @@ class PublicTenants(UrlTokens):
 BACKENDS = {"token": UrlTokens, "public": PublicTenants}
 
 
+async def principal_of(conn: HTTPConnection) -> Principal | None:
+    """For whom the credentials of a request stand now."""
+    accepted = await BACKENDS[settings.MCP_AUTH]().authenticate(conn)
+    token = accepted[1].access_token if accepted else None
+    return token.principal if isinstance(token, PrincipalToken) else None
+
+
 def protected(app: ASGIApp) -> ASGIApp:
     """`app` behind authentication: without a valid principal for the URL, 401 with a JSON body (RFC 6750 3)."""
     required = RequireAuthMiddleware(AuthContextMiddleware(app), required_scopes=[])

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 from mcp.server.mcpserver import Context
@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
 from core.errors import DomainError
-from core.principals import Principal
+from core.principals import Principal, Scope
 from mcp_server import asking, changes, parameters, progress, workers
 from mcp_server.calls import Call, as_result
 from mcp_server.registry import ToolSpec
@@ -28,6 +28,19 @@ logger = logging.getLogger("mcp_server.calls")
 
 # lock_not_available, deadlock_detected, query_canceled (PostgreSQL, appendix A): another call was in the way.
 BUSY = {"55P03", "40P01", "57014"}
+
+
+class Recorded(Protocol):
+    """What a client asks for by name: a tool, or something to read."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def scope(self) -> Scope | None: ...
 
 
 def hooked(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
@@ -53,7 +66,7 @@ def hooked(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
 
 
 @contextmanager
-def recorded(spec: ToolSpec, *, outcome: str = "ok") -> Iterator[Principal]:
+def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
     """Gives the principal, whose token has the scope. Errors become words for the caller; all is one log record.
 
     `outcome` is the one of success; where it is "", success is not logged.
@@ -76,7 +89,7 @@ def recorded(spec: ToolSpec, *, outcome: str = "ok") -> Iterator[Principal]:
             outcome = "busy"
             raise ToolError(_("Others are working on the same rows. Nothing was changed; call again.")) from error
         outcome = reference = uuid.uuid4().hex[:12]
-        logger.exception("tool failed unexpectedly", extra={"reference": reference})
+        logger.exception("%s failed unexpectedly", spec.kind, extra={"reference": reference})
         raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error
     except BaseException:
         outcome = "cancelled"
@@ -118,7 +131,7 @@ def _asked_for(spec: ToolSpec, added: dict[str, tuple[Any, Any]]) -> dict[str, t
     return resolved
 
 
-def _require_scope(spec: ToolSpec, principal: Principal) -> None:
+def _require_scope(spec: Recorded, principal: Principal) -> None:
     if spec.scope is not None and spec.scope not in principal.scopes:
         raise ToolError(
             _("This token may not call {tool}: it lacks the scope {scope}. Ask for one that has it.").format(
@@ -127,11 +140,12 @@ def _require_scope(spec: ToolSpec, principal: Principal) -> None:
         )
 
 
-def _log(spec: ToolSpec, principal: Principal, outcome: str, seconds: float) -> None:
+def _log(spec: Recorded, principal: Principal, outcome: str, seconds: float) -> None:
     logger.info(
-        "tool call",
+        "%s call",
+        spec.kind,
         extra={
-            "tool": spec.name,
+            spec.kind: spec.name,
             "tenant": principal.subdomain or "platform",
             "principal": principal.subject,
             "outcome": outcome,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from django.utils import translation
 from mcp.server.mcpserver import MCPServer
 from mcp_types import Tool
 
@@ -24,7 +25,8 @@ DOORS = {
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *(asyncio.run(_door(door)) for door in Door)])
+    with translation.override("en"):
+        return "\n".join([HEAD, *(asyncio.run(_door(door)) for door in Door)])
 
 
 async def _door(door: Door) -> str:

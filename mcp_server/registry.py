@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from mcp_types import ResourceLink
@@ -63,6 +63,8 @@ class ToolSpec:
     is_destructive: bool
     is_idempotent: bool
     asks: bool
+
+    kind: ClassVar[str] = "tool"
 
     @property
     def is_async(self) -> bool:

@@ -1,4 +1,4 @@
-"""The MCP servers: one for tenants' URLs, one for the platform's. They differ in their tools only."""
+"""The MCP servers: one for tenants' URLs, one for the platform's, which has tools only."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
-from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, SubscriptionsListenRequestParams, ToolAnnotations
 from pydantic import ValidationError
 
 from mcp_server import discovery
+from mcp_server.completions import complete
 from mcp_server.hook import hooked
+from mcp_server.readable import ReadableServer
 from mcp_server.registry import Door, ToolSpec, tools
+from mcp_server.subscriptions import Subscriptions
 from mcp_server.tenancy import boundary
 
 NAME = "django-tenant-mcp"
@@ -27,12 +30,15 @@ INSTRUCTIONS = {
 }
 
 
-class TenantServer(MCPServer[Any]):
+class DoorServer(MCPServer[Any]):
     """An MCPServer that refuses what a schema does not name, in words that a model can act on."""
 
     def __init__(self, name: str, *, tools: list[Tool], **options: Any) -> None:
         super().__init__(name, tools=tools, **options)
         self._schemas = {tool.name: tool.parameters for tool in tools}
+
+    def close(self) -> None:
+        """End what would last beyond a request."""
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -49,12 +55,31 @@ class TenantServer(MCPServer[Any]):
             raise
 
 
-def build(door: Door) -> MCPServer[Any]:
-    """A server with every tool of the door."""
+class TenantServer(DoorServer, ReadableServer):
+    """The server of tenants' URLs: tools, and what is read, completed and watched."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        self._streams = Subscriptions()
+        # The SDK's own handler has one bus for all, and gives every URI that is asked for.
+        self._lowlevel_server.add_request_handler(
+            "subscriptions/listen", SubscriptionsListenRequestParams, self._streams.listen
+        )
+        self.completion()(complete)  # type: ignore[no-untyped-call]  # the SDK says no types there
+
+    def close(self) -> None:
+        self._streams.close()
+
+
+SERVERS: dict[Door, type[DoorServer]] = {Door.TENANT: TenantServer, Door.PLATFORM: DoorServer}
+
+
+def build(door: Door) -> DoorServer:
+    """A server with everything that is declared for the door."""
     discovery.load()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
-    return TenantServer(
+    return SERVERS[door](
         NAME,
         instructions=INSTRUCTIONS[door],
         version="0.1.0",
@@ -62,7 +87,7 @@ def build(door: Door) -> MCPServer[Any]:
         middleware=[boundary],
         # Workers share the key, and what was sealed for one principal opens for no other.
         request_state_security=RequestStateSecurity(keys=[f"{NAME}/{door.value}/{settings.SECRET_KEY}"]),
-        # No tool or resource sends notifications, so nobody listens for another tenant's.
+        # Not those of the SDK, which know no tenants: see TenantServer.
         subscriptions=False,
     )
 

@@ -47,7 +47,9 @@ BEGIN
                -- Locks of a session outlive the request on a pooled connection; those of a transaction do not.
                OR proname ~ '^pg_(try_)?advisory_lock'
                -- It reads a table without its policies, and it writes into the log of all tenants.
-               OR proname IN ('currtid2', 'pg_logical_emit_message'))
+               OR proname IN ('currtid2', 'pg_logical_emit_message')
+               -- A message that one tenant makes up is heard as another's change: see 0023_change_notifications.
+               OR proname = 'pg_notify')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
         IF routine::text ~ '^pg_(stat_get_|lock_status|current_wal_|control_)' THEN  -- monitoring keeps what it had (PostgreSQL 22.5)
@@ -56,6 +58,7 @@ BEGIN
     END LOOP;
 END
 $revoke$;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_notify(text, text) TO app_resolver;
 REVOKE SELECT ON pg_catalog.pg_stat_activity, pg_catalog.pg_locks FROM PUBLIC;
 GRANT SELECT ON pg_catalog.pg_stat_activity, pg_catalog.pg_locks TO pg_read_all_stats;
 

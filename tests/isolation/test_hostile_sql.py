@@ -24,6 +24,9 @@ TEXT = (
     " || query_to_xml('SELECT name FROM core_product', true, true, '')::text"
 )
 DO = "DO $$ BEGIN SET LOCAL app.current_tenant = '{b}'; UPDATE core_product SET name = 'mine'; END $$"
+# Another tenant's change that nobody has made.
+FORGED = "NOTIFY tenant_changes, '01890000-0000-7000-8000-000000000000 core_product *'"
+FORGED_IN_A_SELECT = "SELECT pg_notify('tenant_changes', '01890000-0000-7000-8000-000000000000 core_product *')"
 
 HOSTILE = [
     UNION,
@@ -171,6 +174,9 @@ REFUSED = [
     "LOAD 'plpgsql'",
     # What stays on the connection, or reaches another.
     "LISTEN everything",
+    FORGED,
+    FORGED_IN_A_SELECT,
+    "SELECT app.notify_change()",
     "SELECT pg_advisory_lock(1)",
     "SELECT pg_try_advisory_lock_shared(1)",
     "SELECT pg_cancel_backend(1)",

@@ -13,9 +13,12 @@ import psycopg
 import pytest
 from django.conf import settings
 from mcp import Client
-from mcp_types import PromptReference
+from mcp.shared.exceptions import MCPError
+from mcp_types import PromptReference, ResourceTemplateReference
 
-from core.services import tenants
+from core.models import Product
+from core.services import search, tenants
+from rls import tenant_context
 from tests.mcp_server.processes import (
     ERAS,
     Era,
@@ -151,20 +154,119 @@ def test_resources_prompts_and_completions_run_in_the_context_too(
     asyncio.run(story())
 
 
-def test_nobody_can_subscribe_to_notifications(stateful_server: Process, acme: World) -> None:
-    body = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "subscriptions/listen",
-        "params": {"notifications": {"resourceSubscriptions": ["shop://names"]}, **META},
-    }
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("process", ["server", "stateful_server"])
+def test_what_is_read_of_a_tenant_is_its_own(
+    process: str, era: Era, request: pytest.FixtureRequest, acme: World, globex: World
+) -> None:
+    running: Process = request.getfixturevalue(process)
+    for world in (acme, globex):
+        with tenant_context(world.id):
+            Product.objects.create(
+                sku=f"{world.name}-2", name=f"{world.name} bell", category=world.name, price_minor=1, currency="EUR"
+            )
+            search.index_all(list(Product.objects.all()))
 
-    with http(acme.token) as client:
-        answer = client.post(
-            stateful_server.mcp("acme"), json=body, headers=MODERN | {"Mcp-Method": "subscriptions/listen"}
-        )
+    async def look(world: World, other: World) -> None:
+        async with connected(running.mcp(world.subdomain), world.token, era) as client:
+            for _ in range(5):
+                seen = [
+                    await client.read_resource("tenant://info"),
+                    await client.read_resource("product://A-1"),
+                    await client.read_resource(f"product://{world.name}-2"),
+                    await client.read_resource("order://1"),
+                    await client.read_resource("report://sales/today"),
+                    await client.get_prompt("restock_plan"),
+                    await client.get_prompt("customer_follow_up"),
+                    await client.get_prompt("daily_briefing"),
+                    await client.get_prompt("month_end_report", {"month": "this_month"}),
+                ]
+                assert other.name not in str(seen)
+                assert other.subdomain not in str(seen)
+                with pytest.raises(MCPError):
+                    await client.read_resource(f"product://{other.name}-2")
 
-    assert error_of(answer)["code"] == -32601
+    async def story() -> None:
+        await together(look(acme, globex), look(globex, acme))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_what_is_suggested_to_a_tenant_is_its_own(era: Era, server: Process, acme: World, globex: World) -> None:
+    def template(uri: str) -> ResourceTemplateReference:
+        return ResourceTemplateReference(type="ref/resource", uri=uri)
+
+    for world in (acme, globex):
+        with tenant_context(world.id):
+            Product.objects.create(sku=world.name, name="Bell", category=world.name, price_minor=1, currency="EUR")
+            search.index_all(list(Product.objects.all()))
+
+    async def look(world: World) -> None:
+        async with connected(server.mcp(world.subdomain), world.token, era) as client:
+            for _ in range(5):
+                for ref, name, own in [
+                    (template("product://{sku}"), "sku", ["A-1", world.name]),
+                    (template("order://{number}"), "number", ["1"]),
+                    (PromptReference(type="ref/prompt", name="restock_plan"), "category", [world.name]),
+                    (
+                        PromptReference(type="ref/prompt", name="customer_follow_up"),
+                        "customer",
+                        [f"wile@{world.subdomain}.example"],
+                    ),
+                ]:
+                    completion = await client.complete(ref, {"name": name, "value": ""})
+                    assert completion.completion.values == own
+
+    async def story() -> None:
+        await together(look(acme), look(globex))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("process", ["server", "stateful_server"])
+def test_what_a_tenant_hears_is_its_own(
+    process: str, request: pytest.FixtureRequest, acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    running: Process = request.getfixturevalue(process)
+    changed = "UPDATE core_product SET stock = stock + 1 WHERE tenant_id = %s AND sku = 'A-1'"
+    wanted = ["product://A-1", "product://Globex-2", "order://1", "tenant://info", "report://sales/today"]
+    admin.execute(
+        "UPDATE core_product SET sku = 'Globex-2' WHERE tenant_id = %s",
+        [globex.id],
+    )
+
+    async def story() -> None:
+        async with (
+            connected(running.mcp("acme"), acme.token) as client,
+            connected(running.mcp("globex"), globex.token) as other,
+            client.listen(resource_subscriptions=wanted) as own,
+            other.listen(resource_subscriptions=wanted) as others,
+        ):
+            assert "product://Globex-2" not in own.honored.resource_subscriptions
+            assert "product://A-1" not in others.honored.resource_subscriptions
+            # Notifications come in the order of their commits: what comes first shows that nothing came before.
+            for statement in (
+                "core_product SET stock = 9",
+                "core_order SET note = 'x'",
+                "core_tenantsettings SET id = id",
+            ):
+                admin.execute(f"UPDATE {statement} WHERE tenant_id = %s", [globex.id])
+            admin.execute(changed, [acme.id])
+            assert (await asyncio.wait_for(anext(own), 20)).uri == "product://A-1"
+            heard = {(await asyncio.wait_for(anext(others), 20)).uri for _ in range(4)}
+            assert heard == {"product://Globex-2", "order://1", "report://sales/today", "tenant://info"}
+
+    asyncio.run(story())
+
+
+def test_nothing_can_be_watched_but_what_is_declared(stateful_server: Process, acme: World) -> None:
+    async def story() -> Any:
+        async with connected(stateful_server.mcp("acme"), acme.token) as client:
+            async with client.listen(resource_subscriptions=["shop://names"], resources_list_changed=True) as stream:
+                return stream.honored.model_dump(exclude_none=True)
+
+    assert asyncio.run(story()) == {}
 
 
 MODERN = {"MCP-Protocol-Version": "2026-07-28"}
@@ -192,13 +294,6 @@ def http(token: str = "") -> httpx2.Client:
     """A plain HTTP client, for what the official one would not send."""
     headers = {"Accept": "application/json, text/event-stream"}
     return httpx2.Client(headers=headers | ({"Authorization": f"Bearer {token}"} if token else {}), timeout=30)
-
-
-def error_of(answer: httpx2.Response) -> dict[str, Any]:
-    """The JSON-RPC error of an answer in either framing."""
-    lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
-    body = json.loads(lines[-1] if lines else answer.text)
-    return dict(body["error"])
 
 
 def test_every_refusal_is_the_same(server: Process, acme: World, globex: World) -> None:

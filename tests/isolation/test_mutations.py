@@ -215,6 +215,10 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
             for call in ("lo_get(1)", "pg_cancel_backend(1)", "pg_advisory_lock(1)", "pg_ls_dir('.')")
         ],
     ),
+    "the revoke of pg_notify": (
+        granted("EXECUTE ON FUNCTION pg_notify(text, text)", "app_tenant"),
+        [refused(test_hostile_sql.FORGED_IN_A_SELECT)],
+    ),
     "the rights on the statistics": (
         granted("SELECT ON pg_statistic, pg_statistic_ext_data", "app_tenant"),
         [statistics(statement) for statement in test_leaks.STATISTICS if "FROM pg_statistic" in statement],
@@ -255,6 +259,7 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
         patched(base.Cursor, "_check_tag", lambda self: None),
         [
             refused("LISTEN everything"),
+            refused(test_hostile_sql.FORGED),
             refused("LOCK TABLE core_product IN ACCESS SHARE MODE"),
             *(
                 functools.partial(test_hostile_sql.test_nothing_held_reaches_the_next_request, stolen=stolen)
@@ -463,6 +468,9 @@ AT_THE_DOOR = [
     test_mcp_door.test_stdio_serves_its_tenant,
     test_mcp_door.test_resources_prompts_and_completions_run_in_the_context_too,
     test_mcp_door.test_a_tool_that_raises_or_is_cancelled_leaves_nothing,
+    test_mcp_door.test_what_is_read_of_a_tenant_is_its_own,
+    test_mcp_door.test_what_is_suggested_to_a_tenant_is_its_own,
+    test_mcp_door.test_what_a_tenant_hears_is_its_own,
 ]
 
 

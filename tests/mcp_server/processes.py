@@ -31,6 +31,7 @@ class Process:
     url: str
     log: Path
     name: str
+    pid: int
 
     def mcp(self, tenant: str) -> str:
         """The MCP endpoint of a tenant; of the platform where it is ''."""
@@ -54,7 +55,7 @@ def serving(log: Path, app: str = "mcp_server.asgi:app", **environment: str) -> 
         process = subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=output)
     try:
         wait_until_ready(f"http://127.0.0.1:{port}/healthz", process, log)
-        yield Process(f"http://127.0.0.1:{port}", log, name)
+        yield Process(f"http://127.0.0.1:{port}", log, name, process.pid)
     finally:
         process.terminate()
         process.wait(20)

@@ -98,3 +98,11 @@ def shop_rename(sku: str, name: str) -> Renamed:
         raise DomainError(f"There is no {sku}.")
     progress.report(2, 2)
     return Renamed(sku=sku, name=name)
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Steps", read_only=True)
+def shop_steps(steps: int = 3) -> Names:
+    """Says how far it is."""
+    for step in range(steps):
+        progress.report(step + 1, steps)
+    return shop_names()

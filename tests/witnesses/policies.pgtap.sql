@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(428);
+SELECT plan(638);
 
 -- What there is, and nothing else.
 
@@ -59,7 +59,7 @@ SELECT foreign_tables_are('app', '{}'::name[]);
 SELECT foreign_tables_are('public', '{}'::name[]);
 SELECT functions_are('public', '{}'::name[]);
 SELECT functions_are('app', ARRAY[
-    'find_weaknesses', 'is_declared', 'keep_row_security', 'no_tenant', 'open_platform', 'refuse_ddl', 'require_migrating', 'require_platform',
+    'find_weaknesses', 'is_declared', 'keep_row_security', 'no_tenant', 'notify_change', 'open_platform', 'refuse_ddl', 'require_migrating', 'require_platform',
     'resolve_principal', 'tenant_or_null', 'uuid7']);
 
 -- Row-level security, enabled and forced, on the tables that hold tenants' rows.
@@ -95,7 +95,16 @@ SELECT is_empty(
     $$ SELECT inhrelid::regclass FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid WHERE relkind IN ('r', 'p', 'f') $$,
     'no table shows the rows of another');
 SELECT col_not_null('public', relation, tenant_column, format('%s.%s is never null', relation, tenant_column)) FROM tenanted;
-SELECT triggers_are('public', relation, '{}'::name[], format('no trigger runs on %s', relation)) FROM tenanted;
+SELECT triggers_are('public', relation, ARRAY['notify_delete', 'notify_insert', 'notify_update'])
+FROM (VALUES ('core_order'::name), ('core_product')) AS t (relation);
+SELECT triggers_are('public', 'core_tenant', ARRAY['notify_update']);
+SELECT triggers_are('public', 'core_tenantsettings', ARRAY['notify_insert', 'notify_update']);
+SELECT triggers_are('public', relation, '{}'::name[], format('no trigger runs on %s', relation))
+FROM tenanted WHERE relation NOT IN ('core_order', 'core_product', 'core_tenant', 'core_tenantsettings');
+SELECT is_empty(
+    $$ SELECT tgrelid::regclass, tgname FROM pg_trigger
+       WHERE NOT tgisinternal AND (tgfoid <> 'app.notify_change()'::regprocedure OR tgtype & 3 <> 0 OR tgenabled <> 'O') $$,
+    'a trigger sends notifications, after the statement, and does nothing else');
 SELECT rules_are('public', relation, '{}'::name[], format('no rule rewrites statements on %s', relation)) FROM tenanted;
 
 -- Policies: names, roles, commands, and both expressions.
@@ -245,8 +254,8 @@ SELECT is_empty(
 SELECT set_eq(
     $$ SELECT p.oid::regprocedure || ' of ' || proowner::regrole FROM pg_proc AS p
        WHERE pronamespace = 'app'::regnamespace AND proowner <> 'app_owner'::regrole AND prorettype <> 'event_trigger'::regtype $$,
-    ARRAY['app.resolve_principal(text,bytea) of app_resolver'],
-    'every function that can be called belongs to app_owner, but for the one door');
+    ARRAY['app.notify_change() of app_resolver', 'app.resolve_principal(text,bytea) of app_resolver'],
+    'every function belongs to app_owner, but for the one door and what sends notifications');
 
 -- Rights on tables: exactly these, whether they were given to the role, to PUBLIC or to a role behind it.
 
@@ -327,7 +336,7 @@ SELECT column_privs_are('public', 'core_platformtoken', 'last_used_at', 'app_res
 SELECT set_eq(
     $$ SELECT attrelid::regclass || '.' || attname || ' ' || grantee::regrole || ' ' || privilege_type
        FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid, aclexplode(attacl)
-       WHERE relnamespace IN ('app'::regnamespace, 'public'::regnamespace) $$,
+       WHERE relnamespace IN ('app'::regnamespace, 'public'::regnamespace) AND NOT attisdropped $$,
     ARRAY['public.core_tenant.id app_resolver SELECT',
           'public.core_tenant.name app_resolver SELECT',
           'public.core_tenant.subdomain app_resolver SELECT',
@@ -373,7 +382,7 @@ SELECT ok(
 -- Functions of PostgreSQL that switch the tenant, run a text as SQL, or reach other sessions.
 
 SELECT function_privs_are('pg_catalog', f.name, arguments, app_role.name,
-                          CASE WHEN (f.name, app_role.name) = ('set_config', 'app_platform') THEN '{EXECUTE}' ELSE '{}' END::name[])
+                          CASE WHEN (f.name, app_role.name) IN (('set_config', 'app_platform'), ('pg_notify', 'app_resolver')) THEN '{EXECUTE}' ELSE '{}' END::name[])
 FROM (VALUES
     ('set_config'::name, '{text,text,boolean}'::name[]),
     ('query_to_xml', '{text,boolean,boolean,text}'),
@@ -385,6 +394,7 @@ FROM (VALUES
     ('lo_from_bytea', '{oid,bytea}'),
     ('lo_get', '{oid}'),
     ('pg_terminate_backend', '{integer,bigint}'),
+    ('pg_notify', '{text,text}'),
     ('pg_cancel_backend', '{integer}'),
     ('pg_advisory_lock', '{bigint}'),
     ('pg_stat_get_activity', '{integer}'),
@@ -423,14 +433,15 @@ FROM (VALUES
     ('open_platform', '{text,text,text}', '{app_platform}'),
     ('resolve_principal', '{text,bytea}', '{app_tenant,app_platform}'),
     ('is_declared', '{text,text}', '{app_auditor}'),
+    ('notify_change', '{}', '{}'),
     ('keep_row_security', '{}', '{}'),
     ('refuse_ddl', '{}', '{}')
 ) AS f (name, arguments, callers),
 unnest(ARRAY['app_tenant', 'app_platform', 'app_auditor']) AS role_name;
 SELECT set_eq(
     $$ SELECT oid::regprocedure::text FROM pg_proc WHERE prosecdef $$,
-    ARRAY['app.resolve_principal(text,bytea)'],
-    'one function runs as its owner');
+    ARRAY['app.notify_change()', 'app.resolve_principal(text,bytea)'],
+    'two functions run as their owner, which nobody can log in as');
 SELECT is_empty(
     $$ SELECT oid::regprocedure FROM pg_proc WHERE proleakproof AND pronamespace IN ('app'::regnamespace, 'public'::regnamespace) $$,
     'none is called before the policies');

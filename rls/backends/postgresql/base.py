@@ -51,7 +51,7 @@ FAST = re.compile(
 LOCAL = re.compile(r"\s*SET\s+(?:LOCAL|TRANSACTION)\s+\w", re.ASCII | re.IGNORECASE)
 
 # Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
-ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "NOTIFY", "SET CONSTRAINTS"})
+ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})
 TRANSACTION_TAGS = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 
 # How long a close waits, in seconds, for the look at a broken connection's neighbours.

@@ -1,0 +1,60 @@
+"""Suggestions for what is being typed (MCP specification, "Completion"): arguments of resources and prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
+
+from core.principals import Scope
+from mcp_server import prompt_registry, resource_registry
+from mcp_server.arguments import LONGEST, Completer, Offered
+from mcp_server.reading import read
+
+# As many as an answer may hold.
+MOST = 100
+
+Reference = PromptReference | ResourceTemplateReference
+
+
+@dataclass(frozen=True, slots=True)
+class Completing:
+    """Suggestions for one argument; they are as secret as what takes it."""
+
+    name: str
+    scope: Scope | None
+
+    kind: ClassVar[str] = "completion"
+
+
+async def complete(ref: Reference, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
+    """At most MOST values of this tenant. Raises MCPError: there is no such prompt, resource or argument."""
+    offered = _offered(ref)
+    if offered is None or argument.name not in offered.arguments:
+        raise MCPError(INVALID_PARAMS, f"There is no argument {argument.name[:LONGEST]!r} to complete there.")
+    completer = offered.arguments[argument.name].complete
+    if completer is None or len(argument.value) > LONGEST or "\0" in argument.value:
+        return Completion(values=[], total=0, has_more=False)
+    return await _ask(Completing(f"{offered.name} {argument.name}", offered.scope), completer, argument.value)
+
+
+async def _ask(completing: Completing, completer: Completer, value: str) -> Completion:
+    values = await read(completing, completer, value, MOST + 1)
+    if len(values) > MOST:
+        return Completion(values=values[:MOST], has_more=True)
+    return Completion(values=values, total=len(values), has_more=False)
+
+
+def _offered(ref: Reference) -> Offered | None:
+    if isinstance(ref, PromptReference):
+        return prompt_registry.prompts().get(ref.name)
+    return resource_registry.template(ref.uri)

@@ -1,0 +1,47 @@
+"""Exports: what export_tenant_data has made."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext_lazy as _
+
+from core.principals import Scope
+from core.services import exports
+from mcp_server import downloads
+from mcp_server.arguments import Argument
+from mcp_server.resource_registry import JSON, Content, resource
+from mcp_server.tenancy import current_principal
+
+# A larger file is not sent as one message; its URL gives it piece by piece.
+MOST_BYTES = 2**20
+
+
+@resource(
+    "export://{id}",
+    title=_("Export"),
+    description=_(
+        "A file with all data of this tenant, as export_tenant_data has made it: where it is, and up to 1 MiB itself."
+    ),
+    scope=Scope.EXPORTS_WRITE,
+)
+def export(
+    id: Annotated[str, Argument(_("The part after export:// of the link that the tool gave."))],
+) -> list[Content]:
+    found = exports.open(id)
+    facts = {
+        "format": found.format,
+        "rows": found.row_count,
+        "bytes": found.byte_count,
+        "file_name": exports.file_name(found, current_principal().subdomain),
+        "media_type": exports.media_type(found),
+        "expires_at": found.expires_at,
+        "url": downloads.url(id),
+    }
+    contents = [Content(json.dumps(facts, cls=DjangoJSONEncoder), JSON)]
+    if found.byte_count <= MOST_BYTES:
+        data = b"".join(exports.part(found, number) for number in exports.part_numbers(found))
+        contents.append(Content(data, exports.media_type(found)))
+    return contents
