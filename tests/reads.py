@@ -102,7 +102,7 @@ WHOLE = [
     figure("a product", lambda: products.get("SKU77"), "product_sku_unique", statements=1),
     figure("its movements", lambda: stock.recent(products.get("SKU7"), limit=5), "stockmovement_product"),
     figure("the tenant", tenants.get, statements=1),
-    figure("its users", lambda: list(tenants.users()), statements=1),
+    figure("its users", lambda: tenants.users(limit=20, cursor=None), statements=1),
     figure("product statistics", overview.products),
     figure("tenant statistics", overview.everything, "core_product_tenant_key"),
     *map(sales_by, GroupBy),

@@ -258,17 +258,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="order",
             name="currency",
-            field=models.CharField(default="TWD", help_text="ISO 4217.", max_length=3),
+            field=models.CharField(default="TWD", db_default="TWD", help_text="ISO 4217.", max_length=3),
         ),
         migrations.AddField(
             model_name="order",
             name="discount_minor",
-            field=models.PositiveBigIntegerField(default=0),
+            field=models.PositiveBigIntegerField(default=0, db_default=0),
         ),
         migrations.AddField(
             model_name="order",
             name="note",
-            field=models.TextField(blank=True, default=""),
+            field=models.TextField(blank=True, default="", db_default=""),
         ),
         migrations.AddField(
             model_name="order",
@@ -278,22 +278,24 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="order",
             name="total_minor",
-            field=models.PositiveBigIntegerField(default=0),
+            field=models.PositiveBigIntegerField(default=0, db_default=0),
         ),
         migrations.AddField(
             model_name="product",
             name="category",
-            field=models.CharField(blank=True, default="", max_length=100),
+            field=models.CharField(blank=True, default="", db_default="", max_length=100),
         ),
         migrations.AddField(
             model_name="product",
             name="description",
-            field=models.TextField(blank=True, default=""),
+            field=models.TextField(blank=True, default="", db_default=""),
         ),
         migrations.AddField(
             model_name="product",
             name="reorder_level",
-            field=models.PositiveIntegerField(default=0, help_text="At this many units or fewer, stock is low."),
+            field=models.PositiveIntegerField(
+                default=0, db_default=0, help_text="At this many units or fewer, stock is low."
+            ),
         ),
         migrations.AlterField(
             model_name="product",

@@ -47,10 +47,10 @@ class Order(Tenanted):
     status = models.CharField(max_length=10, choices=OrderStatus, default=OrderStatus.DRAFT)
     customer = models.ForeignKey(Customer, on_delete=models.RESTRICT, db_constraint=False, db_index=False, null=True)
     placed_by = models.ForeignKey(TenantUser, on_delete=models.RESTRICT, db_constraint=False, db_index=False, null=True)
-    currency = models.CharField(max_length=3, default="TWD", help_text="ISO 4217.")
-    discount_minor = models.PositiveBigIntegerField(default=0)
-    total_minor = models.PositiveBigIntegerField(default=0)
-    note = models.TextField(blank=True, default="")
+    currency = models.CharField(max_length=3, default="TWD", db_default="TWD", help_text="ISO 4217.")
+    discount_minor = models.PositiveBigIntegerField(default=0, db_default=0)
+    total_minor = models.PositiveBigIntegerField(default=0, db_default=0)
+    note = models.TextField(blank=True, default="", db_default="")
     placed_at = models.DateTimeField(null=True, help_text="When it left draft.")
 
     class Meta:

@@ -16,12 +16,14 @@ class Product(Tenanted):
 
     sku = models.CharField(max_length=64)
     name = models.CharField(max_length=200)
-    description = models.TextField(blank=True, default="")
-    category = models.CharField(max_length=100, blank=True, default="")
+    description = models.TextField(blank=True, default="", db_default="")
+    category = models.CharField(max_length=100, blank=True, default="", db_default="")
     price_minor = models.PositiveBigIntegerField(help_text="In the currency's minor unit: 1999 is 19.99 EUR.")
     currency = models.CharField(max_length=3, help_text="ISO 4217.")
     stock = models.PositiveIntegerField(default=0, help_text="Units on hand.")
-    reorder_level = models.PositiveIntegerField(default=0, help_text="At this many units or fewer, stock is low.")
+    reorder_level = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="At this many units or fewer, stock is low."
+    )
     headroom = models.GeneratedField(
         expression=models.F("stock") - models.F("reorder_level"),
         output_field=models.IntegerField(),
