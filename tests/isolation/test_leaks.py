@@ -139,8 +139,8 @@ def test_a_statement_answers_as_if_there_were_no_other_tenant(
     prepare(acme, globex, admin)
 
     answer, notices = everything(statement, acme)
-    admin.execute("DELETE FROM core_orderitem WHERE tenant_id = %s", [globex.id])
-    admin.execute("DELETE FROM core_product WHERE tenant_id = %s", [globex.id])
+    for table in ("core_orderitem", "core_stockmovement", "core_productterm", "core_product"):
+        admin.execute(f"DELETE FROM {table} WHERE tenant_id = %s", [globex.id])
     alone, _ = everything(statement, acme)
 
     assert answer == alone

@@ -18,14 +18,14 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
-from django.db.models import DO_NOTHING
 from django.test import override_settings
 from psycopg_pool import ConnectionPool
 
-from core.models import OrderItem, Product
+from core.models import OrderItem, Tenant
+from core.services import tenant_rows
 from rls import context, middleware
 from rls.backends.postgresql import base
-from rls.context import current_tenant_id
+from rls.context import PLATFORM_ALIAS, current_tenant_id
 from tests.isolation import (
     test_hostile_sql,
     test_leaks,
@@ -71,6 +71,11 @@ def sql(remove: str, restore: str) -> Guard:
 def granted(right: str, role: str = "PUBLIC") -> Guard:
     """A right that is granted to nobody who serves."""
     return sql(f"GRANT {right} TO {role}", f"REVOKE {right} FROM {role}")
+
+
+def everybodys_rows(tenant: Tenant) -> dict[str, int]:
+    """A deletion that forgets whose rows are to go."""
+    return {model._meta.label: model._base_manager.all()._raw_delete(PLATFORM_ALIAS) for model in tenant_rows.models()}
 
 
 def patched(target: object, name: str, value: object) -> Guard:
@@ -291,8 +296,8 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
             functools.partial(test_tenant_life.test_a_running_stdio_server_of_a_suspended_tenant_refuses),
         ],
     ),
-    "the cascade of a tenant": (
-        patched(Product._meta.get_field("tenant").remote_field, "on_delete", DO_NOTHING),
+    "the tenant in the deletion of its rows": (
+        patched(tenant_rows, "delete", everybodys_rows),
         [functools.partial(test_tenant_life.test_a_deleted_tenant_leaves_nothing_and_takes_nothing_along)],
     ),
     "the refusal of platform work inside a tenant": (

@@ -291,9 +291,9 @@ def test_the_tenant_stays_a_required_foreign_key(field: Any, is_safe: bool) -> N
 
 
 def test_the_tenant_model_is_named(settings: Any) -> None:
-    settings.RLS_TENANT_MODEL = "core.Customer"
+    settings.RLS_TENANT_MODEL = "core.Client"
     [unknown] = setup_checks.check_setup(None)
-    settings.RLS_TENANT_MODEL = "Customer"
+    settings.RLS_TENANT_MODEL = "Client"
     [malformed] = setup_checks.check_setup(None)
     del settings.RLS_TENANT_MODEL
     [missing] = setup_checks.check_setup(None)
@@ -301,7 +301,7 @@ def test_the_tenant_model_is_named(settings: Any) -> None:
     assert ids(unknown, malformed, missing) == ["rls.E011"] * 3
     # One message is enough: it does not come again for each model.
     assert list(checks.check_model(Product, {})) == []
-    assert unknown.msg == "RLS_TENANT_MODEL names core.Customer, which is no model."
+    assert unknown.msg == "RLS_TENANT_MODEL names core.Client, which is no model."
     assert missing.msg == "RLS_TENANT_MODEL is not set."
     assert missing.hint == 'Say RLS_TENANT_MODEL = "<app>.<Model>", such as "core.Tenant".'
 
