@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
 from mcp_types import CallToolResult, InputRequiredResult, SubscriptionsListenRequestParams, ToolAnnotations
+from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
 
 from mcp_server import discovery
@@ -25,8 +27,12 @@ from mcp_server.tenancy import boundary
 
 NAME = "django-tenant-mcp"
 INSTRUCTIONS = {
-    Door.TENANT: "The data of one tenant: the one in this server's URL. No tool takes a tenant.",
-    Door.PLATFORM: "Work across tenants. Every call is written to the audit.",
+    Door.TENANT: (
+        "The shop of one tenant: the one in this server's URL. No tool takes a tenant. Money is in the currency's "
+        "minor unit. What changes something takes dry_run, to see what would happen, and idempotency_key, to be tried "
+        "again safely; what a person has to agree to is asked of the person."
+    ),
+    Door.PLATFORM: "Work across tenants. Every call needs a reason, and is written to the audit with it.",
 }
 
 
@@ -39,6 +45,10 @@ class DoorServer(MCPServer[Any]):
 
     def close(self) -> None:
         """End what would last beyond a request."""
+
+    async def list_tools(self) -> list[ListedTool]:
+        """The tools, with their titles, which are for people, in the language of the request."""
+        return [_titled(tool, _(tool.title or tool.name)) for tool in await super().list_tools()]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -107,6 +117,11 @@ def _as_tool(spec: ToolSpec) -> Tool:
     )
     tool.parameters["additionalProperties"] = False
     return tool
+
+
+def _titled(tool: ListedTool, title: str) -> ListedTool:
+    hints = tool.annotations and tool.annotations.model_copy(update={"title": title})
+    return tool.model_copy(update={"title": title, "annotations": hints})
 
 
 def _refuse_unknown(name: str, arguments: dict[str, Any], schema: dict[str, Any]) -> None:

@@ -9,6 +9,9 @@ import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
+from mcp_server import discovery
+from mcp_server.registry import Door, tools
+
 LOCALE = Path("core/locale")
 SOURCES = [path for top in ("core", "mcp_server", "rls") for path in Path(top).rglob("*.py")]
 
@@ -19,8 +22,10 @@ def catalogue(language: str) -> dict[str, str]:
 
 
 def texts() -> set[str]:
-    """Every literal that the code hands to gettext."""
-    return {
+    """Every literal that the code hands to gettext, and the titles of tools, translated when they are listed."""
+    discovery.load()
+    ours = [spec for door in Door for spec in tools(door) if spec.function.__module__.startswith("mcp_server.")]
+    return {spec.title for spec in ours} | {
         node.args[0].value
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text()))

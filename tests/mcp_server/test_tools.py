@@ -211,3 +211,14 @@ def test_every_tool_is_described(era: Era, acme: World, server: Process) -> None
 def test_no_tool_of_a_tenant_takes_a_tenant(acme: World, server: Process) -> None:
     for tool in listed(server, "acme", acme.token, "2026-07-28"):
         assert not {"tenant", "tenant_id", "subdomain", "slug"} & tool.input_schema["properties"].keys()
+
+
+def test_titles_are_in_the_language_of_the_tenant(server: Process) -> None:
+    world = make_tenant("taipei", "台北", locale="zh-hant")
+
+    titles = {
+        tool.name: (tool.title, tool.annotations.title) for tool in listed(server, "taipei", world.token, ERAS[0])
+    }
+
+    assert titles["get_tenant_products"] == ("查詢商品", "查詢商品")
+    assert titles["cancel_order"] == ("取消訂單", "取消訂單")
