@@ -3,7 +3,7 @@
 -- "<tenant id> <table> <id> <id> ...", or "<tenant id> <table> *" where more than 100 rows have changed. Ids only: a role that may
 -- connect may LISTEN. A statement of a serving role can't send one itself where 0001_superuser was run; elsewhere a message that
 -- it made up causes a needless look, because nothing but ids that are watched already is taken from it.
--- Needs: 0004_core_tenant, 0006_core_product, 0007_core_order, 0012_core_tenantsettings.
+-- Needs: 0003_audit, 0004_core_tenant, 0006_core_product, 0007_core_order, 0012_core_tenantsettings.
 -- Proved by: tests/core/test_change_notifications.py, tests/isolation/test_hostile_sql.py.
 
 CREATE FUNCTION app.notify_change() RETURNS trigger

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -255,7 +256,16 @@ def test_so_many_uris_and_no_more(server: Process, acme: World) -> None:
     assert asyncio.run(story()) == "At most 100 URIs can be watched at once."
 
 
-def test_a_server_that_is_stopped_ends_its_streams(database: str, acme: World, tmp_path: Any) -> None:
+def test_a_stream_does_not_last_for_ever(database: str, acme: World, tmp_path: Path) -> None:
+    async def story() -> None:
+        with serving(tmp_path / "log", app="tests.shop.brief:app") as server:
+            async with AsyncExitStack() as stack:
+                assert await ended(await Watcher(stack).listen(server, acme, "product://A-1"))
+
+    asyncio.run(story())
+
+
+def test_a_server_that_is_stopped_ends_its_streams(database: str, acme: World, tmp_path: Path) -> None:
     async def story() -> None:
         with serving(tmp_path / "log") as server:  # which waits for its end
             async with AsyncExitStack() as stack:
