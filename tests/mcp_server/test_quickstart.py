@@ -20,8 +20,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from core.principals import Scope
+from core.services import tokens
+from mcp_server.management.commands.quickstart import is_valid
 from tests.mcp_server.processes import free_port
-from tests.world import World
+from tests.world import World, working
 
 ROOT = Path(__file__).parents[2]
 # What a newcomer has not set; PYTHONUNBUFFERED would hide a banner that waits in a buffer.
@@ -192,3 +195,11 @@ def test_beside_tenants_of_its_own_nothing_is_made(
     assert "tmcp" not in said
     assert admin.execute("SELECT count(*) FROM core_tenant").fetchone() == (1,)
     assert admin.execute("SELECT count(*) FROM core_platformtoken").fetchone() == (0,)
+
+
+def test_a_token_that_lacks_a_scope_is_replaced(acme: World) -> None:
+    with working():
+        narrow = tokens.create(name="old", subdomain="acme", scopes=[Scope.TENANTS_READ])
+
+    assert is_valid(acme.token, "acme")
+    assert not is_valid(narrow, "acme")

@@ -14,6 +14,7 @@ from django.db import OperationalError, connections
 
 from core import development, principals
 from core.management.platform import working
+from core.principals import Scope
 from core.services import demo, tenants, tokens
 from mcp_server import serving
 from rls import tenant_context
@@ -107,10 +108,12 @@ def demo_tokens() -> dict[str, str]:
 
 
 def is_valid(token: str, door: str) -> bool:
-    """Whether the token still opens the door."""
+    """Whether the token still opens the door, for every scope there is."""
     if door == "platform":
-        return principals.authenticate_platform(token) is not None
-    return principals.authenticate(token, subdomain=door) is not None
+        principal = principals.authenticate_platform(token)
+    else:
+        principal = principals.authenticate(token, subdomain=door)
+    return principal is not None and principal.scopes >= set(Scope)
 
 
 def banner(root: str, secrets: dict[str, str]) -> str:
