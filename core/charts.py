@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from django.template.loader import render_to_string
 
+from core import formats
+
 WIDTH, HEIGHT = 800, 300
 LEFT, TOP, BOTTOM = 10, 50, 30
-# Beside each other they stay readable.
+# Beside each other they stay readable: so many at most, fewer where they are long.
 MOST_LABELS = 12
+LETTER = 7  # pixels of a Latin letter in the template's font size; a Chinese one has two
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ def bars(title: str, chart: Sequence[Bar]) -> str:
     """A bar chart (SVG 1.1) with the title above it; of many labels some are left out. No value is negative."""
     highest = max((bar.value for bar in chart), default=0)
     step = (WIDTH - 2 * LEFT) / max(len(chart), 1)
-    shown = -(-len(chart) // MOST_LABELS)
+    shown = -(-len(chart) // _labels(chart))
     drawn = [
         {
             "x": round(LEFT + number * step + step * 0.1, 1),
@@ -53,6 +56,12 @@ def bars(title: str, chart: Sequence[Bar]) -> str:
             "base": HEIGHT - BOTTOM,
         },
     )
+
+
+def _labels(chart: Sequence[Bar]) -> int:
+    """How many labels have room beside each other."""
+    widest = max((formats.columns(bar.label) for bar in chart), default=0)
+    return max(min(MOST_LABELS, (WIDTH - 2 * LEFT) // (LETTER * (widest + 1))), 1)
 
 
 def _height(bar: Bar, highest: int) -> float:

@@ -45,15 +45,24 @@ def moment(value: datetime) -> str:
     return format_datetime(value, format="short", tzinfo=zone, locale=_locale())
 
 
+def columns(text: str) -> int:
+    """How wide a text is, in Latin letters; Chinese characters are two wide."""
+    return sum(map(_width, text))
+
+
 def short(text: str, columns: int = 40) -> str:
     """The beginning of a text, as wide as so many Latin letters at most; Chinese characters are two wide."""
     width = kept = 0
     for character in text:
-        width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        width += _width(character)
         if width > columns:
             return text[:kept] + "…"
         kept += width < columns
     return text
+
+
+def _width(character: str) -> int:
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _locale() -> Locale:

@@ -120,8 +120,9 @@ def _question(context: Context[Any, Any], call: Call, question: str) -> Elicit[A
         _("A person has to agree first: {question}").format(question=question)
         + " "
         + _(
-            "This client can't ask, so it takes two steps: call {tool} with dry_run=true, show the person the "
-            "question, and, if the answer is yes, call {tool} again with the confirmation that the dry run gave."
+            "Nobody can be asked over this connection, so it takes two steps: call {tool} with dry_run=true, show "
+            "the person the question, and, if the answer is yes, call {tool} again with the confirmation that the "
+            "dry run gave."
         ).format(tool=call.spec.name)
     )
 

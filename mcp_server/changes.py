@@ -41,7 +41,7 @@ def perform(call: Call, agreed: Collection[str]) -> CallToolResult:
         result = as_result(change)
         if key:
             idempotency.keep(key, result.structured_content)
-        if call.spec.door is Door.TENANT:
+        if call.spec.door is Door.TENANT and change.has_changed():
             records.write(
                 action=call.spec.name,
                 subject=change.subject(),

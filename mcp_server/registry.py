@@ -49,6 +49,10 @@ class Change(Answer):
     def subject(self) -> str:
         """What was changed, for the audit: "product A-1"."""
 
+    def has_changed(self) -> bool:
+        """Whether it belongs into the audit; not what was only looked at."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
@@ -70,6 +74,11 @@ class ToolSpec:
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
         return inspect.iscoroutinefunction(self.function)
+
+    @property
+    def description(self) -> str:
+        """The function's docstring, a line a paragraph."""
+        return "\n".join(" ".join(each.split()) for each in (self.function.__doc__ or "").split("\n\n")).strip()
 
     @property
     def is_platform_work(self) -> bool:

@@ -62,6 +62,9 @@ class DoorServer(MCPServer[Any]):
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(_explain(name, error.__cause__)) from None
+            if isinstance(error.__cause__, ToolError):
+                # Without the SDK's English words before it.
+                raise ToolError(str(error.__cause__)) from None
             raise
 
 
@@ -107,6 +110,7 @@ def _as_tool(spec: ToolSpec) -> Tool:
         hooked(spec),
         name=spec.name,
         title=spec.title,
+        description=spec.description,
         annotations=ToolAnnotations(
             title=spec.title,
             read_only_hint=spec.is_read_only,

@@ -50,7 +50,7 @@ def move(
     if after < 0:
         raise OutOfStock(
             _("{sku} has {stock} in stock, and {wanted} are wanted. Call get_product to see it.").format(
-                sku=product.sku, stock=product.stock, wanted=-quantity
+                sku=product.sku, stock=formats.number(product.stock), wanted=formats.number(-quantity)
             )
         )
     if after > MOST:

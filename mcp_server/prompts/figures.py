@@ -14,6 +14,7 @@ from core.services.statistics import GroupBy
 from mcp_server import messages
 from mcp_server.arguments import Argument
 from mcp_server.prompt_registry import prompt
+from mcp_server.tools.periods import Span
 from mcp_server.tools.statistics import SalesAnswer
 
 
@@ -54,7 +55,7 @@ def month_end_report(
     products = statistics.sales(period, group_by=GroupBy.PRODUCT, compare=False, limit=10)
     return [
         messages.request(
-            _("Write the month-end report for {period}.").format(period=period.name),
+            _("Write the month-end report for {first} to {last}.").format(**Span.of(period).days()),
             _("Begin with the revenue against the month before, then the best products, discounts and refunds."),
             _("Call list_orders with status=placed: name what is still to be paid."),
             _("Call get_product_stats: end with the value of the stock."),

@@ -106,7 +106,7 @@ class InsightsAnswer(Answer):
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:
     found = [f"- {line}" for line in lines]
-    return [f"{title}:", *found] if found else [_("{title}: none").format(title=title)]
+    return [_("{title}:").format(title=title), *found] if found else [_("{title}: none").format(title=title)]
 
 
 def _named(each: Seller | StockOut | StoppedSeller) -> dict[str, str]:

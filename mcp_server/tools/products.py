@@ -56,14 +56,17 @@ class ProductSummary(BaseModel):
 
     def line(self) -> str:
         """The product on a line, in the caller's language."""
-        facts = {"name": self.name, "sku": self.sku, "price": formats.money(self.price_minor, self.currency)}
-        if self.is_active:
-            return listing.line(_("- {sku} {name}: {price}, {stock} in stock"), stock=self._units(), **facts)
-        return listing.line(_("- {sku} {name}: {price}, not for sale"), **facts)
-
-    def _units(self) -> str:
-        units = formats.number(self.stock)
-        return _("{units} (low)").format(units=units) if self.is_low else units
+        facts = {
+            "name": self.name,
+            "sku": self.sku,
+            "price": formats.money(self.price_minor, self.currency),
+            "stock": formats.number(self.stock),
+        }
+        if not self.is_active:
+            return listing.line(_("- {sku} {name}: {price}, not for sale"), **facts)
+        if self.is_low:
+            return listing.line(_("- {sku} {name}: {price}, {stock} in stock (low)"), **facts)
+        return listing.line(_("- {sku} {name}: {price}, {stock} in stock"), **facts)
 
 
 class ProductPage(Answer):

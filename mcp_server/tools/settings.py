@@ -48,6 +48,9 @@ class TenantSettingsAnswer(Change):
     def subject(self) -> str:
         return "settings"
 
+    def has_changed(self) -> bool:
+        return bool(self.changed)
+
     def text(self) -> str:
         # Whoever chooses a language is answered in it.
         with translation.override(self.locale if "locale" in self.changed else translation.get_language()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -49,6 +50,14 @@ def test_of_many_labels_some_are_left_out() -> None:
     assert labels[:2] == ["day 0", "day 8"]
     assert len(labels) == 12
     assert len(svg) < 20_000
+
+
+def test_long_labels_have_room_beside_each_other() -> None:
+    svg = charts.bars("A month", [Bar(f"2026年11月{day}日", day, str(day)) for day in range(1, 31)])
+
+    middles = [float(each.attrib["x"]) for each in ElementTree.fromstring(svg).findall(f"{SVG}text[@text-anchor]")]
+    assert len(middles) > 4
+    assert all(after - before > 14 * 7 for before, after in pairwise(middles))
 
 
 @pytest.mark.parametrize("values", [[], [0, 0]])

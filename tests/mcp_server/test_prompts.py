@@ -113,6 +113,15 @@ def test_a_restock_plan_is_of_its_category(acme: World, server: Process) -> None
     assert [link.uri for link in links] == ["product://T-1"]
 
 
+def test_a_restock_plan_says_that_nothing_is_low(acme: World, server: Process) -> None:
+    with tenant_context(acme.id):
+        Product.objects.update(stock=100, reorder_level=5)
+
+    contents = prompted(server, acme, "restock_plan")
+
+    assert contents[1].text.endswith("\nNo product is at its reorder level or below.")
+
+
 def test_a_follow_up_is_of_its_customer(acme: World, server: Process) -> None:
     _first, own, *links = prompted(server, acme, "customer_follow_up", {"customer": "WILE@acme.example"})
     _first, nobodys, *none = prompted(server, acme, "customer_follow_up", {"customer": "wile@globex.example"})

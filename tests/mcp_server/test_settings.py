@@ -36,6 +36,14 @@ def test_without_arguments_the_settings_are_shown(acme: World, globex: World, se
     assert result.structured_content["changed"] == []
 
 
+def test_looking_at_the_settings_is_no_change(acme: World, server: Process) -> None:
+    call(server, acme, {}, name=TOOL)
+    call(server, acme, {"low_stock_threshold": 7}, name=TOOL)
+
+    log = call(server, acme, {"action": TOOL}, name="get_audit_log")
+    assert [event["details"]["low_stock_threshold"] for event in log.structured_content["events"]] == [7]
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_whoever_chooses_a_language_is_answered_in_it(era: Era, acme: World, server: Process) -> None:
     changed = call(server, acme, {"locale": "zh-hant", "time_zone": "Asia/Taipei"}, era=era, name=TOOL)

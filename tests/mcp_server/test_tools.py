@@ -172,6 +172,14 @@ def test_a_bad_call_is_answered_in_words(
     assert "pydantic" not in result.content[0].text
 
 
+def test_a_refusal_is_in_the_tenants_language_from_its_first_word(server: Process) -> None:
+    world = make_tenant("taipei", "台北", locale="zh-hant")
+
+    result = call(server, "taipei", world.token, "get_order", {"number": 99})
+
+    assert result.content[0].text == "沒有訂單 99。請呼叫 list_orders 查看訂單編號。"
+
+
 def listed(server: Process, tenant: str, token: str, era: Era) -> list[Any]:
     async def story() -> list[Any]:
         async with connected(server.mcp(tenant), token, era) as client:
@@ -202,6 +210,7 @@ def test_every_tool_is_described(era: Era, acme: World, server: Process) -> None
     for tool in [*at_tenant, *at_platform]:
         assert tool.title
         assert tool.description
+        assert "  " not in tool.description, "ToolSpec.description has a line a paragraph"
         assert tool.output_schema
         assert tool.input_schema["additionalProperties"] is False
         assert None not in (tool.annotations.read_only_hint, tool.annotations.destructive_hint)
