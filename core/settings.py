@@ -81,14 +81,15 @@ def _database(variable: str, engine: str, *, pool_size: int = 0) -> dict[str, An
     # What the URL asks for in its query, such as sslmode, goes to libpq.
     options = dict(database.get("OPTIONS", {}))
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        # What is not used for half a minute is closed: the roles have few connections for all processes together.
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10, "max_idle": 30}
     return {**database, "OPTIONS": options, "CONN_MAX_AGE": 0}
 
 
 # Three roles of one database: see rls.router. A serving process needs no owner, so it need not know its password.
 DATABASES = {
     "default": _database("DATABASE_URL", "rls.backends.postgresql", pool_size=DATABASE_POOL_SIZE),
-    "platform": _database("PLATFORM_DATABASE_URL", "rls.backends.postgresql", pool_size=4),
+    "platform": _database("PLATFORM_DATABASE_URL", "rls.backends.postgresql", pool_size=3),
 }
 if "OWNER_DATABASE_URL" in env:
     DATABASES["owner"] = _database("OWNER_DATABASE_URL", "rls.backends.owner")

@@ -63,8 +63,10 @@ class DoorServer(MCPServer[Any]):
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(_explain(name, error.__cause__)) from None
             if isinstance(error.__cause__, ToolError):
-                # Without the SDK's English words before it.
-                raise ToolError(str(error.__cause__)) from None
+                # Without the SDK's English words before it, and its names of resolvers.
+                text = str(error.__cause__)
+                unfit = _("The answer does not fit the question. Nothing was changed; call {tool} again.")
+                raise ToolError(unfit.format(tool=name) if text.startswith("Resolver ") else text) from None
             raise
 
 
@@ -120,7 +122,17 @@ def _as_tool(spec: ToolSpec) -> Tool:
         ),
     )
     tool.parameters["additionalProperties"] = False
+    for schema in (tool.parameters, tool.output_schema or {}):
+        _remove_titles(schema)
     return tool
+
+
+def _remove_titles(schema: dict[str, Any]) -> None:
+    """Remove what pydantic makes of each name: it says nothing more, and is a fifth of what a client has to read."""
+    schema.pop("title", None)
+    inner = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]
+    for each in [*inner, *([schema["items"]] if "items" in schema else [])]:
+        _remove_titles(each)
 
 
 def _titled(tool: ListedTool, title: str) -> ListedTool:

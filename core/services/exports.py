@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 import rls
 from core.errors import DomainError
-from core.models import ApiToken, Export, ExportFormat, ExportPart, IdempotencyKey, ProductTerm, Tenant
+from core.models import ApiToken, Export, ExportFormat, ExportPart, IdempotencyKey, Tenant
 from core.services.export_formats import CSV, JSON, Header, JSONLines, Writer
 from core.services.export_xlsx import XLSX
 from rls.models import Tenanted
@@ -35,7 +35,6 @@ LEFT_OUT: dict[type[Tenanted], str] = {
     ApiToken: "The platform manages tokens: a tenant's role may not read them.",
     Export: "An export is a copy of the other rows, and would hold the ones before it.",
     ExportPart: "The same.",
-    ProductTerm: "It is made from the products, for searching, and holds nothing that is not in them.",
     IdempotencyKey: "It remembers a call for one that is sent again, and holds nothing that is not elsewhere.",
 }
 

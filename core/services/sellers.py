@@ -13,7 +13,7 @@ from core.periods import Period
 from core.services.statistics import amount, sold_lines
 
 # One period's rate says little about what is further away.
-HORIZON = 365
+HORIZON = 90
 # Where so many orders are expected, none at all has a chance of 1% (Poisson).
 EXPECTED = math.log(100)
 DAY = timedelta(days=1)

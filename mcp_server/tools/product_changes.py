@@ -68,6 +68,9 @@ class ProductChanged(Change):
     def subject(self) -> str:
         return f"product {self.product.sku}"
 
+    def has_changed(self) -> bool:
+        return bool(self.changes)
+
     def text(self) -> str:
         who = {"sku": self.product.sku, "name": self.product.name}
         if not self.changes:

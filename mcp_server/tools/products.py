@@ -83,7 +83,7 @@ class ProductPage(Answer):
 
     def text(self) -> str:
         if not self.products:
-            return _("No products are like this. Call get_tenant_products with fewer filters.")
+            return _("No products are like this. Call get_tenant_products with fewer filters, or create_product.")
         return "\n".join(
             [_("Products:"), *(product.line() for product in self.products), *listing.more(self.next_cursor)]
         )

@@ -197,3 +197,19 @@ def test_a_request_chooses_the_language(language: str, words: str, acme: World, 
     result = call(server, acme, {"sku": "A-1", "name": "Feather", "dry_run": True}, language=language)
 
     assert words in result.content[0].text
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_an_answer_that_does_not_fit_the_question_changes_nothing(
+    era: Era, acme: World, stateful_server: Process
+) -> None:
+    async def callback(context: Any, params: Any) -> ElicitResult:
+        return ElicitResult(action="accept", content={"confirm": "perhaps"})
+
+    result = call(stateful_server, acme, {"sku": "A-1", "name": "a bomb"}, era=era, callback=callback)
+
+    assert result.is_error
+    assert result.content[0].text == (
+        "The answer does not fit the question. Nothing was changed; call shop_rename again."
+    )
+    assert name_of(acme) == "Acme anvil"
