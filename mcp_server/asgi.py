@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.db import OperationalError, connections  # noqa: E402
 from mcp.server.mcpserver import MCPServer  # noqa: E402
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: E402
-from mcp.server.transport_security import TransportSecuritySettings  # noqa: E402
+from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportSecuritySettings  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
 from starlette.requests import Request  # noqa: E402
@@ -37,6 +37,10 @@ from mcp_server.framing import Framing  # noqa: E402
 from mcp_server.registry import Door  # noqa: E402
 
 logger = logging.getLogger(__name__)
+
+# Of a request's body. No call that fits a schema comes near it; one that fits none is read all the same, in the event
+# loop, before it is refused.
+MOST_BYTES = 2**18
 
 
 class TenantConvertor(Convertor[str]):
@@ -158,7 +162,7 @@ def unavailable(request: Request, error: Exception) -> JSONResponse:
 
 def door(transport: ASGIApp) -> ASGIApp:
     """A transport behind authentication."""
-    return Trimmed(auth.protected(transport))
+    return Trimmed(auth.protected(RequestBodyLimitMiddleware(transport, MOST_BYTES)))
 
 
 def sse_pair(mcp: MCPServer[Any]) -> ASGIApp:

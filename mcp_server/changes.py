@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Collection
-from typing import cast
+from typing import Any, cast
 
 from django.core import signing
 from django.db import transaction
@@ -32,14 +32,14 @@ def perform(call: Call, agreed: Collection[str]) -> CallToolResult:
     """
     if call.dry_run:
         return _told(call, *rehearse(call))
-    key = known_as(call)
+    keys = known_as(call)
     with call.working(), transaction.atomic(using=call.alias):
-        if key and (kept := idempotency.claim(key, action=call.spec.name, digest=call.digest)) is not None:
+        if (kept := _claim(call, keys)) is not None:
             return as_result(call.spec.answer.model_validate(kept))
         with approval.answered_by(_only(agreed, call)):
             change = cast(Change, call.run())
         result = as_result(change)
-        if key:
+        for key in keys:
             idempotency.keep(key, result.structured_content)
         if call.spec.door is Door.TENANT and change.has_changed():
             records.write(
@@ -63,17 +63,19 @@ def rehearse(call: Call) -> tuple[Change, list[str]]:
 
 def is_done(call: Call) -> bool:
     """Whether this very call was answered before, so that there is nothing to ask."""
-    key = known_as(call)
-    return key is not None and idempotency.find(key, action=call.spec.name, digest=call.digest) is not None
+    found = (idempotency.find(key, action=call.spec.name, digest=call.digest) for key in known_as(call))
+    return any(answer is not None for answer in found)
 
 
-def known_as(call: Call) -> str | None:
-    """The key of a tenant's call: the caller's, or else the call's confirmation, which is good for one change."""
+def known_as(call: Call) -> list[str]:
+    """The keys of a tenant's call: its confirmation, which is good for one change whatever comes with it, and its own.
+
+    Whoever claims both claims them in this order, so that two calls wait for each other in one direction only.
+    """
     if call.spec.door is Door.PLATFORM:
-        return None
-    if call.idempotency_key or not call.confirmation:
-        return call.idempotency_key
-    return f"confirmation {hashlib.sha256(call.confirmation.encode()).hexdigest()}"
+        return []
+    keys = [f"confirmation {hashlib.sha256(call.confirmation.encode()).hexdigest()}"] if call.confirmation else []
+    return [*keys, call.idempotency_key] if call.idempotency_key else keys
 
 
 def confirms(call: Call, questions: list[str]) -> bool:
@@ -98,6 +100,16 @@ def _told(call: Call, change: Change, questions: list[str]) -> CallToolResult:
             )
         )
     return as_result(told, "\n".join(lines))
+
+
+def _claim(call: Call, keys: list[str]) -> Any | None:
+    """Take every key for this call, or return the answer that one of them has, which is then that of all."""
+    answers = {key: idempotency.claim(key, action=call.spec.name, digest=call.digest) for key in keys}
+    kept = next((answer for answer in answers.values() if answer is not None), None)
+    if kept is not None:
+        for key in (key for key, answer in answers.items() if answer is None):
+            idempotency.keep(key, kept)
+    return kept
 
 
 def _only(agreed: Collection[str], call: Call) -> Callable[[str], None]:

@@ -35,6 +35,9 @@ INSTRUCTIONS = {
     Door.PLATFORM: "Work across tenants. Every call needs a reason, and is written to the audit with it.",
 }
 
+# Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
+MOST_NAMED = 10
+
 
 class DoorServer(MCPServer[Any]):
     """An MCPServer that refuses what a schema does not name, in words that a model can act on."""
@@ -142,7 +145,7 @@ def _titled(tool: ListedTool, title: str) -> ListedTool:
 
 def _refuse_unknown(name: str, arguments: dict[str, Any], schema: dict[str, Any]) -> None:
     known = schema.get("properties", {})
-    unknown = sorted(arguments.keys() - known.keys())
+    unknown = sorted(arguments.keys() - known.keys())[:MOST_NAMED]
     if unknown:
         takes = f"It takes: {', '.join(known)}." if known else "It takes no arguments."
         meant = "".join(_meant(each, known) for each in unknown)
@@ -155,5 +158,8 @@ def _meant(name: str, known: Iterable[str]) -> str:
 
 
 def _explain(name: str, error: ValidationError) -> str:
-    problems = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in error.errors())
+    problems = "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}"
+        for each in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_NAMED]
+    )
     return f"{name} can't be called like this: {problems}. Correct the arguments and call it again."

@@ -1,4 +1,7 @@
-"""Where blocking code runs: worker threads, as many as the database pool has connections, so none waits for one."""
+"""Where blocking code runs: worker threads, as many as the database pool has connections, so none waits for one.
+
+A tenant has at most half of them at a time: its calls that wait for each other keep no other tenant waiting.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import tzinfo
 from typing import ParamSpec, TypeVar
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
@@ -16,10 +21,14 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone, translation
 
+import rls
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _limiter: RunVar[anyio.CapacityLimiter] = RunVar("mcp_worker_limiter")
+# Those of tenants that have calls now.
+_of_tenants: RunVar[WeakValueDictionary[UUID, anyio.CapacityLimiter]] = RunVar("mcp_worker_limiters_of_tenants")
 
 
 async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -29,7 +38,8 @@ async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     spoken = functools.partial(_in, translation.get_language(), timezone.get_current_timezone())
     call = functools.partial(_returning_connections, functools.partial(spoken, function, *args, **kwargs))
-    return await anyio.to_thread.run_sync(call, limiter=_shared_limiter())
+    async with _turn():
+        return await anyio.to_thread.run_sync(call, limiter=_shared_limiter())
 
 
 @asynccontextmanager
@@ -38,7 +48,7 @@ async def own_connection() -> AsyncIterator[None]:
 
     Without it all async ORM calls of the process would take turns in one thread.
     """
-    async with _shared_limiter(), ThreadSensitiveContext():
+    async with _turn(), _shared_limiter(), ThreadSensitiveContext():
         try:
             yield
         finally:
@@ -56,6 +66,27 @@ def _returning_connections(call: Callable[[], T]) -> T:
         return call()
     finally:
         connections.close_all()
+
+
+@asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """Within the block, the tenant whose context is open uses one of its workers; without a tenant, nothing."""
+    tenant_id = rls.current_tenant_id()
+    if tenant_id is None:
+        yield
+        return
+    async with _limiter_of(tenant_id):
+        yield
+
+
+def _limiter_of(tenant_id: UUID) -> anyio.CapacityLimiter:
+    try:
+        limiters = _of_tenants.get()
+    except LookupError:
+        limiters = WeakValueDictionary()
+        _of_tenants.set(limiters)
+    # The caller holds it while it waits or works, and after the last one it goes.
+    return limiters.setdefault(tenant_id, anyio.CapacityLimiter(max(1, settings.DATABASE_POOL_SIZE // 2)))
 
 
 def _shared_limiter() -> anyio.CapacityLimiter:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
+from django.conf import settings
 from mcp_types import ElicitResult
 
 from core.models import AuditEvent, IdempotencyKey, Product
@@ -147,6 +150,48 @@ def test_a_stateless_server_asks_too_in_the_new_era(acme: World, server: Process
     assert (asked, name_of(acme)) == (["Call A-1 a bomb?"], "a bomb")
 
 
+def test_calls_of_one_tenant_that_wait_keep_no_other_waiting(
+    acme: World, globex: World, server: Process, admin: psycopg.Connection
+) -> None:
+    queued = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'tuple' AND NOT granted"
+        " AND relation = 'core_tenantsettings'::regclass"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+    def wait_until_queued() -> None:
+        # The first waits for the transaction, the others for their turn at the row.
+        deadline = time.monotonic() + 30
+        while admin.execute(queued).fetchone() != (settings.DATABASE_POOL_SIZE // 2 - 1,):
+            assert time.monotonic() < deadline, "as many calls as a tenant has workers should wait"
+            time.sleep(0.01)
+
+    async def story() -> tuple[Any, list[bool]]:
+        async with (
+            connected(server.mcp("acme"), acme.token) as client,
+            connected(server.mcp("globex"), globex.token) as other,
+        ):
+            calls = [
+                asyncio.create_task(
+                    client.call_tool("create_product", {"sku": f"N-{number}", "name": "New", "price_minor": 1})
+                )
+                for number in range(30)
+            ]
+            await asyncio.to_thread(wait_until_queued)
+            answer = await other.call_tool("get_product", {"sku": "A-1"})
+            done = [each.done() for each in calls]
+            holder.rollback()
+            await asyncio.gather(*calls)
+            return answer, done
+
+    with psycopg.connect(admin.info.dsn, password=admin.info.password) as holder:
+        holder.execute("SELECT FROM core_tenantsettings WHERE tenant_id = %s FOR UPDATE", [acme.id])
+        answer, done = asyncio.run(story())
+
+    assert answer.structured_content["name"] == "Globex anvil"
+    assert not any(done)
+
+
 def test_nobody_is_asked_without_a_question(acme: World, server: Process) -> None:
     asked: Asked = []
 
@@ -174,6 +219,39 @@ def test_a_client_that_cannot_ask_takes_two_steps(era: Era, acme: World, server:
     assert name_of(acme) == "a bomb"
     assert again.structured_content == done.structured_content
     assert len(events(acme)) == 1
+
+
+def test_a_confirmation_is_good_for_one_change_whatever_keys_come_with_it(acme: World, server: Process) -> None:
+    arguments = {"sku": "A-1", "quantity": 2000, "reason": "purchase"}
+    dry = call(server, acme, {**arguments, "dry_run": True}, name="adjust_stock")
+    arguments["confirmation"] = dry.structured_content["confirmation"]
+    keys: list[dict[str, str]] = [{"idempotency_key": "k"}, {"idempotency_key": "other"}, {}]
+
+    first, *others = (call(server, acme, arguments | key, name="adjust_stock") for key in keys)
+
+    with tenant_context(acme.id):
+        assert Product.objects.get(sku="A-1").stock == 2005
+        assert AuditEvent.objects.filter(action="adjust_stock").count() == 1
+        assert not IdempotencyKey.objects.filter(action="adjust_stock", answer=None).exists()
+    assert not first.is_error
+    assert [other.structured_content for other in others] == [first.structured_content] * 2
+
+
+def test_calls_with_one_confirmation_at_once_are_one_change(acme: World, server: Process) -> None:
+    arguments = {"sku": "A-1", "quantity": 2000, "reason": "purchase"}
+    dry = call(server, acme, {**arguments, "dry_run": True}, name="adjust_stock")
+    arguments["confirmation"] = dry.structured_content["confirmation"]
+
+    async def story() -> list[Any]:
+        async with connected(server.mcp("acme"), acme.token) as client:
+            each = (arguments | {"idempotency_key": f"key {number}"} for number in range(8))
+            return await asyncio.gather(*(client.call_tool("adjust_stock", every) for every in each))
+
+    results = asyncio.run(story())
+
+    assert not any(result.is_error for result in results)
+    with tenant_context(acme.id):
+        assert Product.objects.get(sku="A-1").stock == 2005
 
 
 def test_a_confirmation_is_for_one_call_of_one_tenant(acme: World, globex: World, server: Process) -> None:

@@ -69,7 +69,7 @@ def test_a_client_that_takes_no_stream_gets_none(acme: World, server: Process) -
     assert answer.json()["result"]["structuredContent"] == {"names": ["Acme anvil"]}
 
 
-@pytest.mark.parametrize("padding", [0, 100_000, 3_000_000])
+@pytest.mark.parametrize("padding", [0, 100_000, 200_000])
 def test_a_body_of_many_pieces_is_read_whole(padding: int, acme: World, server: Process) -> None:
     answer = post(server, acme, json.dumps(call("t", steps=1)).encode() + b" " * padding)
 
@@ -78,7 +78,7 @@ def test_a_body_of_many_pieces_is_read_whole(padding: int, acme: World, server: 
 
 @pytest.mark.parametrize("token", [None, "t"])
 def test_a_body_that_is_too_large_is_refused(token: str | None, acme: World, server: Process) -> None:
-    answer = post(server, acme, json.dumps(call(token)).encode() + b" " * 5_000_000)
+    answer = post(server, acme, json.dumps(call(token)).encode() + b" " * 300_000)
 
     assert answer.status_code == 413
 

@@ -76,3 +76,23 @@ def test_a_token_without_the_scope_is_refused(acme: World, server: Process) -> N
     assert not allowed.is_error
     assert refused.is_error
     assert "it lacks the scope users:read" in refused.content[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("get_product", {f"sku{number}": 1 for number in range(1000)}),
+        ("create_order", {"items": [{"sku": "A-1", "quantity": 1, **{f"q{number}": 1 for number in range(1000)}}]}),
+    ],
+)
+def test_of_a_thousand_problems_some_are_named(
+    name: str, arguments: dict[str, Any], acme: World, server: Process
+) -> None:
+    async def story() -> Any:
+        async with connected(server.mcp("acme"), acme.token) as client:
+            return await client.call_tool(name, arguments)
+
+    result = asyncio.run(story())
+
+    assert result.is_error
+    assert len(result.content[0].text) < 1000
