@@ -26,8 +26,9 @@ from mcp_server.tenancy import current_principal
 
 logger = logging.getLogger("mcp_server.calls")
 
-# lock_not_available, deadlock_detected, query_canceled (PostgreSQL, appendix A): another call was in the way.
-BUSY = {"55P03", "40P01", "57014"}
+# PostgreSQL, appendix A: lock_not_available and deadlock_detected, where another call was in the way; query_canceled.
+BUSY = {"55P03", "40P01"}
+TOO_LONG = "57014"
 
 
 class Recorded(Protocol):
@@ -85,9 +86,13 @@ def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
         outcome = "refused"
         raise
     except Exception as error:
-        if getattr(error.__cause__, "sqlstate", None) in BUSY:
+        state = getattr(error.__cause__, "sqlstate", None)
+        if state in BUSY:
             outcome = "busy"
             raise ToolError(_("Others are working on the same rows. Nothing was changed; call again.")) from error
+        if state == TOO_LONG:
+            outcome = "too long"
+            raise ToolError(_("This took too long, and nothing was changed. Ask for less at once.")) from error
         outcome = reference = uuid.uuid4().hex[:12]
         logger.exception("%s failed unexpectedly", spec.kind, extra={"reference": reference})
         raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error

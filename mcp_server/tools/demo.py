@@ -66,7 +66,8 @@ def create_demo_data(
 ) -> DemoData:
     """Fill this tenant with a made-up shop to try things on: users, customers, products, stock, orders, payments.
 
-    A second call only adds orders. For real ones call create_product and create_order instead.
+    Only for a shop that is there to be tried: no tool removes them. A second call only adds orders. For real ones call
+    create_product and create_order instead.
     """
     counts = demo.create(
         size=size, orders=orders, seed=seed, actor=current_principal().name, on_progress=progress.report

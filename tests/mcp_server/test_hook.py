@@ -7,11 +7,12 @@ import json
 import re
 from typing import Any
 
+import psycopg
 import pytest
 
 from core.principals import Scope
 from core.services import tokens
-from tests.mcp_server.processes import ERAS, Era, Process, connected
+from tests.mcp_server.processes import ERAS, Era, Process, connected, serving
 from tests.world import World, working
 
 
@@ -96,3 +97,15 @@ def test_of_a_thousand_problems_some_are_named(
 
     assert result.is_error
     assert len(result.content[0].text) < 1000
+
+
+def test_what_takes_too_long_is_said_so(acme: World, server: Process, admin: psycopg.Connection) -> None:
+    admin.execute(f"ALTER ROLE app_tenant IN DATABASE {admin.info.dbname} SET statement_timeout = '50ms'")
+    try:
+        with serving(server.log.with_name("impatient")) as impatient:
+            result = call(impatient, acme.token, "shop_slow")
+    finally:
+        admin.execute(f"ALTER ROLE app_tenant IN DATABASE {admin.info.dbname} RESET statement_timeout")
+
+    assert result.is_error
+    assert result.content[0].text == "This took too long, and nothing was changed. Ask for less at once."
