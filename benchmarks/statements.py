@@ -63,8 +63,8 @@ CREATE TABLE bench_item (
 CREATE TABLE bench_unindexed (tenant_id uuid NOT NULL DEFAULT {TENANT}, number integer NOT NULL);
 
 -- The rows of the tenants lie among each other, as they do where tenants work at the same time.
-INSERT INTO core_tenant (name, subdomain, is_active, locale)
-SELECT 'Tenant ' || n, 'tenant-' || n, true, 'en' FROM generate_series(1, {TENANTS}) AS n;
+INSERT INTO core_tenant (name, subdomain, is_active)
+SELECT 'Tenant ' || n, 'tenant-' || n, true FROM generate_series(1, {TENANTS}) AS n;
 INSERT INTO core_product (tenant_id, sku, name, price_minor, currency, stock, is_active, created_at)
 SELECT t.id, 'S-' || n, 'Thing ' || n, n, 'EUR', 5, true, now() - n * interval '1 minute'
 FROM core_tenant AS t CROSS JOIN generate_series(1, {PRODUCTS}) AS n ORDER BY n;

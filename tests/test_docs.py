@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import os
 import re
+import subprocess
+import sys
 from argparse import _SubParsersAction
 from functools import cache
 from importlib import import_module
@@ -151,6 +154,19 @@ def test_every_format_of_the_audit_has_its_row() -> None:
     listed = {row[0].split("`")[1] for row in rows("commands.md") if row[0].startswith("`")}
 
     assert set(reports.FORMATS) <= listed
+
+
+# What the doors offer.
+
+
+def test_the_page_of_tools_is_what_the_doors_publish() -> None:
+    # A process of its own: the tools of tests.shop are in this one.
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "LANGUAGE_CODE": "zh-hant"}
+    command = [sys.executable, "manage.py", "mcp", "reference"]
+
+    printed = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode()
+
+    assert printed == read("tools.md"), "run `make reference` and commit what it writes"
 
 
 # The database.
