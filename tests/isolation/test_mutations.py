@@ -17,16 +17,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.core.signing import TimestampSigner
 from django.db import connection
 from django.test import override_settings
 from psycopg_pool import ConnectionPool
 
-from core.models import OrderItem, Tenant
-from core.services import tenant_rows
+from core import pages
+from core.models import ApiToken, OrderItem, Tenant
+from core.services import exports, tenant_rows
 from rls import context, middleware
 from rls.backends.postgresql import base
 from rls.context import PLATFORM_ALIAS, current_tenant_id
 from tests.isolation import (
+    test_handles,
     test_hostile_sql,
     test_leaks,
     test_lifetime,
@@ -48,7 +51,7 @@ Guard = Callable[[psycopg.Connection, pytest.MonkeyPatch], AbstractContextManage
 Case = functools.partial[Any]
 
 FAILURE = (Exception, pytest.fail.Exception)
-TABLES = ("core_tenant", "core_tenantuser", "core_product", "core_order", "core_orderitem")
+TABLES = ("core_tenant", *(model._meta.db_table for model in tenant_rows.models() if model is not ApiToken))
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "
 GUARDED = "; ALTER EVENT TRIGGER keep_row_security ENABLE"
 
@@ -182,6 +185,18 @@ PLAIN_KEY = sql(
 )
 PRODUCT = OrderItem._meta.get_field("product")
 
+
+@contextmanager
+def nothing_about_exports(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The policies are open and the handle of an export is signed for everybody: either alone keeps it."""
+    anybodys = TimestampSigner(salt="export", sep=".")
+    with (
+        open_policies(admin, monkeypatch),
+        patched(exports, "_signer", lambda: anybodys)(admin, monkeypatch),
+    ):
+        yield
+
+
 KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
     "FORCE": (
         sql(
@@ -294,6 +309,24 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
             functools.partial(test_tenant_life.test_a_suspended_tenant_is_refused_at_every_door, process="server"),
             functools.partial(test_tenant_life.test_an_open_stream_of_a_suspended_tenant_takes_no_message),
             functools.partial(test_tenant_life.test_a_running_stdio_server_of_a_suspended_tenant_refuses),
+        ],
+    ),
+    "the tenant in a cursor's signature": (
+        patched(pages, "_salt", lambda of: "cursor"),
+        [functools.partial(test_handles.test_a_cursor_is_refused_elsewhere, listed=test_handles.of_products)],
+    ),
+    "the tenant in an export's handle, and its policy": (
+        nothing_about_exports,
+        [
+            functools.partial(test_handles.test_an_export_does_not_exist_elsewhere),
+            functools.partial(test_handles.test_a_link_leads_nowhere_at_another_tenants_url),
+        ],
+    ),
+    "the policies of handles": (
+        open_policies,
+        [
+            functools.partial(test_handles.test_an_export_cannot_be_named_by_its_id),
+            functools.partial(test_handles.test_a_key_is_free_elsewhere),
         ],
     ),
     "the tenant in the deletion of its rows": (
@@ -414,6 +447,7 @@ CASES = cases(
     test_leaks,
     test_platform_work,
     test_tenant_life,
+    test_handles,
     *([test_pgbouncer] if test_pgbouncer.PGBOUNCER else []),
 )
 
