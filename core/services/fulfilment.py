@@ -52,7 +52,7 @@ def place(number: int, *, actor: str) -> Order:
     with transaction.atomic():
         order = orders.lock(number)
         orders.require_step(order, OrderStatus.PLACED)
-        items = list(order.items.all())
+        items = list(order.items.order_by("product__sku"))
         products = stock.lock(item.product_id for item in items)
         _require_lines(order, items)
         drafts.require_active(products.values())
