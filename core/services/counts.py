@@ -13,5 +13,5 @@ def of(rows: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
     first, *others = (
         each.order_by().values(counted=Value(name)).annotate(rows=Count("pk")) for name, each in rows.items()
     )
-    found = first.union(*others, all=True)
+    found = first.union(*others, all=True).order_by()
     return dict.fromkeys(rows, 0) | {row["counted"]: row["rows"] for row in found}
