@@ -16,6 +16,7 @@ INSERT INTO known VALUES
     ('app', 'declared_exceptions', 'table'),
     ('app', 'declared_grants', 'table'),
     ('app', 'platform_audit', 'table'),
+    ('app', 'platform_outcome', 'table'),
     ('app', 'expected_policies', 'view'),
     ('app', 'isolation_findings', 'view'),
     ('app', 'table_grants', 'view'),
@@ -303,10 +304,12 @@ INSERT INTO granted VALUES
     ('public', 'django_admin_log', 'app_platform', '{SELECT,INSERT}'),
     ('public', 'django_migrations', 'app_platform', '{SELECT}'),
     ('app', 'platform_audit', 'app_platform', '{SELECT}'),
+    ('app', 'platform_outcome', 'app_platform', '{SELECT}'),
     ('public', 'django_migrations', 'app_auditor', '{SELECT}'),
     ('app', 'declared_exceptions', 'app_auditor', '{SELECT}'),
     ('app', 'declared_grants', 'app_auditor', '{SELECT}'),
     ('app', 'platform_audit', 'app_auditor', '{SELECT}'),
+    ('app', 'platform_outcome', 'app_auditor', '{SELECT}'),
     ('app', 'expected_policies', 'app_auditor', '{SELECT}'),
     ('app', 'isolation_findings', 'app_auditor', '{SELECT}'),
     ('app', 'table_grants', 'app_auditor', '{SELECT}'),
@@ -348,7 +351,9 @@ SELECT set_eq(
           'public.core_platformtoken.last_used_at app_resolver UPDATE',
           'app.platform_audit.actor app_platform INSERT',
           'app.platform_audit.reason app_platform INSERT',
-          'app.platform_audit.origin app_platform INSERT'],
+          'app.platform_audit.origin app_platform INSERT',
+          'app.platform_outcome.id app_platform INSERT',
+          'app.platform_outcome.outcome app_platform INSERT'],
     'no other right on a column');
 SELECT is_empty(
     $$ SELECT s.oid::regclass, rolname FROM pg_class AS s, pg_roles
@@ -382,7 +387,7 @@ SELECT ok(
 -- Functions of PostgreSQL that switch the tenant, run a text as SQL, or reach other sessions.
 
 SELECT function_privs_are('pg_catalog', f.name, arguments, app_role.name,
-                          CASE WHEN (f.name, app_role.name) IN (('set_config', 'app_platform'), ('pg_notify', 'app_resolver')) THEN '{EXECUTE}' ELSE '{}' END::name[])
+                          CASE WHEN (f.name, app_role.name) = ('pg_notify', 'app_resolver') THEN '{EXECUTE}' ELSE '{}' END::name[])
 FROM (VALUES
     ('set_config'::name, '{text,text,boolean}'::name[]),
     ('query_to_xml', '{text,boolean,boolean,text}'),
@@ -395,6 +400,7 @@ FROM (VALUES
     ('lo_get', '{oid}'),
     ('pg_terminate_backend', '{integer,bigint}'),
     ('pg_notify', '{text,text}'),
+    ('setseed', '{"double precision"}'),
     ('pg_cancel_backend', '{integer}'),
     ('pg_advisory_lock', '{bigint}'),
     ('pg_stat_get_activity', '{integer}'),
