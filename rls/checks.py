@@ -8,9 +8,11 @@ from typing import Any, TypeGuard
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignKey, ManyToManyField, Model, OneToOneField, UUIDField
 
-from rls.keys import TenantForeignKey, canonical
+from rls import written
+from rls.keys import TenantForeignKey, canonical, quoted
 from rls.models import Tenanted
 from rls.setup_checks import tenant_model
 from rls.unique_checks import check_unique, unique_constraint
@@ -40,6 +42,7 @@ def check_model(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMes
     if not has_table(model) or _joins_tenanted(model):
         return
     yield from _placement(model, shared)
+    yield from _tenant_column(model, shared)
     yield from _many_to_many(model, shared)
     if not issubclass(model, Tenanted):
         yield from _shared_relations(model, shared)
@@ -82,6 +85,50 @@ def _placement(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMess
 
 def _is_listed(model: type[Model], shared: dict[str, str]) -> bool:
     return bool(shared.get(model._meta.label, "").strip())
+
+
+def _tenant_column(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMessage]:
+    """A shared model whose rows are some tenant's all the same: no role could reach them."""
+    if is_tenanted(model) or not _is_listed(model, shared):
+        return
+    for field in model._meta.local_fields:
+        if field.column == "tenant_id":
+            why = "the database puts its table under row-level security, and no policy shows a row of it"
+        elif _leads_to_tenants(model, field) and not _is_declared(model):
+            why = "no policy is asked whose they are"
+        else:
+            continue
+        yield Error(
+            f"{model._meta.label} is shared and its rows are tenants' ({field.name}, column {field.column}): {why}.",
+            hint=_place_of_rows(model, field),
+            obj=field,
+            id="rls.E031",
+        )
+
+
+def _leads_to_tenants(model: type[Model], field: Any) -> bool:
+    return isinstance(field, ForeignKey) and field.related_model is tenant_model() is not model
+
+
+def _is_declared(model: type[Model]) -> bool:
+    """Whether a SQL file declares what the audit would find: tenant-hidden."""
+    table = quoted(canonical(model._meta.db_table))
+    object_name = table if "." in table else f"public.{table}"
+    declared = written.read(MigrationLoader(None)).declared
+    return any(rule == "tenant-hidden" and name.startswith(f"{object_name}.") for rule, name in declared)
+
+
+def _place_of_rows(model: type[Model], field: Any) -> str:
+    """What to do with a shared model that has a tenant."""
+    label = model._meta.label
+    remove = f"and remove {label} from RLS_SHARED_MODELS"
+    if auto := model._meta.auto_created:
+        owner = auto._meta.label if isinstance(auto, type) else label
+        return f"Give the ManyToManyField of {owner} a tenanted model as its through=, {remove}."
+    hint = f"Derive it from rls.models.Tenanted (a model that another package makes takes it as its base), {remove}."
+    if isinstance(field, ForeignKey):
+        return hint
+    return f"{hint} Where it names no tenant, give it another column with db_column=."
 
 
 def _relations(model: type[Model]) -> Iterator[CheckMessage]:
