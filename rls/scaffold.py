@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -114,9 +115,11 @@ class Draft:
             self._add_sql(name, *removals.files(name, taken, _directory()))
             names[taken.migration][taken.place].append(name)
         for migration, places in names.items():
-            path, count = self._source(migration)
+            found = self.loader.disk_migrations[migration]
+            path = Path(str(sys.modules[found.__module__].__file__))
             text = path.read_text(encoding="utf-8")
-            self.changes[path] = removals.inserted(text, path, places, count)
+            self.changes[path] = removals.inserted(text, path, places, len(found.operations))
+            del sys.modules[found.__module__]  # who reads the migrations next in this process reads the new text
 
     def write(self) -> list[Path]:
         _write(self.files, self.changes)
@@ -196,11 +199,6 @@ class Draft:
         self.files[directory / f"{name}.py"] = MIGRATION.format(dependencies=dependencies, name=file)
         self.leaves[app_label] = name
         return app_label, name
-
-    def _source(self, migration: tuple[str, str]) -> tuple[Path, int]:
-        """The file of a migration, and how many operations it has."""
-        found = self.loader.disk_migrations[migration]
-        return Path(str(import_module(type(found).__module__).__file__)), len(found.operations)
 
 
 def _draft() -> Draft:
