@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from rls.backends import errors
 from rls.backends.postgresql import base
 from rls.context import current_tenant_id
+from rls.errors import TENANT_CONTEXT, NoTenantContext
 
 
 class Cursor(base.Cursor):
@@ -42,6 +43,20 @@ class ErrorWrapper(errors.ErrorWrapper):
 
     def _missing(self) -> ProgrammingError | None:
         return None
+
+    def _uncovered(self, table: str, commands: str) -> ProgrammingError | None:
+        # A migration may have made the policies in this very transaction, where nobody else sees them yet.
+        in_transaction = self.wrapper.in_atomic_block  # type: ignore[attr-defined]  # missing in the stubs
+        return None if in_transaction else super()._uncovered(table, commands)
+
+    def _covered(self, table: str) -> ProgrammingError | None:
+        if current_tenant_id() is not None:
+            return super()._covered(table)
+        # Without a context the owner writes for every tenant, so the row names none.
+        return NoTenantContext(
+            f"a row written to {table} belongs to no tenant\nHINT:  Give it a tenant_id, or write it in "
+            f"{TENANT_CONTEXT}."
+        )
 
 
 class DatabaseWrapper(stock.DatabaseWrapper):
