@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from types import TracebackType
+from typing import Any
 
 from django.apps import apps
-from django.db.utils import DatabaseErrorWrapper, ProgrammingError
+from django.db.utils import DatabaseErrorWrapper, Error, ProgrammingError
 from psycopg.errors import Diagnostic, InsufficientPrivilege
 from psycopg.pq import TransactionStatus
 
+from rls import migrating
 from rls.backends import refusals
 from rls.context import PLATFORM_ALIAS, current_tenant_id, platform_is_open
 from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing
@@ -35,15 +37,21 @@ class ErrorWrapper(DatabaseErrorWrapper):
             self._leave_copy()
         try:
             super().__exit__(kind, error, trace)
-        except ProgrammingError:
-            named = self._named(error.diag) if isinstance(error, InsufficientPrivilege) else None
-            if named is None:
+        except Error as refused:
+            named: Error | None = self._named(error.diag) if isinstance(error, InsufficientPrivilege) else None
+            if hint := migrating.hint(self._connection.alias):
+                named = _elsewhere(named or refused, hint)
+            if named is None or named is refused:
                 raise
             raise named.with_traceback(trace) from error
 
+    @property
+    def _connection(self) -> Any:
+        return self.wrapper  # type: ignore[attr-defined]  # missing in the stubs
+
     def _leave_copy(self) -> None:
         """A COPY in the text of a statement was refused by psycopg and not ended: nothing could follow it."""
-        wrapper = self.wrapper  # type: ignore[attr-defined]  # missing in the stubs
+        wrapper = self._connection
         connection = wrapper.connection
         if connection is not None and connection.info.transaction_status == TransactionStatus.ACTIVE:
             connection.close()
@@ -64,9 +72,8 @@ class ErrorWrapper(DatabaseErrorWrapper):
         # PostgreSQL names the policy, beside the table, where it is a restrictive one: ours are not.
         if len(names) != 1:
             return None
-        wrapper = self.wrapper  # type: ignore[attr-defined]  # missing in the stubs
         [table] = names
-        uncovered = refusals.uncovered(wrapper, table)
+        uncovered = refusals.uncovered(self._connection, table)
         if uncovered is None:
             return None
         if uncovered:
@@ -75,7 +82,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
     def _uncovered(self, table: str, commands: str) -> ProgrammingError | None:
         """The table has no policy that would accept a row in one of `commands`."""
-        role = self.wrapper.settings_dict["USER"]  # type: ignore[attr-defined]  # missing in the stubs
+        role = self._connection.settings_dict["USER"]
         return PolicyMissing(
             f"{table} lacks the policy that lets {role} {commands}, so a row was refused, whosever it is\n"
             f"HINT:  manage.py rls new {_label(table)} writes the policies where no SQL file does, manage.py migrate "
@@ -94,10 +101,18 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
     def _missing(self) -> ProgrammingError | None:
         """See Note [The prefix]: without a context PostgreSQL refuses to plan, so the context is what is missing."""
-        alias = self.wrapper.alias  # type: ignore[attr-defined]  # missing in the stubs
-        if alias == PLATFORM_ALIAS:
+        if self._connection.alias == PLATFORM_ALIAS:
             return None if platform_is_open() else NoPlatformContext()
         return None if current_tenant_id() else NoTenantContext()
+
+
+def _elsewhere(refused: Error, hint: str) -> Error:
+    """What a statement of a migration is told that went to another connection than the migration's."""
+    if isinstance(refused, NoTenantContext | NoPlatformContext):
+        what, _, _ = str(refused).partition("\n")
+        return type(refused)(f"{what}\nHINT:  {hint}")
+    refused.add_note(hint)
+    return refused
 
 
 def _label(table: str) -> str:

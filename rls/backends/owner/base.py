@@ -46,8 +46,7 @@ class ErrorWrapper(errors.ErrorWrapper):
 
     def _uncovered(self, table: str, commands: str) -> ProgrammingError | None:
         # A migration may have made the policies in this very transaction, where nobody else sees them yet.
-        in_transaction = self.wrapper.in_atomic_block  # type: ignore[attr-defined]  # missing in the stubs
-        return None if in_transaction else super()._uncovered(table, commands)
+        return None if self._connection.in_atomic_block else super()._uncovered(table, commands)
 
     def _covered(self, table: str) -> ProgrammingError | None:
         if current_tenant_id() is not None:
