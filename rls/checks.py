@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
@@ -12,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignKey, ManyToManyField, Model, OneToOneField, UUIDField
 
 from rls import written
-from rls.keys import TenantForeignKey, canonical, quoted
+from rls.keys import TenantForeignKey, canonical
 from rls.models import Tenanted
 from rls.setup_checks import tenant_model
 from rls.unique_checks import check_unique, unique_constraint
@@ -112,10 +113,9 @@ def _leads_to_tenants(model: type[Model], field: Any) -> bool:
 
 def _is_declared(model: type[Model]) -> bool:
     """Whether a SQL file declares what the audit would find: tenant-hidden."""
-    table = quoted(canonical(model._meta.db_table))
-    object_name = table if "." in table else f"public.{table}"
-    declared = written.read(MigrationLoader(None)).declared
-    return any(rule == "tenant-hidden" and name.startswith(f"{object_name}.") for rule, name in declared)
+    table = canonical(model._meta.db_table)
+    name = re.escape(table if "." in table else f"public.{table}")
+    return written.read(MigrationLoader(None)).is_declared("tenant-hidden", rf"{name}\.[^.]+")
 
 
 def _place_of_rows(model: type[Model], field: Any) -> str:

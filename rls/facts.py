@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -47,6 +48,10 @@ class Facts:
     def __bool__(self) -> bool:
         """Whether there is a policy or a key."""
         return bool(self.policies or self.tenant_keys or self.foreign_keys)
+
+    def is_declared(self, rule: str, pattern: str) -> bool:
+        """Whether an exception of `rule` is declared for an object whose text, without quotes, the pattern matches."""
+        return any(each == rule and re.fullmatch(pattern, name.replace('"', "")) for each, name in self.declared)
 
     def take(self, text: str, origin: Origin) -> None:
         """Take in the statements of a SQL text."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.indexes import OpClass
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import FieldDoesNotExist
@@ -15,7 +16,7 @@ from django.db.models.expressions import OrderBy
 from django.db.models.functions import Collate
 
 from rls.checks import is_tenanted
-from rls.keys import canonical, quoted
+from rls.keys import canonical
 from rls.written import Written
 
 # Types whose comparisons PostgreSQL marks leakproof, from 15 to 18: only these are asked before a policy (41.5).
@@ -56,8 +57,11 @@ def leads(model: type[Model]) -> bool:
     tenant: Any = _field(model, "tenant")
     if tenant is not None and (tenant.db_index or tenant.unique):
         return True
-    keys = [model._meta.indexes, [each for each in model._meta.constraints if isinstance(each, UniqueConstraint)]]
-    first = [columns(model, each)[0].field for group in keys for each in group if each.condition is None]
+    made = [
+        each for each in [*model._meta.indexes, *model._meta.constraints] if getattr(each, "condition", True) is None
+    ]
+    first = [columns(model, each)[0].field for each in made if isinstance(each, Index | UniqueConstraint)]
+    first += [_column(model, each.expressions[0][0]).field for each in made if isinstance(each, ExclusionConstraint)]
     first += [_field(model, fields[0]) for fields in model._meta.unique_together]
     return tenant is not None and tenant in first
 
@@ -65,7 +69,8 @@ def leads(model: type[Model]) -> bool:
 def columns(model: type[Model], index: Index | UniqueConstraint) -> list[Column]:
     """The columns of an index of `model`, without those of INCLUDE."""
     opclasses = [*index.opclasses, *[""] * len(index.fields)]  # type: ignore[union-attr]  # missing in the stubs
-    named = [Column(_field(model, name), opclass, name) for name, opclass in zip(index.fields, opclasses, strict=False)]
+    names = [name.removeprefix("-") for name in index.fields]
+    named = [Column(_field(model, name), opclass, name) for name, opclass in zip(names, opclasses, strict=False)]
     return named + [_column(model, each) for each in index.expressions]
 
 
@@ -83,7 +88,7 @@ def _useless(model: type[Model], found: Written) -> Iterator[CheckMessage]:
     for index in model._meta.indexes:
         method = index.suffix if index.suffix != Index.suffix else "btree"
         slow = [column.source for column in columns(model, index) if not is_leakproof(column, method)]
-        if slow and not _is_declared(found, rf'"?{re.escape(index.name)}"? ON .*'):
+        if slow and not _is_declared(found, rf"{re.escape(index.name)} ON .*"):
             yield Error(
                 f"{model._meta.label}: index {index.name} is useless for {', '.join(slow)}: {MEANING}.",
                 hint="Remove it, or index integers, texts, dates or uuids, such as a GeneratedField that is stored; "
@@ -99,7 +104,7 @@ def _useless_fields(model: type[Model], found: Written) -> Iterator[CheckMessage
             continue
         is_searched = _type(field).startswith(("varchar", "text")) and not _knows_no_like(field, found)
         is_safe = is_leakproof(Column(field, "", field.name), "btree") and not is_searched
-        table, column = (re.escape(quoted(canonical(name))) for name in (model._meta.db_table, str(field.column)))
+        table, column = (re.escape(canonical(name)) for name in (model._meta.db_table, str(field.column)))
         if is_safe or _is_declared(found, rf"\S+ ON (?:\w+\.)?{table} USING btree \({column}( \w+)?\)"):
             continue
         name = f"{model._meta.model_name}_{field.name}"
@@ -120,9 +125,9 @@ def _unheld(model: type[Model], found: Written) -> Iterator[CheckMessage]:
         named = re.fullmatch(r"[a-z0-9_]+_id", field.column or "")
         if is_held or not named or field.column == "tenant_id" or _type(field) != "uuid":
             continue
-        table = quoted(canonical(model._meta.db_table))
+        table = canonical(model._meta.db_table)
         place = f"{table}.{field.column}" if "." in table else f"public.{table}.{field.column}"
-        if ("key-missing", place) not in found.declared:
+        if not found.is_declared("key-missing", re.escape(place)):
             yield Error(
                 f"{model._meta.label}.{field.name} is a uuid in a column called {field.column}, "
                 "and no foreign key holds what it refers to.",
@@ -138,7 +143,7 @@ def _is_indexed(field: Any) -> bool:
 
 
 def _column(model: type[Model], expression: Any) -> Column:
-    inner, opclass = expression, ""
+    inner, opclass = F(expression) if isinstance(expression, str) else expression, ""
     while isinstance(inner, OrderBy | OpClass | Collate):
         opclass = inner.extra.get("name", opclass) if isinstance(inner, OpClass) else opclass
         [inner, *_] = inner.get_source_expressions()
@@ -163,6 +168,4 @@ def _knows_no_like(field: Any, found: Written) -> bool:
 
 
 def _is_declared(found: Written, definition: str) -> bool:
-    """Whether the exception of an index is declared, whose definition PostgreSQL prints so."""
-    pattern = re.compile(rf"CREATE INDEX {definition}")
-    return any(rule == "index-useless" and pattern.match(text) for rule, text in found.declared)
+    return found.is_declared("index-useless", f"CREATE INDEX {definition}")
