@@ -40,10 +40,10 @@ def check_models(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 
 def check_model(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMessage]:
     """What is wrong with one model; `shared` is RLS_SHARED_MODELS."""
+    yield from _tenant_column(model, shared)
     if not has_table(model) or _joins_tenanted(model):
         return
     yield from _placement(model, shared)
-    yield from _tenant_column(model, shared)
     yield from _many_to_many(model, shared)
     if not issubclass(model, Tenanted):
         yield from _shared_relations(model, shared)
@@ -76,9 +76,11 @@ def _joins_tenanted(model: type[Model]) -> bool:
 def _placement(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMessage]:
     label = model._meta.label
     if is_tenanted(model) == _is_listed(model, shared):
+        column = next((field for field in model._meta.local_fields if field.column == "tenant_id"), None)
+        either = f'Derive it from rls.models.Tenanted, or add "{label}": "<the reason>" to RLS_SHARED_MODELS.'
         yield Error(
             f"{label} must be either tenanted or shared.",
-            hint=f'Derive it from rls.models.Tenanted, or add "{label}": "<the reason>" to RLS_SHARED_MODELS.',
+            hint=_place_of_rows(model, column) if column and not is_tenanted(model) else either,
             obj=model,
             id="rls.E001",
         )
@@ -90,7 +92,7 @@ def _is_listed(model: type[Model], shared: dict[str, str]) -> bool:
 
 def _tenant_column(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMessage]:
     """A shared model whose rows are some tenant's all the same: no role could reach them."""
-    if is_tenanted(model) or not _is_listed(model, shared):
+    if is_tenanted(model) or not _is_listed(model, shared) or model._meta.swapped:
         return
     for field in model._meta.local_fields:
         if field.column == "tenant_id":
@@ -121,7 +123,9 @@ def _is_declared(model: type[Model]) -> bool:
 def _place_of_rows(model: type[Model], field: Any) -> str:
     """What to do with a shared model that has a tenant."""
     label = model._meta.label
-    remove = f"and remove {label} from RLS_SHARED_MODELS"
+    remove = f"and leave {label} out of RLS_SHARED_MODELS"
+    if not model._meta.managed:
+        return f"Leave {label} out of RLS_SHARED_MODELS: Django makes no table for it, and its rows are a tenant's."
     if auto := model._meta.auto_created:
         owner = auto._meta.label if isinstance(auto, type) else label
         return f"Give the ManyToManyField of {owner} a tenanted model as its through=, {remove}."

@@ -195,6 +195,77 @@ def test_models_that_refer_to_each_other_take_turns(live_project: Project) -> No
     project.manage("migrate", "migrate reviews zero", "migrate")
 
 
+APPS = {
+    "shop": """
+from django.db import models
+from rls.models import Keyed, Tenanted
+
+class Tenant(Keyed):
+    is_active = models.BooleanField(default=True)
+
+class Widget(Tenanted):
+    best = models.ForeignKey("reviews.Review", models.CASCADE, db_constraint=False, null=True, related_name="+")
+    part_of = models.ForeignKey("self", models.CASCADE, db_constraint=False, null=True)
+
+class Shelf(Tenanted):
+    widget = models.ForeignKey(Widget, models.CASCADE, db_constraint=False)
+""",
+    "reviews": """
+from django.db import models
+from rls.models import Tenanted
+
+class Answer(Tenanted):
+    review = models.ForeignKey("Review", models.CASCADE, db_constraint=False)
+
+class Review(Tenanted):
+    shelf = models.ForeignKey("shop.Shelf", models.CASCADE, db_constraint=False, null=True)
+""",
+}
+
+
+def test_all_that_every_model_lacks_is_written_in_one_go(live_project: Project) -> None:
+    project = live_project
+    for app, text in APPS.items():
+        project.write(f"{app}/models.py", text)
+    project.manage("makemigrations")
+    assert "(rls.E016) reviews.Review has no policy." in project.refused("check")
+
+    said = project.manage("rls new --all", "check", "rls new --all")
+
+    # Widgets, shelves and reviews refer to each other in a circle: one constraint comes after the tables.
+    assert said.count("wrote migrations_sql/") == 2 * 6
+    assert said.rstrip().endswith("no model lacks anything")
+    project.manage("makemigrations --check", "migrate", "rls audit", "migrate shop zero", "migrate", "rls audit")
+
+
+def test_all_stops_before_it_writes_where_a_migration_is_missing(project: Project) -> None:
+    project.write("reviews/models.py", REVIEWS)
+    project.manage("makemigrations shop")
+    before = project.files()
+
+    assert "no migration makes reviews.Review: run makemigrations first" in project.refused("rls new --all")
+    project.manage("makemigrations reviews --skip-checks")
+    project.write("reviews/models.py", REVIEWS + LATER)
+    assert "no migration makes reviews.Review.instead_of: run makemigrations" in project.refused("rls new --all")
+
+    assert project.files() - before == {"reviews/migrations/0001_initial.py"}
+    assert "not allowed with argument" in project.refused("rls new shop.Widget --all")
+    assert "one of the arguments model --all is required" in project.refused("rls new")
+
+
+def test_a_name_that_is_taken_by_hand_is_left_alone(project: Project) -> None:
+    project.manage("makemigrations", "rls new shop.Tenant")
+    project.write("shop/migrations/0007_later.py", project.read("shop/migrations/0002_tenant_isolation.py"))
+    later = project.read("shop/migrations/0007_later.py").replace("0001_initial", "0002_tenant_isolation")
+    project.write("shop/migrations/0007_later.py", re.sub(r"operations: .*\n.*\n", "operations = [\n", later))
+    project.write("migrations_sql/0009_by_hand.sql", "SELECT 1;")
+
+    said = project.manage("rls new --all", "check")
+
+    assert "wrote migrations_sql/0010_shop_widget.sql" in said
+    assert "wrote shop/migrations/0008_widget_isolation.py" in said
+
+
 def test_a_parent_whose_file_has_no_key_gets_it(project: Project) -> None:
     project.manage("makemigrations", "rls new shop.Tenant", "rls new shop.Widget")
     by_hand = project.read("migrations_sql/0002_shop_widget.sql")
@@ -256,6 +327,13 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         scaffold._write(files)
 
     assert list((tmp_path / "sql").iterdir()) == []
+    assert (tmp_path / "there").read_text() == "mine"
+
+    changes = {tmp_path / "there": "changed", tmp_path / "nowhere": "changed"}
+    with pytest.raises(CommandError, match="nothing was written"):
+        scaffold._write({tmp_path / "new": "1"}, changes)
+
+    assert not (tmp_path / "new").exists()
     assert (tmp_path / "there").read_text() == "mine"
 
 
