@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignKey, ManyToManyField, Model, OneToOneField, UUIDField
 
+from rls import written
 from rls.keys import TenantForeignKey, canonical
 from rls.models import Tenanted
 from rls.setup_checks import tenant_model
@@ -37,6 +40,7 @@ def check_models(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 
 def check_model(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMessage]:
     """What is wrong with one model; `shared` is RLS_SHARED_MODELS."""
+    yield from _tenant_column(model, shared)
     if not has_table(model) or _joins_tenanted(model):
         return
     yield from _placement(model, shared)
@@ -72,9 +76,11 @@ def _joins_tenanted(model: type[Model]) -> bool:
 def _placement(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMessage]:
     label = model._meta.label
     if is_tenanted(model) == _is_listed(model, shared):
+        column = next((field for field in model._meta.local_fields if field.column == "tenant_id"), None)
+        either = f'Derive it from rls.models.Tenanted, or add "{label}": "<the reason>" to RLS_SHARED_MODELS.'
         yield Error(
             f"{label} must be either tenanted or shared.",
-            hint=f'Derive it from rls.models.Tenanted, or add "{label}": "<the reason>" to RLS_SHARED_MODELS.',
+            hint=_place_of_rows(model, column) if column and not is_tenanted(model) else either,
             obj=model,
             id="rls.E001",
         )
@@ -82,6 +88,51 @@ def _placement(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMess
 
 def _is_listed(model: type[Model], shared: dict[str, str]) -> bool:
     return bool(shared.get(model._meta.label, "").strip())
+
+
+def _tenant_column(model: type[Model], shared: dict[str, str]) -> Iterator[CheckMessage]:
+    """A shared model whose rows are some tenant's all the same: no role could reach them."""
+    if is_tenanted(model) or not _is_listed(model, shared) or model._meta.swapped:
+        return
+    for field in model._meta.local_fields:
+        if field.column == "tenant_id":
+            why = "the database puts its table under row-level security, and no policy shows a row of it"
+        elif _leads_to_tenants(model, field) and not _is_declared(model):
+            why = "no policy is asked whose they are"
+        else:
+            continue
+        yield Error(
+            f"{model._meta.label} is shared and its rows are tenants' ({field.name}, column {field.column}): {why}.",
+            hint=_place_of_rows(model, field),
+            obj=field,
+            id="rls.E031",
+        )
+
+
+def _leads_to_tenants(model: type[Model], field: Any) -> bool:
+    return isinstance(field, ForeignKey) and field.related_model is tenant_model() is not model
+
+
+def _is_declared(model: type[Model]) -> bool:
+    """Whether a SQL file declares what the audit would find: tenant-hidden."""
+    table = canonical(model._meta.db_table)
+    name = re.escape(table if "." in table else f"public.{table}")
+    return written.read(MigrationLoader(None)).is_declared("tenant-hidden", rf"{name}\.[^.]+")
+
+
+def _place_of_rows(model: type[Model], field: Any) -> str:
+    """What to do with a shared model that has a tenant."""
+    label = model._meta.label
+    remove = f"and leave {label} out of RLS_SHARED_MODELS"
+    if not model._meta.managed:
+        return f"Leave {label} out of RLS_SHARED_MODELS: Django makes no table for it, and its rows are a tenant's."
+    if auto := model._meta.auto_created:
+        owner = auto._meta.label if isinstance(auto, type) else label
+        return f"Give the ManyToManyField of {owner} a tenanted model as its through=, {remove}."
+    hint = f"Derive it from rls.models.Tenanted (a model that another package makes takes it as its base), {remove}."
+    if isinstance(field, ForeignKey):
+        return hint
+    return f"{hint} Where it names no tenant, give it another column with db_column=."
 
 
 def _relations(model: type[Model]) -> Iterator[CheckMessage]:

@@ -1,6 +1,6 @@
 """What the library raises. Each message says what is wrong, then what to do.
 
-Three of them are also the ProgrammingError that Django makes of PostgreSQL's refusal: what catches DatabaseError
+Four of them are also the ProgrammingError that Django makes of PostgreSQL's refusal: what catches DatabaseError
 catches them, and `__cause__` is psycopg's own error, with its `sqlstate` and `diag`.
 """
 
@@ -51,6 +51,10 @@ class CrossTenantWrite(IsolationError, ProgrammingError):
 
     To an upsert it says that the key it was given is in use elsewhere.
     """
+
+
+class PolicyMissing(IsolationError, ProgrammingError):
+    """A row was refused because the table lacks a policy for the role, whosever row it is; nothing was written."""
 
 
 class EnvelopeRefused(IsolationError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.backends.utils import names_digest
 
@@ -15,24 +15,31 @@ PLAIN_NAME = re.compile(r"id|(?!current_|session_|system_)[a-z]+[a-z0-9]*(_[a-z0
 
 @dataclass(frozen=True, slots=True)
 class TenantKey:
-    """`UNIQUE (tenant_id, column)`: what the rows of children refer to."""
+    """`UNIQUE (tenant_id, column)`: what the rows of children refer to.
+
+    Two are the same whatever they are called: a constraint keeps its name when its table gets another.
+    """
 
     table: str
     column: str
+    name: str = field(default="", compare=False)
+    is_index: bool = field(default=False, compare=False)
 
-    @property
-    def name(self) -> str:
-        return constraint_name(self.table, "tenant_key")
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", constraint_name(self.table, "tenant_key"))
 
     @property
     def add(self) -> str:
-        return (
-            f"ALTER TABLE {quoted(self.table)} ADD CONSTRAINT {quoted(self.name)} "
-            f"UNIQUE (tenant_id, {quoted(self.column)});"
-        )
+        columns = f"(tenant_id, {quoted(self.column)})"
+        if self.is_index:
+            return f"CREATE UNIQUE INDEX {quoted(self.name)} ON {quoted(self.table)} {columns};"
+        return f"ALTER TABLE {quoted(self.table)} ADD CONSTRAINT {quoted(self.name)} UNIQUE {columns};"
 
     @property
     def drop(self) -> str:
+        if self.is_index:
+            return f"DROP INDEX {quoted(self.name)};"
         return f"ALTER TABLE {quoted(self.table)} DROP CONSTRAINT {quoted(self.name)};"
 
 
@@ -44,10 +51,11 @@ class TenantForeignKey:
     column: str
     parent: str
     parent_column: str
+    name: str = field(default="", compare=False)
 
-    @property
-    def name(self) -> str:
-        return constraint_name(f"{self.table}_{self.column}", "tenant_fkey")
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", constraint_name(f"{self.table}_{self.column}", "tenant_fkey"))
 
     @property
     def parent_key(self) -> TenantKey:

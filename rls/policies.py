@@ -30,6 +30,21 @@ CREATE POLICY owner_migration ON {table}
 """
 
 
+# How PostgreSQL prints the predicates of the three; `app.expected_policies` says the same.
+PRINTED = (
+    "({column} = ( SELECT COALESCE((NULLIF(current_setting('app.current_tenant'::text, true), ''::text))::uuid,"
+    ' app.no_tenant()) AS "coalesce"))',
+    "( SELECT app.require_platform() AS require_platform)",
+    "(( SELECT app.require_migrating() AS require_migrating) AND ({column} = COALESCE(( SELECT app.tenant_or_null()"
+    " AS tenant_or_null), {column})))",
+)
+
+
 def policies(table: str, column: str = "tenant_id") -> str:
     """The SQL that puts `table` under row-level security, keyed on its uuid column `column`."""
     return POLICIES.format(table=table, column=column, predicate=PREDICATE.format(column=column))
+
+
+def is_ours(predicate: str, *columns: str) -> bool:
+    """Whether PostgreSQL prints `predicate` for one of the template's, keyed on one of `columns`."""
+    return any(predicate == printed.format(column=column) for printed in PRINTED for column in columns)

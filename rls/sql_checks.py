@@ -11,11 +11,13 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, register
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import AlterField
 from django.db.migrations.utils import resolve_relation
 from django.db.models import ForeignKey, Model
 
 from rls import written
 from rls.checks import has_table, is_tenanted
+from rls.index_checks import check_indexes, leads
 from rls.keys import TenantForeignKey, TenantKey
 from rls.setup_checks import tenant_model
 from rls.written import Written
@@ -28,7 +30,8 @@ def check_sql(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Ch
     if loader.detect_conflicts():
         return []  # Django asks to merge them, and until then they have no common end.
     found = written.read(loader)
-    return [*_files(found), *_policies(found), *_keys(found)]
+    indexes = [each for model in tenanted_tables() for each in check_indexes(model, found)]
+    return [*_files(found), *_taken(found), *_policies(found), *_keys(found), *_leading(found), *indexes]
 
 
 def tenanted_tables() -> Iterator[type[Model]]:
@@ -77,6 +80,13 @@ def key_of(model: type[Model], found: Written) -> TenantKey | None:
     return TenantKey(table, column) if table and column else None
 
 
+def lacks_index(model: type[Model], found: Written) -> bool:
+    """Whether the migrations know the table of `model`, and no index of it leads with the tenant."""
+    table = table_of(model, found)
+    is_led = table in found.led or any(key.table == table for key in found.tenant_keys)
+    return not (table is None or is_led or leads(model))
+
+
 def _key(model: type[Model]) -> tuple[str, str]:
     return model._meta.app_label, str(model._meta.model_name)
 
@@ -87,6 +97,21 @@ def _files(found: Written) -> Iterator[CheckMessage]:
             f"The migration {'.'.join(origin.migration)} runs {origin.file}.sql, which is missing.",
             hint="Restore the file: a shipped file is neither removed nor renamed.",
             id="rls.E019",
+        )
+
+
+def _taken(found: Written) -> Iterator[CheckMessage]:
+    for taken in found.taken:
+        if isinstance(taken.operation, AlterField):
+            keys = ", ".join(key.name for key in taken.facts.foreign_keys)
+            what = f"would leave {keys} of {taken.table} as it was, which refers to another table or is of another type"
+        else:
+            what = f"takes what SQL files made for {taken.table}, and reversed it would bring back none of it"
+        yield Error(
+            f"The migration {'.'.join(taken.migration)} ({taken.operation.describe()}) {what}.",
+            hint="manage.py rls new --all writes a SQL file that takes it away before, and makes it again on the way "
+            "back, and puts it into the migration.",
+            id="rls.E030",
         )
 
 
@@ -118,7 +143,20 @@ def _keys(found: Written) -> Iterator[CheckMessage]:
         if parent_key not in found.tenant_keys:
             yield Error(
                 f"{parent._meta.label} has no unique key that holds the tenant, and foreign keys refer to it.",
-                hint=f"{parent_key.add} manage.py rls new {parent._meta.label} writes it.",
+                hint=f"{found.free(parent_key).add} manage.py rls new {parent._meta.label} writes it.",
                 obj=parent,
                 id="rls.E018",
+            )
+
+
+def _leading(found: Written) -> Iterator[CheckMessage]:
+    for model in tenanted_tables():
+        # Where the policies are missing too, rls.E016 speaks, and the same file brings the key.
+        if lacks_index(model, found) and table_of(model, found) in found.policies:
+            yield Error(
+                f"{model._meta.label} has no index that leads with the tenant, which every statement carries.",
+                hint=f"manage.py rls new {model._meta.label} writes the key (tenant_id, id); or say "
+                f'models.Index(fields=["tenant", ...], name=...).',
+                obj=model,
+                id="rls.E033",
             )

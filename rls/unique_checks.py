@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.indexes import OpClass
 from django.core.checks import CheckMessage, Error
 from django.db.migrations.writer import MigrationWriter
 from django.db.models import F, Model, OneToOneField, UniqueConstraint
@@ -66,6 +68,9 @@ def _constraints(model: type[Model]) -> Iterator[CheckMessage]:
     for constraint in model._meta.constraints:
         if isinstance(constraint, UniqueConstraint) and not _starts_with_the_tenant(constraint):
             yield _wide(model, f"constraint {constraint.name}", f"Say {_with_tenant(constraint)}.")
+        elif isinstance(constraint, ExclusionConstraint) and not _compares_the_tenant(constraint):
+            hint = 'Put ("tenant", "=") first in its expressions; of a uuid that needs BtreeGistExtension.'
+            yield _wide(model, f"constraint {constraint.name}", hint)
 
 
 def _wide(model: type[Model], what: str, hint: str) -> CheckMessage:
@@ -84,6 +89,18 @@ def _starts_with_the_tenant(constraint: UniqueConstraint) -> bool:
     if isinstance(first, OrderBy):
         first = first.expression
     return isinstance(first, F) and first.name in TENANT  # type: ignore[attr-defined]  # missing in the stubs
+
+
+def _compares_the_tenant(constraint: ExclusionConstraint) -> bool:
+    """Rows of two tenants never exclude each other."""
+    for expression, operator in constraint.expressions:
+        column = expression
+        while isinstance(column, OrderBy | OpClass):
+            [column] = column.get_source_expressions()
+        name = column.name if isinstance(column, F) else column  # type: ignore[attr-defined]  # missing in the stubs
+        if name in TENANT and operator == "=":
+            return True
+    return False
 
 
 def _with_tenant(constraint: UniqueConstraint) -> str:

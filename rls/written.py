@@ -2,57 +2,46 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.operations import CreateCollation
 from django.db.backends.utils import truncate_name
 from django.db.migrations import operations as django_operations
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
+from django.db.migrations.utils import resolve_relation
 from django.db.models import ForeignKey
 
-from rls.keys import LONGEST_NAME, TenantForeignKey, TenantKey, canonical
+from rls.facts import Facts, Origin, Place
+from rls.keys import LONGEST_NAME, canonical
 from rls.operations import RunSQLFile
-
-# What is no statement: strings and comments. Identifiers in quotes are matched so that they stay whole.
-TOKENS = re.compile(
-    r"""(?P<quoted>"[^"]*")|'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/|(?P<other>[^"'/$-]+|.)""",
-    re.DOTALL,
-)
-
-NAME = r'(?:"[^"]+"|[\w$]+)'
-TABLE = rf"({NAME}(?: ?\. ?{NAME})?)"
-TENANT_AND = rf'\( ?"?tenant_id"? ?, ?({NAME}) ?\)'
-POLICY = re.compile(rf'\bcreate policy "?tenant_isolation"? on {TABLE}')
-DROP_POLICY = re.compile(rf'\bdrop policy (?:if exists )?"?tenant_isolation"? on {TABLE}')
-ALTER_TABLE = re.compile(rf"\balter table (?:if exists )?(?:only )?{TABLE}")
-UNIQUE = re.compile(rf"\bunique ?{TENANT_AND}")
-UNIQUE_INDEX = re.compile(
-    rf"\bcreate unique index (?:concurrently )?(?:if not exists )?(?:{NAME} )?"
-    rf"on (?:only )?{TABLE} ?{TENANT_AND}(?! ?where)"
-)
-FOREIGN_KEY = re.compile(rf"\bforeign key ?{TENANT_AND} ?references {TABLE} ?{TENANT_AND}")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """The migration, as (app label, name), that runs a SQL file, and the file's name."""
+class Taken:
+    """What an operation takes away with a table or a column, although a SQL file made it.
+
+    `place` is that of the operation, or of the one around it, in its migration.
+    """
 
     migration: tuple[str, str]
-    file: str
+    place: int
+    operation: Any
+    table: str
+    facts: Facts
 
 
-@dataclass(slots=True)
-class Written:
-    """The models that the migrations know, and what is written for their tables under the names of today."""
+class Written(Facts):
+    """The models that the migrations know, and what is written for their tables."""
 
-    state: ProjectState
-    policies: dict[str, Origin] = field(default_factory=dict)
-    tenant_keys: dict[TenantKey, Origin] = field(default_factory=dict)
-    foreign_keys: dict[TenantForeignKey, Origin] = field(default_factory=dict)
-    missing_files: list[Origin] = field(default_factory=list)
+    def __init__(self, state: ProjectState) -> None:
+        super().__init__()
+        self.state = state
+        self.missing_files: list[Origin] = []
+        self.taken: list[Taken] = []
+        # Collations that know no LIKE: Django makes no index for it then.
+        self.loose_collations: set[str] = set()
 
     def table(self, app_label: str, model_name: str) -> str | None:
         """The table of a model; None for a model that no migration knows."""
@@ -64,73 +53,77 @@ class Written:
 
     def column(self, app_label: str, model_name: str, field_name: str) -> str | None:
         """The column of a field; None for a field that no migration knows."""
-        model = self.state.models.get((app_label, model_name.lower()))
-        known = model.fields.get(field_name) if model else None
+        known = self._field(app_label, model_name, field_name)
         if known is None:
             return None
         return known.db_column or (f"{field_name}_id" if isinstance(known, ForeignKey) else field_name)
 
-    def apply(self, operation: Any, migration: tuple[str, str]) -> None:
-        """Take in one operation of a migration."""
+    def apply(self, operation: Any, migration: tuple[str, str], place: int = 0) -> None:
+        """Take in one operation of a migration, the one at `place`."""
+        match operation:
+            case django_operations.SeparateDatabaseAndState():
+                state = self.state
+                # What the database does has a state of its own, and what the state does no database.
+                self.state = state.clone()
+                for inner in operation.database_operations:
+                    self.apply(inner, migration, place)
+                self.state = state
+                operation.state_forwards(migration[0], state)
+            case RunSQLFile():
+                self._run(operation, migration)
+            case django_operations.RunSQL():
+                self.take(_text(operation.sql), Origin(migration, ""))
+                operation.state_forwards(migration[0], self.state)
+            case CreateCollation():
+                if not operation.deterministic:
+                    self.loose_collations.add(operation.name)
+            case _:
+                self._follow(operation, migration, place)
+
+    def _run(self, operation: RunSQLFile, migration: tuple[str, str]) -> None:
+        origin = Origin(migration, operation.name)
+        try:
+            text = operation.sql()
+        except FileNotFoundError:
+            self.missing_files.append(origin)
+        else:
+            self.take(text, origin)
+
+    def _follow(self, operation: Any, migration: tuple[str, str], place: int) -> None:
+        """PostgreSQL renames tables and columns in policies and keys too, and drops what hangs on them."""
         app_label = migration[0]
         old, new = _names(operation)
         before = self._place(app_label, *old) if old else None
+        parent = self._parent(app_label, *old) if old else None
         operation.state_forwards(app_label, self.state)
-        if new and before:
-            self._move(before, self._place(app_label, *new))
-        for file in _files(operation):
-            self._read(file, migration)
-
-    def _read(self, file: RunSQLFile, migration: tuple[str, str]) -> None:
-        origin = Origin(migration, file.name)
-        try:
-            sql = file.sql()
-        except FileNotFoundError:
-            self.missing_files.append(origin)
+        if not (new and before):
             return
-        for statement in statements(sql):
-            for found in DROP_POLICY.finditer(statement):
-                self.policies.pop(canonical(found[1]), None)
-            for found in POLICY.finditer(statement):
-                self.policies[canonical(found[1])] = origin
-            for found in UNIQUE_INDEX.finditer(statement):
-                self.tenant_keys[TenantKey(canonical(found[1]), canonical(found[2]))] = origin
-            if altered := ALTER_TABLE.search(statement):
-                table = canonical(altered[1])
-                for found in UNIQUE.finditer(statement):
-                    self.tenant_keys[TenantKey(table, canonical(found[1]))] = origin
-                for found in FOREIGN_KEY.finditer(statement):
-                    key = TenantForeignKey(table, *(canonical(name) for name in found.groups()))
-                    self.foreign_keys[key] = origin
+        after = self._place(app_label, *new)
+        if parent != self._parent(app_label, *new):
+            after = None  # its key would go on leading to the old parent
+        if before.column == "tenant_id" and after is None:
+            before = Place(before.table)  # the policies and all keys hold it
+        if lost := self.move(before, after):
+            self.taken.append(Taken(migration, place, operation, before.table, lost))
 
-    def _place(self, app_label: str, model_name: str, field_name: str | None) -> tuple[str, str | None] | None:
+    def _field(self, app_label: str, model_name: str, field_name: str) -> Any:
+        model = self.state.models.get((app_label, model_name.lower()))
+        return model.fields.get(field_name) if model else None
+
+    def _place(self, app_label: str, model_name: str, field_name: str | None) -> Place | None:
+        model = self.state.models.get((app_label, model_name.lower()))
         table = self.table(app_label, model_name)
+        if model is None or table is None or model.options.get("proxy") or not model.options.get("managed", True):
+            return None
         column = self.column(app_label, model_name, field_name) if field_name else None
-        return None if table is None or (field_name and column is None) else (table, column)
+        return None if field_name and column is None else Place(table, column)
 
-    def _move(self, before: tuple[str, str | None], after: tuple[str, str | None] | None) -> None:
-        """PostgreSQL renames tables and columns in policies and keys too, and drops what hangs on them."""
-        if before == after:
-            return
-
-        def now(table: str, column: str | None) -> list[Any]:
-            if table != before[0] or before[1] not in (None, column):
-                return [table, column]
-            if after is None:
-                return [None, None]
-            return [after[0], column if before[1] is None else after[1]]
-
-        def keep(facts: Iterable[tuple[Any, list[Any], Origin]]) -> dict[Any, Origin]:
-            return {kind(*names): origin for kind, names, origin in facts if None not in names}
-
-        self.policies = keep((str, now(table, "")[:1], origin) for table, origin in self.policies.items())
-        self.tenant_keys = keep(
-            (TenantKey, now(key.table, key.column), origin) for key, origin in self.tenant_keys.items()
-        )
-        self.foreign_keys = keep(
-            (TenantForeignKey, [*now(key.table, key.column), *now(key.parent, key.parent_column)], origin)
-            for key, origin in self.foreign_keys.items()
-        )
+    def _parent(self, app_label: str, model_name: str, field_name: str | None) -> str | None:
+        """The table that a foreign key leads to."""
+        known = self._field(app_label, model_name, field_name) if field_name else None
+        if not isinstance(known, ForeignKey):
+            return None
+        return self.table(*resolve_relation(known.remote_field.model, app_label, model_name.lower()))
 
 
 def read(loader: MigrationLoader) -> Written:
@@ -138,25 +131,16 @@ def read(loader: MigrationLoader) -> Written:
     written = Written(ProjectState(real_apps=loader.unmigrated_apps))
     graph = loader.graph
     for key in dict.fromkeys(key for leaf in graph.leaf_nodes() for key in graph.forwards_plan(leaf)):
-        for operation in loader.disk_migrations[key].operations:
-            written.apply(operation, key)
+        for place, operation in enumerate(loader.disk_migrations[key].operations):
+            written.apply(operation, key, place)
     return written
 
 
-def statements(sql: str) -> list[str]:
-    """The statements of a SQL text without comments and strings, in small letters but for quoted names."""
-
-    def token(found: re.Match[str]) -> str:
-        return found["quoted"] or (found["other"] or " ").lower()
-
-    return " ".join(TOKENS.sub(token, sql).split()).split(";")
-
-
-def _files(operation: Any) -> Iterator[RunSQLFile]:
-    if isinstance(operation, RunSQLFile):
-        yield operation
-    for inner in getattr(operation, "database_operations", ()):
-        yield from _files(inner)
+def _text(statements: Any) -> str:
+    """The SQL of Django's RunSQL: a text, or a list of texts and of pairs (text, parameters)."""
+    if isinstance(statements, str):
+        return statements
+    return ";".join(each if isinstance(each, str) else each[0] for each in statements)
 
 
 def _names(operation: Any) -> Any:

@@ -2,7 +2,7 @@
 -- Means: under row-level security an operator that is not leakproof is asked after the policy, so no index answers for it
 -- (PostgreSQL 41.5): numeric, LIKE, jsonb, trigrams, and expressions such as upper(x).
 -- Mends: dropping it; keep integers, or what is searched in a stored generated column. One that serves only roles without
--- a policy on the table's rows is declared. An index that keeps a constraint is let through.
+-- a policy on the table's rows is declared. An index that keeps a constraint, or values unique, is let through.
 SELECT 'index-useless' AS rule,
        'warning' AS level,
        pg_get_indexdef(i.indexrelid) AS object,
@@ -12,6 +12,7 @@ FROM app.tenanted_tables AS t
 JOIN pg_catalog.pg_index AS i ON i.indrelid = t.oid
 CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS n (attnum, opclass, place)
 WHERE NOT t.is_root
+  AND NOT i.indisunique
   AND n.place <= i.indnkeyatts
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.indexrelid)
   AND (n.attnum = 0

@@ -18,7 +18,7 @@ from psycopg.errors import InsufficientPrivilege
 from rls import audit, catalog
 from rls.checks import is_tenanted
 from rls.context import checked_tenant_context
-from rls.errors import CrossTenantWrite, NoTenantContext
+from rls.errors import CrossTenantWrite, IsolationError, NoTenantContext
 from rls.router import OWNER_ALIAS
 from rls.setup_checks import tenant_model
 from rls.testing.roles import as_role
@@ -70,7 +70,7 @@ class Outcome:
     @property
     def is_denied(self) -> bool:
         """PostgreSQL refused for want of a right on the table, before any policy."""
-        named = isinstance(self.error, CrossTenantWrite | NoTenantContext)
+        named = isinstance(self.error, IsolationError)
         return isinstance(self.error and self.error.__cause__, InsufficientPrivilege) and not named
 
     def __str__(self) -> str:

@@ -182,6 +182,110 @@ def test_a_shared_model_does_not_point_into_a_tenant() -> None:
     assert ids(*checks.check_model(Coupon, {})) == ["rls.E001", "rls.E004"]
 
 
+HISTORY_HINT = (
+    "Derive it from rls.models.Tenanted (a model that another package makes takes it as its base), "
+    "and leave core.Log out of RLS_SHARED_MODELS."
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "meta", "hint"),
+    [
+        ({"tenant": models.ForeignKey(Tenant, models.DO_NOTHING, null=True, db_constraint=False)}, {}, HISTORY_HINT),
+        (
+            {"tenant_id": models.UUIDField()},
+            {},
+            f"{HISTORY_HINT} Where it names no tenant, give it another column with db_column=.",
+        ),
+        (
+            {"realm": models.CharField(max_length=9, db_column="tenant_id")},
+            {},
+            f"{HISTORY_HINT} Where it names no tenant, give it another column with db_column=.",
+        ),
+        ({"customer": models.ForeignKey(Tenant, models.CASCADE)}, {}, HISTORY_HINT),
+        ({"customer": models.OneToOneField(Tenant, models.CASCADE, primary_key=True)}, {}, HISTORY_HINT),
+        (
+            {"tenant": models.ForeignKey(Tenant, models.CASCADE)},
+            {"managed": False},
+            "Leave core.Log out of RLS_SHARED_MODELS: Django makes no table for it, and its rows are a tenant's.",
+        ),
+    ],
+    ids=["history", "plain column", "column of a name", "relation", "one to one", "unmanaged"],
+)
+def test_a_shared_model_with_a_tenant_is_out_of_reach(fields: Any, meta: Any, hint: str) -> None:
+    with isolate_apps("core"):
+        base = type(
+            "Base", (models.Model,), {**fields, "Meta": type("M", (), {"abstract": True}), "__module__": __name__}
+        )
+        log = type("Log", (base,), {"Meta": type("Meta", (), {"app_label": "core"} | meta), "__module__": __name__})
+
+    error = only(log, {"core.Log": "What was."})
+
+    assert error.id == "rls.E031"
+    assert error.msg.startswith("core.Log is shared and its rows are tenants' (")
+    assert error.hint == hint
+    # Unlisted, it is not sent into the list.
+    assert all("RLS_SHARED_MODELS." in error.hint for error in checks.check_model(log, {}))
+
+
+@isolate_apps("core")
+def test_a_many_to_many_field_to_the_tenants_makes_such_a_table_too() -> None:
+    class Person(models.Model):
+        tenants = models.ManyToManyField(Tenant)
+
+        class Meta:
+            app_label = "core"
+
+    class Renamed(Person):
+        class Meta:
+            app_label = "core"
+            proxy = True
+
+    shared = {"core.Person": "All.", "core.Renamed": "All.", "core.Person_tenants": "All."}
+    through: Any = Person.tenants.through
+
+    assert [*checks.check_model(Person, shared), *checks.check_model(Renamed, shared)] == []
+    assert only(through, shared).id == "rls.E031"
+    assert only(through, shared).hint == (
+        "Give the ManyToManyField of core.Person a tenanted model as its through=, "
+        "and leave core.Person_tenants out of RLS_SHARED_MODELS."
+    )
+
+
+def test_a_tenant_may_have_a_parent_and_a_shared_model_no_column_of_the_name(settings: Any) -> None:
+    settings.RLS_TENANT_MODEL = "core.Branch"
+    with isolate_apps("core"):
+
+        class Branch(models.Model):
+            parent = models.ForeignKey("self", models.CASCADE, null=True)
+            label = models.UUIDField(db_column="tenants_id")
+
+            class Meta:
+                app_label = "core"
+
+    assert list(checks.check_model(Branch, {"core.Branch": "The root."})) == []
+
+
+def test_a_reference_to_the_tenants_can_be_declared(sql_files: Path) -> None:
+    with isolate_apps("core"):
+
+        class Domain(models.Model):
+            owner = models.ForeignKey(Tenant, models.CASCADE)
+
+            class Meta:
+                app_label = "core"
+
+    assert only(Domain, {"core.Domain": "Found before a context."}).id == "rls.E031"
+
+    with (sql_files / "0004_core_tenant.sql").open("a") as file:
+        file.write(
+            "INSERT INTO app.declared_exceptions (rule, object, reason) VALUES\n"
+            "    ('tenant-hidden', 'public.core_domain.core_domain_owner_id_fk', 'A domain is looked up before.');"
+        )
+
+    assert list(checks.check_model(Domain, {"core.Domain": "Found before a context."})) == []
+
+
 @isolate_apps("core")
 def test_what_is_unique_is_unique_inside_a_tenant() -> None:
     class Part(Tenanted):

@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
-from core.development import ROLES
 from rls import scaffold
 from rls.policies import policies
-from tests.postgres import Server
+from tests.rls.projects import REVIEWS, ROOT, Project, isolates
 
-ROOT = Path.cwd()
-
-SETTINGS = """
-import os
-from pathlib import Path
-from urllib.parse import urlsplit
-
-def database(variable, engine):
-    url = urlsplit(os.environ[variable])
-    return {"ENGINE": engine, "NAME": url.path[1:], "USER": url.username, "PASSWORD": url.password,
-            "HOST": url.hostname, "PORT": url.port}
-
-BASE_DIR = Path(__file__).parent
-SECRET_KEY = "only-for-tests-and-for-nothing-else"
-INSTALLED_APPS = ["rls", "shop", "reviews"]
-DATABASES = {
-    "default": database("DATABASE_URL", "rls.backends.postgresql"),
-    "platform": database("PLATFORM_DATABASE_URL", "rls.backends.postgresql"),
-    "owner": database("OWNER_DATABASE_URL", "rls.backends.owner"),
-}
-DATABASE_ROUTERS = ["rls.router.RoleRouter"]
-RLS_TENANT_MODEL = "shop.Tenant"
-RLS_SHARED_MODELS = {"shop.Tenant": "The root of isolation."}
-USE_TZ = True
-"""
-
-SHOP = """
-from django.db import models
-from rls.models import Keyed, Tenanted
-
-class Tenant(Keyed):
-    is_active = models.BooleanField(default=True)
-
-class Widget(Tenanted):
-    name = models.CharField(max_length=50)
-"""
-
-REVIEWS = """
-from django.db import models
-from rls.models import Tenanted
-
-class Review(Tenanted):
-    widget = models.ForeignKey("shop.Widget", models.CASCADE, db_constraint=False, related_name="+")
+INDEXED = """
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "name"], name="by_name")]
 """
 
 LATER = """\
@@ -123,78 +79,6 @@ ALTER TABLE reviews_review ADD CONSTRAINT reviews_review_instead_of_id_tenant_fk
 """
 
 
-RUN = """
-import importlib, sys
-from django.core.management import execute_from_command_line
-
-for command in sys.argv[1:]:
-    importlib.invalidate_caches()
-    execute_from_command_line(["manage.py", *command.split()])
-"""
-
-
-class Project:
-    """Another Django project that uses rls, in a directory of its own."""
-
-    def __init__(self, path: Path, urls: dict[str, str]) -> None:
-        self.path = path
-        self.environment = os.environ | urls | {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": f"{path}:{ROOT}"}
-
-    def write(self, name: str, text: str) -> None:
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def read(self, name: str) -> str:
-        return (self.path / name).read_text()
-
-    def files(self) -> set[str]:
-        """Every source file, by its path."""
-        return {str(path.relative_to(self.path)) for path in self.path.rglob("*") if path.suffix in (".py", ".sql")}
-
-    def run(self, *commands: str) -> tuple[bool, str]:
-        """Whether `manage.py <command>` succeeds for each, in one process, and what they say."""
-        command = [sys.executable, "-W", "ignore::RuntimeWarning", "-c", RUN, *commands]
-        done = subprocess.run(command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False)
-        return done.returncode == 0, done.stdout + done.stderr
-
-    def manage(self, *commands: str) -> str:
-        is_done, said = self.run(*commands)
-        assert is_done, said
-        return said
-
-    def refused(self, command: str) -> str:
-        is_done, said = self.run(command)
-        assert not is_done, said
-        return said
-
-
-def make(path: Path, urls: dict[str, str]) -> Project:
-    project = Project(path, urls)
-    project.write("settings.py", SETTINGS)
-    for app, text in (("shop", SHOP), ("reviews", "")):
-        project.write(f"{app}/__init__.py", "")
-        project.write(f"{app}/models.py", text)
-        project.write(f"{app}/migrations/__init__.py", "")
-    return project
-
-
-@pytest.fixture
-def project(tmp_path: Path, postgres_server: Server) -> Project:
-    """A project with two models and no migration for them; it needs no database."""
-    return make(tmp_path, {variable: postgres_server.url("none", role) for variable, role in ROLES.items()})
-
-
-@pytest.fixture
-def live_project(tmp_path: Path, postgres_server: Server, database: str) -> Iterator[Project]:
-    """The same on an empty database."""
-    name = f"{database}_scaffold"
-    postgres_server.provision(name)
-    yield make(tmp_path, postgres_server.urls(name))
-    with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def test_the_whole_story_of_a_model(live_project: Project) -> None:
     project = live_project
     # No SQL is asked for before makemigrations, which runs the checks.
@@ -248,64 +132,14 @@ def test_the_whole_story_of_a_model(live_project: Project) -> None:
         subprocess.run([sys.executable, "-m", "ruff", *rule, "--config", ROOT / "pyproject.toml", *written], check=True)
 
 
-ISOLATION = """
-import uuid, django
-django.setup()
-from django.db import DatabaseError, IntegrityError
-from rls import platform_context, tenant_context
-from reviews.models import Review
-from shop.models import Tenant, Widget
-
-with platform_context(actor="tests", reason="arrange"):
-    one, other = Tenant.objects.create(), Tenant.objects.create()
-with tenant_context(one.id):
-    widget = Widget.objects.create(name="w")
-    Review.objects.create(widget=widget, instead_of=widget)
-    assert [*Tenant.objects.all()] == [one] and Review.objects.count() == 1
-with tenant_context(other.id):
-    assert [*Tenant.objects.all()] == [other] and Review.objects.count() == Widget.objects.count() == 0
-    mine = Widget.objects.create(name="mine")
-    for foreign in ({"widget": widget}, {"widget": mine, "instead_of": widget}):
-        try:
-            Review.objects.create(**foreign)
-        except IntegrityError as error:
-            assert "tenant_fkey" in str(error)
-        else:
-            raise AssertionError(foreign)
-    try:
-        Tenant.objects.update(is_active=False)
-    except DatabaseError as error:
-        assert "permission denied" in str(error)
-    else:
-        raise AssertionError("a tenant changed its own row")
-try:
-    Review.objects.count()
-except DatabaseError:
-    print("isolated")
-"""
-
-
-def isolates(project: Project) -> bool:
-    """Whether rows of one tenant are out of another's reach, asked as the serving role."""
-    command = [sys.executable, "-c", ISOLATION]
-    done = subprocess.run(
-        command, cwd=project.path, env=project.environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout == "isolated\n", done.stderr
-    return True
-
-
 def test_what_comes_first_is_named(project: Project) -> None:
     project.write("reviews/models.py", REVIEWS)
     before = project.files()
     assert "no migration makes shop.Widget: run makemigrations first" in project.refused("rls new shop.Widget")
 
     project.manage("makemigrations")
-    assert "shop.Widget has no UNIQUE (tenant_id, id) yet: run manage.py rls new shop.Widget first" in project.refused(
-        "rls new reviews.Review"
-    )
-
-    project.manage("rls new shop.Widget", "rls new reviews.Review")
+    # What the parent lacks comes first by itself.
+    project.manage("rls new reviews.Review")
     project.write("reviews/models.py", REVIEWS + LATER)
     assert "no migration makes reviews.Review.instead_of: run makemigrations first" in project.refused(
         "rls new reviews.Review"
@@ -347,27 +181,102 @@ def test_models_that_refer_to_each_other_take_turns(live_project: Project) -> No
     project.write("reviews/models.py", CIRCLE)
     project.manage("makemigrations", "rls new shop.Tenant", "rls new shop.Widget")
 
-    # The constraint on the leader waits until the table of players has its key.
-    project.manage("rls new reviews.Team")
-    assert "reviews.Player" in project.refused("rls new reviews.Team")
-    project.manage("rls new reviews.Player", "rls new reviews.Team")
+    said = project.manage("rls new reviews.Team", "check")
 
-    project.manage("check")
+    # The constraint on a player's team waits until the table of teams has its key.
+    assert [line for line in said.splitlines() if line.endswith("d.sql") or line.endswith("m.sql")] == [
+        "wrote migrations_sql/0004_reviews_team.sql",
+        "wrote migrations_sql/0005_user_team_id.sql",
+    ]
     assert 'FOREIGN KEY (tenant_id, leader_id) REFERENCES "user" (tenant_id, id)' in project.read(
-        "migrations_sql/0005_reviews_team_leader_id.sql"
+        "migrations_sql/0004_reviews_team.sql"
     )
+    assert "reviews.Player lacks nothing" in project.refused("rls new reviews.Player")
     project.manage("migrate", "migrate reviews zero", "migrate")
+
+
+APPS = {
+    "shop": """
+from django.db import models
+from rls.models import Keyed, Tenanted
+
+class Tenant(Keyed):
+    is_active = models.BooleanField(default=True)
+
+class Widget(Tenanted):
+    best = models.ForeignKey("reviews.Review", models.CASCADE, db_constraint=False, null=True, related_name="+")
+    part_of = models.ForeignKey("self", models.CASCADE, db_constraint=False, null=True)
+
+class Shelf(Tenanted):
+    widget = models.ForeignKey(Widget, models.CASCADE, db_constraint=False)
+""",
+    "reviews": """
+from django.db import models
+from rls.models import Tenanted
+
+class Answer(Tenanted):
+    review = models.ForeignKey("Review", models.CASCADE, db_constraint=False)
+
+class Review(Tenanted):
+    shelf = models.ForeignKey("shop.Shelf", models.CASCADE, db_constraint=False, null=True)
+""",
+}
+
+
+def test_all_that_every_model_lacks_is_written_in_one_go(live_project: Project) -> None:
+    project = live_project
+    for app, text in APPS.items():
+        project.write(f"{app}/models.py", text)
+    project.manage("makemigrations")
+    assert "(rls.E016) reviews.Review has no policy." in project.refused("check")
+
+    said = project.manage("rls new --all", "check", "rls new --all")
+
+    # Widgets, shelves and reviews refer to each other in a circle: one constraint comes after the tables.
+    assert said.count("wrote migrations_sql/") == 2 * 6
+    assert said.rstrip().endswith("no model lacks anything")
+    project.manage("makemigrations --check", "migrate", "rls audit", "migrate shop zero", "migrate", "rls audit")
+
+
+def test_all_stops_before_it_writes_where_a_migration_is_missing(project: Project) -> None:
+    project.write("reviews/models.py", REVIEWS)
+    project.manage("makemigrations shop")
+    before = project.files()
+
+    assert "no migration makes reviews.Review: run makemigrations first" in project.refused("rls new --all")
+    project.manage("makemigrations reviews --skip-checks")
+    project.write("reviews/models.py", REVIEWS + LATER)
+    assert "no migration makes reviews.Review.instead_of: run makemigrations" in project.refused("rls new --all")
+
+    assert project.files() - before == {"reviews/migrations/0001_initial.py"}
+    assert "not allowed with argument" in project.refused("rls new shop.Widget --all")
+    assert "one of the arguments model --all is required" in project.refused("rls new")
+
+
+def test_a_name_that_is_taken_by_hand_is_left_alone(project: Project) -> None:
+    project.manage("makemigrations", "rls new shop.Tenant")
+    project.write("shop/migrations/0007_later.py", project.read("shop/migrations/0002_tenant_isolation.py"))
+    later = project.read("shop/migrations/0007_later.py").replace("0001_initial", "0002_tenant_isolation")
+    project.write("shop/migrations/0007_later.py", re.sub(r"operations: .*\n.*\n", "operations = [\n", later))
+    project.write("migrations_sql/0009_by_hand.sql", "SELECT 1;")
+
+    said = project.manage("rls new --all", "check")
+
+    assert "wrote migrations_sql/0010_shop_widget.sql" in said
+    assert "wrote shop/migrations/0008_widget_isolation.py" in said
 
 
 def test_a_parent_whose_file_has_no_key_gets_it(project: Project) -> None:
     project.manage("makemigrations", "rls new shop.Tenant", "rls new shop.Widget")
     by_hand = project.read("migrations_sql/0002_shop_widget.sql")
     project.write("migrations_sql/0002_shop_widget.sql", re.sub(r"ALTER TABLE \w+ ADD .*\n", "", by_hand))
-    project.manage("check")
+    # Nothing refers to it yet, and no other index leads with the tenant.
+    assert "(rls.E033) shop.Widget has no index that leads with the tenant" in project.refused("check")
     project.write("reviews/models.py", REVIEWS)
-    project.manage("makemigrations")
+    project.write("shop/models.py", project.read("shop/models.py") + INDEXED)
+    project.manage("makemigrations --skip-checks")
 
-    project.manage("rls new shop.Widget", "rls new reviews.Review")
+    project.manage("rls new reviews.Review")
 
     project.manage("check")
     assert project.read("migrations_sql/0003_shop_widget_tenant_key.sql") == (
@@ -418,6 +327,13 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         scaffold._write(files)
 
     assert list((tmp_path / "sql").iterdir()) == []
+    assert (tmp_path / "there").read_text() == "mine"
+
+    changes = {tmp_path / "there": "changed", tmp_path / "nowhere": "changed"}
+    with pytest.raises(CommandError, match="nothing was written"):
+        scaffold._write({tmp_path / "new": "1"}, changes)
+
+    assert not (tmp_path / "new").exists()
     assert (tmp_path / "there").read_text() == "mine"
 
 

@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from rls.backends import errors
 from rls.backends.postgresql import base, cursor
 from rls.context import current_tenant_id
+from rls.errors import TENANT_CONTEXT, NoTenantContext
 
 
 class Cursor(cursor.Cursor):
@@ -46,6 +47,19 @@ class ErrorWrapper(errors.ErrorWrapper):
 
     def _missing(self) -> ProgrammingError | None:
         return None
+
+    def _uncovered(self, table: str, commands: str) -> ProgrammingError | None:
+        # A migration may have made the policies in this very transaction, where nobody else sees them yet.
+        return None if self._connection.in_atomic_block else super()._uncovered(table, commands)
+
+    def _covered(self, table: str) -> ProgrammingError | None:
+        if current_tenant_id() is not None:
+            return super()._covered(table)
+        # Without a context the owner writes for every tenant, so the row names none.
+        return NoTenantContext(
+            f"a row written to {table} belongs to no tenant\nHINT:  Give it a tenant_id, or write it in "
+            f"{TENANT_CONTEXT}."
+        )
 
 
 class DatabaseWrapper(base.ContextWrapper):

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
+from rls import migrating
 from rls.router import OWNER_ALIAS
 
 # `migrate rls`, whatever the options of the command are for the app that it names.
@@ -38,9 +39,10 @@ class Command(migrate.Command):
         with connection.cursor() as cursor:
             cursor.execute("SET app.migrating = 'on'")
         try:
-            if options["app_label"] != "rls" and not (options["plan"] or options["check_unapplied"]):
-                # What tables take their keys and policies from is there before any of them.
-                super().handle(*args, **options | LIBRARY_FIRST)
-            super().handle(*args, **options)
+            with migrating.on(options["database"]):
+                if options["app_label"] != "rls" and not (options["plan"] or options["check_unapplied"]):
+                    # What tables take their keys and policies from is there before any of them.
+                    super().handle(*args, **options | LIBRARY_FIRST)
+                super().handle(*args, **options)
         finally:
             connection.close()  # and with it app.migrating

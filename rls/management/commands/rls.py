@@ -28,8 +28,10 @@ class Command(BaseCommand):
             default=Level.WARNING.value,
             help="the least level that makes the exit status 1; with `error`, warnings are printed and pass",
         )
-        new = commands.add_parser("new", help="write the SQL file and the migration that a model still lacks")
-        new.add_argument("model", help="app_label.Model")
+        new = commands.add_parser("new", help="write the SQL files and migrations that a model, or every one, lacks")
+        which = new.add_mutually_exclusive_group(required=True)
+        which.add_argument("model", nargs="?", help="app_label.Model")
+        which.add_argument("--all", action="store_true", help="every model, and what migrations take away")
         commands.add_parser("matrix", help="what each role reaches in each table")
         explains = commands.add_parser("explain", help="who can reach a model's rows, and the policies that decide")
         explains.add_argument("model", help="app_label.Model")
@@ -56,9 +58,12 @@ class Command(BaseCommand):
         if format == "text":
             self.stdout.write(self.style.SUCCESS("audit: green"))
 
-    def _new(self, *, model: str, **options: Any) -> None:
-        for path in scaffold.new(model):
+    def _new(self, *, model: str | None, **options: Any) -> None:
+        paths = scaffold.new(model) if model else scaffold.new_all()
+        for path in paths:
             self.stdout.write(f"wrote {os.path.relpath(path)}")
+        if not paths:
+            self.stdout.write("no model lacks anything")
 
     def _matrix(self, **options: Any) -> None:
         self.stdout.write(catalog.as_table(catalog.matrix(auditor_alias())))
