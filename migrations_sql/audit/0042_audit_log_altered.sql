@@ -7,7 +7,11 @@ SELECT 'audit-log-altered' AS rule,
        x.finding,
        x.mend
 FROM (
-    SELECT 'app.platform_audit.' || want.attname AS object, 'blank or false entries would pass' AS finding, want.mend
+    -- First, because the outcomes refer to it.
+    SELECT 'app.platform_audit.id' AS object, 'it is no key' AS finding, 'ALTER TABLE app.platform_audit ADD PRIMARY KEY (id);' AS mend
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = to_regclass('app.platform_audit') AND i.indisprimary)
+    UNION ALL
+    SELECT 'app.platform_audit.' || want.attname, 'blank or false entries would pass', want.mend
     FROM (VALUES
         ('actor', 'check', 'ALTER TABLE app.platform_audit ADD CHECK (actor ~ ''\S'');'),
         ('reason', 'check', 'ALTER TABLE app.platform_audit ADD CHECK (reason ~ ''\S'');'),
@@ -60,9 +64,6 @@ SELECT 'audit-log-altered', 'error', format('%s.%s', a.attrelid::regclass, a.att
 FROM pg_catalog.pg_attribute AS a
 WHERE a.attrelid IN (to_regclass('app.platform_audit'), to_regclass('app.platform_outcome'))
   AND a.attname IN ('id', 'opened_at', 'actor', 'reason', 'origin', 'role_name', 'xid', 'ended_at', 'outcome')
-  AND NOT a.attnotnull
-UNION ALL
-SELECT 'audit-log-altered', 'error', 'app.platform_audit.id', 'it is no key', 'ALTER TABLE app.platform_audit ADD PRIMARY KEY (id);'
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = to_regclass('app.platform_audit') AND i.indisprimary);
+  AND NOT a.attnotnull;
 \set ON_ERROR_STOP on
 \ir verdict.sql
