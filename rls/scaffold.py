@@ -82,7 +82,7 @@ def new(label: str) -> list[Path]:
     comes first, and where nothing is missing.
     """
     model = _model(label)
-    loader = MigrationLoader(None)
+    loader = MigrationLoader(None, ignore_no_migrations=True)
     if conflicts := loader.detect_conflicts():
         app_label, names = next(iter(conflicts.items()))
         raise CommandError(

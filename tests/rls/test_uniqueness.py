@@ -18,6 +18,7 @@ from django.utils import translation
 
 import rls
 from core.models import OrderItem, Product, Tenant, TenantSettings, TenantUser
+from rls.admin import TenantedInlineFormSet
 from rls.models import CurrentTenant, Tenanted
 from rls.policies import policies
 from tests.world import World, working
@@ -360,6 +361,27 @@ def test_a_list_on_the_platform_holds_rows_of_many_tenants(acme: World, globex: 
 
         assert formset.is_valid(), formset.errors
         formset.save()
+
+
+def test_an_inline_row_on_the_platform_is_of_the_tenant_of_its_parent(acme: World, globex: World) -> None:
+    rows = inlineformset_factory(Folder, Page, fields=["code", "mark"], extra=2, formset=TenantedInlineFormSet)
+
+    def filled(parent: Any, *marks: str) -> Any:
+        data = {"pages-TOTAL_FORMS": "2", "pages-INITIAL_FORMS": "0"}
+        for number, mark in enumerate(marks):
+            data |= {f"pages-{number}-code": f"{mark}{number}", f"pages-{number}-mark": mark}
+        return rows(data, instance=parent)
+
+    with working():
+        mine = Folder.objects.create(tenant_id=acme.id, name="Papers")
+        theirs = Folder.objects.create(tenant_id=globex.id, name="Papers")
+        Page.objects.create(tenant_id=globex.id, mark="x")
+
+        assert filled(theirs, "x", "y").errors == [{"mark": ["Page with this Mark already exists."]}, {}]
+        assert filled(mine, "y", "y").non_form_errors() == ["Please correct the duplicate data for mark."]
+        formset = filled(mine, "x", "y")
+        assert formset.is_valid(), formset.errors
+        assert {page.tenant_id for page in formset.save()} == {acme.id}
 
 
 def test_a_row_of_another_tenant_is_validated_against_what_can_be_seen(acme: World, globex: World) -> None:
