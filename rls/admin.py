@@ -69,6 +69,10 @@ class TenantedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none a
         names = [name for name in super().get_fields(request, obj) if name != "tenant"]
         return ["tenant", *names]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if "tenant" in flatten_fieldsets(fieldsets) else [(None, {"fields": ["tenant"]}), *fieldsets]
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         fields = kwargs.pop("fields") if "fields" in kwargs else flatten_fieldsets(self.get_fieldsets(request, obj))
         # The model's own field is not editable, and no form is made of it.

@@ -58,7 +58,7 @@ def is_begun(found: Granted) -> bool:
 def shared_models() -> Iterator[type[Model]]:
     """Each model that is listed in RLS_SHARED_MODELS and has a table, but for the tenant model."""
     for model in apps.get_models():
-        listed = model._meta.label in getattr(settings, "RLS_SHARED_MODELS", {})
+        listed = getattr(settings, "RLS_SHARED_MODELS", {}).get(model._meta.label, "").strip()
         if listed and has_table(model) and not is_tenanted(model) and model is not tenant_model():
             yield model
 
@@ -73,7 +73,7 @@ def lacking(model: type[Model], found: Granted) -> list[SharedTable]:
     }
     return [
         SharedTable(
-            table, shared.get(through.get(name, ""), shared[model._meta.label]), former=found.renamed.get(table)
+            table, shared.get(through.get(name, "")) or shared[model._meta.label], former=found.renamed.get(table)
         )
         for name, table in found.tables(*_key(model)).items()
         if found.lacks(table) and (not name or name in through)
@@ -97,7 +97,7 @@ def _models(found: Granted) -> Iterator[CheckMessage]:
                 hint=f"manage.py rls grant {model._meta.label} writes it; manage.py rls grant --all writes what every "
                 "shared model lacks.",
                 obj=model,
-                id="rls.E024",
+                id="rls.E021",
             )
 
 
@@ -106,7 +106,7 @@ def _caches(found: Granted) -> Iterator[CheckMessage]:
         yield Error(
             f"CACHES names the table {table.name}, and no SQL file lets anybody use it.",
             hint="manage.py rls grant --all writes it, with the table.",
-            id="rls.E024",
+            id="rls.E021",
         )
 
 

@@ -22,7 +22,7 @@ from django.db.migrations.state import ProjectState
 
 from core.development import ROLES
 from core.models import PlatformToken, Product, Tenant, TenantUser
-from rls import router, shared_checks
+from rls import router, setup_checks, shared_checks
 from rls.granted import Granted
 from rls.operations import RunSQLFile
 from tests.postgres import Server
@@ -101,7 +101,10 @@ from shop.models import Tenant, Widget
 site = PlatformAdminSite()
 site.register(Tenant)
 site.register(User)
-site.register(Widget, TenantedAdmin)
+class WidgetAdmin(TenantedAdmin):
+    fieldsets = [("What it is", {"fields": ["name", "country"]})]
+
+site.register(Widget, WidgetAdmin)
 urlpatterns = [path("admin/", site.urls)]
 """
 
@@ -156,8 +159,16 @@ cache.clear()
 assert browser.login(username="ada", password="a long password")
 for url in ("/admin/", "/admin/people/user/", "/admin/shop/widget/", f"/admin/people/user/{ada.pk}/change/"):
     assert browser.get(url).status_code == 200, url
+assert b'name="tenant"' in browser.get("/admin/shop/widget/add/").content
 answer = browser.post("/admin/shop/widget/add/", {"tenant": str(one.pk), "name": "lathe"})
 assert answer.status_code == 302, answer.content
+with tenant_context(one.pk):
+    lathe = Widget.objects.get(name="lathe")
+page = f"/admin/shop/widget/{lathe.pk}/change/"
+assert b'name="tenant"' not in (shown := browser.get(page).content) and str(one).encode() in shown
+assert browser.post(page, {"tenant": str(other.pk), "name": "drill"}).status_code == 302
+with tenant_context(one.pk):
+    assert Widget.objects.get(pk=lathe.pk).name == "drill"
 # As the serving role none of it is in reach.
 from django.db import DatabaseError, connections
 for table in ("people_user", "people_user_groups", "django_session", "authtoken_token", "cache", '"MoreValues"'):
@@ -212,7 +223,7 @@ def test_django_and_third_parties_work_by_one_command(live_project: Project) -> 
     assert "HINT: manage.py rls grant people.User writes it; manage.py rls grant --all writes what every" in said
     assert "sites.Site is shared, and no SQL file lets anybody use django_site." in said
     assert "CACHES names the table MoreValues, and no SQL file lets anybody use it." in said
-    assert len(re.findall(r"rls\.E024", said)) == 13
+    assert len(re.findall(r"rls\.E021", said)) == 13
 
     said = project.manage("rls grant geo.Country --tenants-read", "rls grant people.User", "rls grant --all", "check")
 
@@ -372,6 +383,16 @@ def test_a_model_without_a_reason_is_refused(settings: Any) -> None:
         call_command("rls", "grant", "auth.User")
 
 
+def test_an_app_that_stands_too_late_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(setup_checks._commands()) == []
+    late = [config for config in apps.get_app_configs() if config.name != "rls"] + [apps.get_app_config("rls")]
+    monkeypatch.setattr(apps, "get_app_configs", lambda: late)
+
+    [warning] = setup_checks._commands()
+
+    assert (warning.id, warning.hint) == ("rls.W022", 'Say INSTALLED_APPS = ["rls", ...].')
+
+
 # What the SQL files grant.
 
 
@@ -476,6 +497,7 @@ def test_a_project_that_granted_it_before_goes_on(tmp_path: Path, postgres_serve
     try:
         begin(project)
         project.manage("rls grant --all", "migrate rls 0002")
+        assert "permission denied for table django_migrations" in project.refused("showmigrations")
         with psycopg.connect(project.environment["OWNER_DATABASE_URL"]) as owner:
             owner.execute("GRANT SELECT ON django_migrations TO app_tenant, app_platform, app_auditor")
             owner.execute(
@@ -501,5 +523,5 @@ def test_a_shared_table_of_this_project_that_nobody_may_use_is_named(tmp_path: P
 
     [error] = shared_checks.check_shared(None)
 
-    assert error.id == "rls.E024"
+    assert error.id == "rls.E021"
     assert error.msg == "auth.User is shared, and no SQL file lets anybody use auth_user_groups."
