@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 from core.models import LOCALES, ApiToken, PlatformToken, Tenant, TenantSettings, TenantUser
-from rls import platform_context
-
-View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+from rls.admin import PlatformAdminSite, TenantedAdmin
 
 
-class PlatformAdminSite(admin.AdminSite):
-    """Runs every page of a signed-in user in a platform context."""
-
+class ShopAdminSite(PlatformAdminSite):
     site_header = site_title = "django-tenant-mcp"
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
-        @functools.wraps(view)
-        def in_platform_context(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            reason = f"admin {request.method} {request.path}"
-            with platform_context(actor=request.user.get_username(), reason=reason, origin=origin(request)):
-                response = view(request, *args, **kwargs)
-                # A TemplateResponse renders, and queries, after the view: it has to happen in here.
-                render = getattr(response, "render", None)
-                return render() if render else response
 
-        return cast(View, super().admin_view(in_platform_context, cacheable))
-
-
-def origin(request: HttpRequest) -> str:
-    """The address that the request came from."""
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
-site = PlatformAdminSite()
+site = ShopAdminSite()
 site.register(Group, GroupAdmin)
 
 
@@ -77,34 +53,12 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at 
         TenantSettings.objects.update_or_create(tenant=obj, defaults={"locale": form.cleaned_data["locale"]})
 
 
-class TenantUserForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at runtime
-    """Staff choose the tenant of a new user, once."""
-
-    tenant = forms.ModelChoiceField(Tenant.objects.all())
-
-    def clean(self) -> dict[str, Any] | None:
-        if tenant := self.cleaned_data.get("tenant"):
-            self.instance.tenant = tenant
-        return super().clean()
-
-    def _get_validation_exclusions(self) -> set[str]:
-        # The model's field is not editable, and a user name is unique inside the tenant.
-        return super()._get_validation_exclusions() - {"tenant"}  # type: ignore[misc,no-any-return]  # private
-
-
 @admin.register(TenantUser, site=site)
-class TenantUserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
-    form = TenantUserForm
+class TenantUserAdmin(TenantedAdmin):
     list_display = ("username", "email", "role", "tenant")
     list_filter = ("tenant",)
-    fields = ("tenant", "username", "email", "role")
+    fields = ("username", "email", "role")
     search_fields = ("username", "email")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: TenantUser | None = None) -> tuple[str, ...]:
-        return ("tenant",) if obj else ()
-
-    def get_form(self, request: HttpRequest, obj: TenantUser | None = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, **kwargs | {"fields": ("username", "email", "role")})
 
 
 TOKEN_FACTS = ("name", "scopes", "expires_at", "last_used_at", "created_at")

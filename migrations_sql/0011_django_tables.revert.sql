@@ -1,6 +1,6 @@
 -- Reverts 0011 Django's own tables.
-DELETE FROM app.declared_grants WHERE object ^@ 'public.auth_' OR object ^@ 'public.django_';
-REVOKE SELECT ON django_migrations FROM app_tenant, app_platform, app_auditor;
+DELETE FROM app.declared_grants
+WHERE object ^@ 'public.auth_' OR (object ^@ 'public.django_' AND object <> 'public.django_migrations');
 REVOKE USAGE ON ALL SEQUENCES IN SCHEMA public FROM app_platform;
 REVOKE ALL ON
     auth_group,

@@ -1,6 +1,5 @@
 -- 0011 Django's own tables
--- Afterwards staff can use the admin on the platform connection; the serving role has no right on these tables, but
--- to read which migrations have run.
+-- Afterwards staff can use the admin on the platform connection; the serving role has no right on these tables.
 -- Needs: the migrations of django.contrib.admin, auth, contenttypes and sessions. Proved by: tests/core/test_admin.py.
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
@@ -19,15 +18,9 @@ GRANT SELECT, INSERT ON django_admin_log TO app_platform;
 
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app_platform;
 
--- Which migrations have run: every process may check that the database is as new as its code.
-GRANT SELECT ON django_migrations TO app_tenant, app_platform, app_auditor;
-
 INSERT INTO app.declared_grants (object, role_name, privileges, reason)
 SELECT 'public.' || name, 'app_platform'::name, '{SELECT,INSERT,UPDATE,DELETE}'::text[], 'Shared: staff of the platform, and what Django keeps for them.'
 FROM unnest(ARRAY['auth_group', 'auth_group_permissions', 'auth_permission', 'auth_user', 'auth_user_groups',
                   'auth_user_user_permissions', 'django_content_type', 'django_session']) AS name
 UNION ALL
-SELECT 'public.django_admin_log', 'app_platform', '{SELECT,INSERT}', 'Shared: what staff did, append-only.'
-UNION ALL
-SELECT 'public.django_migrations', role_name, '{SELECT}', 'Shared: which migrations have run.'
-FROM unnest(ARRAY['app_tenant', 'app_platform', 'app_auditor']) AS role_name;
+SELECT 'public.django_admin_log', 'app_platform', '{SELECT,INSERT}', 'Shared: what staff did, append-only.';

@@ -1,5 +1,7 @@
 """The Django app of the library: `rls` in INSTALLED_APPS."""
 
+from importlib.util import find_spec
+
 from django.apps import AppConfig
 
 
@@ -8,4 +10,9 @@ class RlsConfig(AppConfig):
     verbose_name = "Row-level security"
 
     def ready(self) -> None:
-        from rls import checks, setup_checks, sql_checks  # noqa: F401  (registers them)
+        from rls import checks, setup_checks, shared_checks, sql_checks  # noqa: F401  (registers them)
+
+        if find_spec("rest_framework"):
+            from rls import rest_framework
+
+            rest_framework.install()

@@ -117,7 +117,9 @@ def _is_declared(model: type[Model]) -> bool:
     """Whether a SQL file declares what the audit would find: tenant-hidden."""
     table = canonical(model._meta.db_table)
     name = re.escape(table if "." in table else f"public.{table}")
-    return written.read(MigrationLoader(None)).is_declared("tenant-hidden", rf"{name}\.[^.]+")
+    return written.read(MigrationLoader(None, ignore_no_migrations=True)).is_declared(
+        "tenant-hidden", rf"{name}\.[^.]+"
+    )
 
 
 def _place_of_rows(model: type[Model], field: Any) -> str:

@@ -10,6 +10,8 @@ from django.db.models.expressions import DatabaseDefault, Func
 from django.db.models.functions import Now
 from django.db.models.options import Options
 
+from rls.uniqueness import UniqueInTenant
+
 
 class CurrentTenant(Func):
     """The tenant of the statement, as PostgreSQL sees it; NULL without a context."""
@@ -41,7 +43,7 @@ class Keyed(models.Model):
         return not isinstance(self.pk, DatabaseDefault) and super()._is_pk_set(meta)  # type: ignore[misc]  # private
 
 
-class Tenanted(Keyed):
+class Tenanted(UniqueInTenant, Keyed):
     """A row that belongs to one tenant. `tenant_id` is filled by the database from the open context.
 
     A model needs its SQL file too (see `migrations_sql/`): the policy, the unique key `(tenant_id, id)` and

@@ -202,7 +202,7 @@ class Draft:
 
 
 def _draft() -> Draft:
-    loader = MigrationLoader(None)
+    loader = MigrationLoader(None, ignore_no_migrations=True)
     if conflicts := loader.detect_conflicts():
         app_label, names = next(iter(conflicts.items()))
         raise CommandError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.db.models import BooleanField, Model, UUIDField
 
 from rls.router import RoleRouter
@@ -19,7 +19,7 @@ ROUTER = "rls.router.RoleRouter"
 @register("rls")
 def check_setup(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The backend and the router are in place, and the tenant model can be the root of isolation."""
-    return [*_engine(), *_router(), *_time_zone(), *_tenant_model()]
+    return [*_engine(), *_router(), *_time_zone(), *_commands(), *_tenant_model()]
 
 
 def tenant_model() -> type[Model] | None:
@@ -56,6 +56,17 @@ def _time_zone() -> Iterator[CheckMessage]:
             "The connection's time zone is not UTC: Django would call set_config(), which 0001_superuser.sql revokes.",
             hint='Say USE_TZ = True, and no TIME_ZONE in DATABASES["default"].',
             id="rls.E020",
+        )
+
+
+def _commands() -> Iterator[CheckMessage]:
+    names = [config.name for config in apps.get_app_configs()]
+    if "django.contrib.auth" in names and names.index("django.contrib.auth") < names.index("rls"):
+        yield Warning(
+            "rls stands behind django.contrib.auth: createsuperuser and changepassword are Django's own, "
+            "which work as the role that serves tenants.",
+            hint='Say INSTALLED_APPS = ["rls", ...].',
+            id="rls.W022",
         )
 
 

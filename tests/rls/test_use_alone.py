@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import psycopg
 import pytest
@@ -27,14 +34,61 @@ DOCUMENT = Path("docs/how-to/use-rls-alone.md")
 # A block, and the file (or `manage.py shell`) that is named before it.
 BLOCK = re.compile(r"(?:`([\w./ ]+)`:\n\n)?```(\w+)\n(.*?)```", re.DOTALL)
 
+# What `django-admin startproject` writes, with the modules at the root.
 SETTINGS = """\
 import os
 from pathlib import Path
 
-BASE_DIR = Path(__file__).parent
-SECRET_KEY = "only-for-tests-and-for-nothing-else"
-INSTALLED_APPS = []
+BASE_DIR = Path(__file__).resolve().parent
+SECRET_KEY = "only-for-tests-and-for-nothing-else-but-tests-of-ours"
+DEBUG = True
+ALLOWED_HOSTS = []
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
 USE_TZ = True
+STATIC_URL = "static/"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+"""
+
+
+URLS = """\
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
 """
 
 MANAGE = """\
@@ -144,6 +198,54 @@ def test_a_model_that_needs_more(tenant):
     pass
 """
 
+# The second model of the second day, under another name, with another field.
+RENAMED = """
+class Component(Tenanted):
+    widget = models.ForeignKey(Widget, on_delete=models.CASCADE, db_constraint=False, related_name="components")
+    serial = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "serial"], name="part_number_unique")]
+"""
+
+RENAME = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "{leaf}")]
+    operations = [
+        migrations.RemoveConstraint("Part", "part_number_unique"),
+        migrations.RenameField("Part", "number", "serial"),
+        migrations.RenameModel("Part", "Component"),
+        migrations.AlterField(
+            "Component",
+            "widget",
+            models.ForeignKey("shop.Widget", models.CASCADE, db_constraint=False, related_name="components"),
+        ),
+        migrations.AddConstraint(
+            "Component", models.UniqueConstraint(fields=["tenant", "serial"], name="part_number_unique")
+        ),
+    ]
+"""
+
+
+class Browser:
+    """Fills in forms, with cookies and Django's token."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.cookies = CookieJar()
+        self.opener = build_opener(HTTPCookieProcessor(self.cookies))
+
+    def get(self, path: str) -> str:
+        return str(self.opener.open(self.base + path, timeout=60).read().decode())
+
+    def post(self, path: str, **data: str) -> str:
+        self.get(path)
+        token = next(cookie.value or "" for cookie in self.cookies if cookie.name == "csrftoken")
+        body = urlencode(data | {"csrfmiddlewaretoken": token}).encode()
+        return str(self.opener.open(self.base + path, body, timeout=60).read().decode())
+
 
 class Project:
     """Another Django project, in a directory of its own, with the library as its wheel has it."""
@@ -168,6 +270,34 @@ class Project:
         done = self.run(*command)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    @contextmanager
+    def serving(self) -> Iterator[Browser]:
+        """`manage.py runserver`, and a browser in front of it."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            place = f"127.0.0.1:{probe.getsockname()[1]}"
+        log = self.path / "runserver.log"
+        with log.open("w") as output:
+            command = [sys.executable, "manage.py", "runserver", "--noreload", place]
+            server = subprocess.Popen(command, cwd=self.path, env=self.environment, stdout=output, stderr=output)
+        try:
+            browser = Browser(f"http://{place}")
+            deadline = time.monotonic() + 120
+            while True:
+                try:
+                    browser.get("/admin/login/")
+                    break
+                except URLError:
+                    if server.poll() is not None or time.monotonic() > deadline:
+                        raise AssertionError(log.read_text()) from None
+                    time.sleep(0.1)
+            yield browser
+        finally:
+            server.terminate()
+            server.wait()
+        assert "Traceback" not in log.read_text(), log.read_text()
+        assert "unapplied migration" not in log.read_text(), log.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +342,7 @@ def project(
         },
     )
     project.write("settings.py", SETTINGS)
+    project.write("urls.py", URLS)
     project.write("manage.py", MANAGE)
     project.write("shop/__init__.py", "")
     yield project
@@ -258,13 +389,50 @@ def told(project: Project, postgres_server: Server) -> list[str]:
 
 
 def test_the_document_runs_as_it_stands(told: list[str], project: Project) -> None:
-    roles, audited, used, tested = told
+    roles, audited, used, superuser, tested, second_day = told
 
     assert "CREATE EVENT TRIGGER" in roles
     assert audited.rstrip().endswith("audit: green")
     assert used.rstrip().endswith("isolated")
+    assert "Superuser created successfully." in superuser
+    assert second_day.rstrip().endswith("audit: green")
     assert re.findall(r"\d+ \w+ in", tested) == ["3 passed in", "3 passed in"]
     assert "core" not in project.succeed(sys.executable, "-c", "import rls; print(rls.__file__)")
+
+
+def test_it_lives_a_second_day(told: list[str], project: Project) -> None:
+    def manage(*arguments: str) -> str:
+        return project.succeed(sys.executable, "manage.py", *arguments)
+
+    models = project.path / "shop" / "models.py"
+    leaf = sorted(path.stem for path in (project.path / "shop" / "migrations").glob("0*.py"))[-1]
+    models.write_text(models.read_text().partition("class Part(")[0] + RENAMED)
+    project.write("shop/migrations/0099_component.py", RENAME.format(leaf=leaf))
+
+    assert "No changes detected" in manage("makemigrations")
+    assert "[ ] 0099_component" in manage("showmigrations", "shop")
+    manage("migrate")
+    assert "[X] 0099_component" in manage("showmigrations")
+    for alias in ("default", "platform", "owner"):
+        manage("check", "--database", alias)
+        manage("migrate", "--check", "--database", alias)
+    assert manage("rls", "audit").rstrip().endswith("audit: green")
+
+    with project.serving() as browser:
+        assert "Please enter the correct username" in browser.post("/admin/login/", username="ada", password="no")
+        assert "Site administration" in browser.post(
+            "/admin/login/?next=/admin/", username="ada", password="only-for-this-example"
+        )
+        tenants = re.findall(r"/admin/shop/tenant/([\w-]{36})/change/", browser.get("/admin/shop/tenant/"))
+        added = browser.post("/admin/shop/widget/add/", tenant=tenants[0], name="lathe")
+        assert "was added successfully" in added
+        assert "This field is required." in browser.post("/admin/shop/widget/add/", tenant="", name="lathe")
+        [page] = re.findall(r'href="(/admin/shop/widget/[\w-]{36}/)change/">[^<]+</a>” was added', added)
+        assert "was changed successfully" in browser.post(f"{page}change/", name="drill")
+        assert "was deleted successfully" in browser.post(f"{page}delete/", post="yes")
+        assert page.split("/")[-2] in browser.get("/admin/")  # of its log
+        assert "was added successfully" in browser.post("/admin/auth/group/add/", name="readers")
+        assert "already exists" in browser.post("/admin/auth/group/add/", name="readers")
 
 
 def test_a_changed_migration_makes_another_template(

@@ -36,11 +36,14 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
+        if options["plan"] or options["check_unapplied"]:  # they read, which every role may
+            super().handle(*args, **options)
+            return
         with connection.cursor() as cursor:
             cursor.execute("SET app.migrating = 'on'")
         try:
             with migrating.on(options["database"]):
-                if options["app_label"] != "rls" and not (options["plan"] or options["check_unapplied"]):
+                if options["app_label"] != "rls":
                     # What tables take their keys and policies from is there before any of them.
                     super().handle(*args, **options | LIBRARY_FIRST)
                 super().handle(*args, **options)

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError, connections
 
-from rls import audit, catalog, reports, scaffold
+from rls import audit, catalog, grants, reports, scaffold
 from rls.audit import Level
 from rls.router import OWNER_ALIAS
 
@@ -32,6 +32,12 @@ class Command(BaseCommand):
         which = new.add_mutually_exclusive_group(required=True)
         which.add_argument("model", nargs="?", help="app_label.Model")
         which.add_argument("--all", action="store_true", help="every model, and what migrations take away")
+        grant = commands.add_parser(
+            "grant", help="write the SQL file and the migration that let a shared table be used"
+        )
+        grant.add_argument("models", nargs="*", help="app_label.Model ...")
+        grant.add_argument("--all", action="store_true", help="whatever shared models and caches lack")
+        grant.add_argument("--tenants-read", action="store_true", help="app_tenant may read the tables of these models")
         commands.add_parser("matrix", help="what each role reaches in each table")
         explains = commands.add_parser("explain", help="who can reach a model's rows, and the policies that decide")
         explains.add_argument("model", help="app_label.Model")
@@ -64,6 +70,15 @@ class Command(BaseCommand):
             self.stdout.write(f"wrote {os.path.relpath(path)}")
         if not paths:
             self.stdout.write("no model lacks anything")
+
+    def _grant(self, *, models: list[str], all: bool, tenants_read: bool, **options: Any) -> None:
+        if bool(models) == all or (all and tenants_read):
+            raise CommandError("name the models, app_label.Model ..., or say --all alone")
+        paths = grants.grant(models, tenants_read=tenants_read)
+        for path in paths:
+            self.stdout.write(f"wrote {os.path.relpath(path)}")
+        if not paths:
+            self.stdout.write("no shared model lacks a right")
 
     def _matrix(self, **options: Any) -> None:
         self.stdout.write(catalog.as_table(catalog.matrix(auditor_alias())))
