@@ -16,9 +16,8 @@ END
 $superuser$;
 
 -- The tenant is a variable, so nothing that sets a variable inside a statement may be called.
-REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC, app_platform;
 REVOKE UPDATE ON pg_catalog.pg_settings FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO app_platform;
 
 -- DO runs procedural code, and with it SET, inside one statement. Functions that exist stay callable.
 REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
@@ -48,6 +47,8 @@ BEGIN
                OR proname ~ '^pg_(try_)?advisory_lock'
                -- It reads a table without its policies, and it writes into the log of all tenants.
                OR proname IN ('currtid2', 'pg_logical_emit_message')
+               -- random() would go on from it for the next tenant on the connection.
+               OR proname = 'setseed'
                -- A message that one tenant makes up is heard as another's change: see 0023_change_notifications.
                OR proname = 'pg_notify')
     LOOP

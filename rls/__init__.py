@@ -8,6 +8,7 @@ from rls.errors import (
     NoPlatformContext,
     NoTenantContext,
     PlatformRefused,
+    TenantRefused,
     TenantSuspended,
     UnknownTenant,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "NoPlatformContext",
     "NoTenantContext",
     "PlatformRefused",
+    "TenantRefused",
     "TenantSuspended",
     "UnknownTenant",
     "current_tenant_id",

@@ -3,6 +3,10 @@
 The context is a ContextVar, so it follows `await`, `asyncio.gather`, `sync_to_async` and
 `asyncio.to_thread`, and a thread that was started without a copied context has none.
 It reaches PostgreSQL because `rls.backends.postgresql` sends it with every statement.
+
+# Note [One block, one tenant]
+A statement runs for the tenant of the block that it stands in. Two rules keep that true: inside a context no other
+tenant's can be entered, and none can be entered by a generator (see `rls.blocks`).
 """
 
 from __future__ import annotations
@@ -10,8 +14,9 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,9 +26,10 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 
-from rls.errors import IsolationError, PlatformRefused, TenantSuspended, UnknownTenant
+from rls import blocks
+from rls.errors import IsolationError, PlatformRefused, TenantRefused, TenantSuspended, UnknownTenant
 
 PLATFORM_ALIAS = "platform"
 
@@ -41,7 +47,7 @@ class _Open:
 
 
 _innermost: ContextVar[_Open | None] = ContextVar("rls_innermost", default=None)
-_platform_is_open: ContextVar[bool] = ContextVar("rls_platform_is_open", default=False)
+_platform_record: ContextVar[int | None] = ContextVar("rls_platform_record", default=None)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,14 +58,30 @@ def current_tenant_id() -> UUID | None:
     return innermost.tenant_id if innermost else None
 
 
+def platform_record() -> int | None:
+    """The id in `app.platform_audit` of the platform context that is open here, or None."""
+    return _platform_record.get()
+
+
 def platform_is_open() -> bool:
     """Whether a platform context is open here."""
-    return _platform_is_open.get()
+    return _platform_record.get() is not None
 
 
-def keep_platform(is_open: bool) -> None:
-    """For a callback that runs in a copy of an earlier context: what is open now, and not what was then."""
-    _platform_is_open.set(is_open)
+def leave_platform() -> None:
+    """For a callback that runs in a copy of an earlier context: no platform context is open in it."""
+    _platform_record.set(None)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Within the block no context is open, whatever is open around it: for what begins a request or a task."""
+    innermost, record = _innermost.set(None), _platform_record.set(None)
+    try:
+        yield
+    finally:
+        _platform_record.reset(record)
+        _innermost.reset(innermost)
 
 
 def as_tenant_id(value: object) -> UUID:
@@ -72,12 +94,6 @@ def as_tenant_id(value: object) -> UUID:
     if isinstance(value, str) and UUID_TEXT.fullmatch(value):
         return UUID(value)
     raise ValueError(f"a tenant id is a UUID, not {value!r}; look it up by the tenant's subdomain first")
-
-
-def refuse_generator(function: Callable[..., Any]) -> None:
-    """Raise TypeError for a generator: its body would run where it is consumed, in whatever context is open there."""
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{function.__qualname__} is a generator, which runs where it is consumed; return a list")
 
 
 def require_active(tenant_id: UUID) -> None:
@@ -107,13 +123,16 @@ def require_active(tenant_id: UUID) -> None:
 class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context(tenant_id):`)
     """Send every statement in this block for one tenant: `with`, `async with`, or a decorator.
 
-    The tenant is looked up on entering, so an unknown or suspended one is refused there.
-    Contexts nest; leaving one gives back the outer one.
+    The tenant is looked up on entering, so an unknown or suspended one is refused there. Inside a context, one of the
+    same tenant may be entered again.
 
     Raises:
         ValueError: at construction, where `tenant_id` is not a UUID (no SQL is sent).
         UnknownTenant, TenantSuspended: on entering.
+        TenantRefused: on entering, inside another tenant's context.
         PlatformRefused: on entering, inside a platform context.
+        IsolationError: on entering, in a generator.
+        TypeError: as a decorator, of a function that returns a generator or another iterator.
     """
 
     def __init__(self, tenant_id: UUID | str) -> None:
@@ -128,8 +147,11 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
             raise
         return self.tenant_id
 
-    async def __aenter__(self) -> UUID:
+    def __aenter__(self) -> Awaitable[UUID]:
         self._open()
+        return self._active()
+
+    async def _active(self) -> UUID:
         try:
             await sync_to_async(require_active)(self.tenant_id)
         except BaseException as error:
@@ -148,42 +170,34 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
         self._close(error)
 
     def __call__(self, function: F) -> F:
-        refuse_generator(function)
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def in_async_context(*args: Any, **kwargs: Any) -> Any:
-                async with type(self)(self.tenant_id):
-                    return await function(*args, **kwargs)
-
-            return cast(F, in_async_context)
-
-        @functools.wraps(function)
-        def in_context(*args: Any, **kwargs: Any) -> Any:
-            with type(self)(self.tenant_id):
-                return function(*args, **kwargs)
-
-        return cast(F, in_context)
+        return decorated(function, lambda: type(self)(self.tenant_id))
 
     def _open(self) -> None:
+        blocks.refuse_generator(sys._getframe(2))
         if platform_is_open():
             raise PlatformRefused("a tenant context can't be opened inside a platform context; close that one first")
-        _innermost.set(_Open(self, self.tenant_id, _innermost.get()))
+        innermost = _innermost.get()
+        if innermost is not None and innermost.tenant_id != self.tenant_id:
+            raise TenantRefused(
+                f"the context of tenant {self.tenant_id} can't be entered inside that of tenant {innermost.tenant_id}; "
+                "leave that one first"
+            )
+        _innermost.set(_Open(self, self.tenant_id, innermost))
 
     def _close(self, error: BaseException | None) -> None:
         innermost = _innermost.get()
         if innermost is not None and innermost.context is self:
             _innermost.set(innermost.outer)
             return
-        # A generator that holds a context was closed late, or elsewhere. To give back what it found when it was
-        # entered would open a context that nobody is in; so none is open, and whoever left it is told.
+        # To give back what it found when it was entered would open a context that nobody is in; so none is open, and
+        # whoever left it is told.
         while innermost is not None and innermost.context is not self:
             innermost = innermost.outer
         if innermost is not None:
             _innermost.set(None)
         if error is None:
             raise IsolationError(
-                "tenant contexts were left in another order than they were entered; don't keep one open across a yield"
+                "a tenant context was left elsewhere, or in another order, than it was entered; use `with`"
             )
 
 
@@ -198,14 +212,45 @@ class checked_tenant_context(tenant_context):  # noqa: N801
         self._open()
         return self.tenant_id
 
-    async def __aenter__(self) -> UUID:
-        self._open()
+    async def _active(self) -> UUID:
         return self.tenant_id
+
+
+def decorated(function: F, context: Callable[[], tenant_context]) -> F:
+    """`function`, plain or async, whose every call runs in a context of its own.
+
+    Raises TypeError, here or in a call, for what runs only where it is consumed: a generator or another iterator.
+    """
+    blocks.refuse_generator_function(function)
+    if blocks.is_async(function):
+
+        @functools.wraps(function)
+        async def in_async_context(*args: Any, **kwargs: Any) -> Any:
+            async with context():
+                return blocks.refuse_iterator(function, await function(*args, **kwargs))
+
+        return cast(F, in_async_context)
+
+    @functools.wraps(function)
+    def in_context(*args: Any, **kwargs: Any) -> Any:
+        with context():
+            result = blocks.refuse_iterator(function, function(*args, **kwargs))
+        return awaited(result) if inspect.isawaitable(result) else result
+
+    async def awaited(result: Awaitable[Any]) -> Any:
+        async with context():
+            return blocks.refuse_iterator(function, await result)
+
+    return cast(F, in_context)
 
 
 @contextmanager
 def platform_context(*, actor: str, reason: str, origin: str = "") -> Iterator[None]:
-    """Work across tenants, as `app_platform`, in one transaction that begins with an audit row.
+    """Work across tenants in this block, as `app_platform`, in one transaction.
+
+    Who works, and why, is committed to `app.platform_audit` before the work begins, and is on record whatever becomes
+    of it. How it ended stands in `app.platform_outcome`: `committed`, written by the work's own transaction, or
+    `rolled back`, written after it. What has no outcome is still going on, or its process or connection was lost.
 
     Args:
         actor: who does it: a user name, a token's name.
@@ -215,17 +260,47 @@ def platform_context(*, actor: str, reason: str, origin: str = "") -> Iterator[N
     Raises:
         ValueError: actor or reason is blank.
         PlatformRefused: a tenant context is open.
+        IsolationError: on entering, in a generator.
         RuntimeError: the platform connection is in a transaction already (contexts don't nest).
     """
     if not actor.strip() or not reason.strip():
         raise ValueError("platform work needs an actor and a reason: who does it, and why")
+    blocks.refuse_generator(sys._getframe(1))
     if current_tenant_id() is not None:
         raise PlatformRefused("a platform context can't be opened inside a tenant context; leave that one first")
-    with transaction.atomic(using=PLATFORM_ALIAS, durable=True):
-        with connections[PLATFORM_ALIAS].cursor() as cursor:
-            cursor.execute("SELECT app.open_platform(%s, %s, %s)", [actor, reason, origin])
-        token = _platform_is_open.set(True)
-        try:
-            yield
-        finally:
-            _platform_is_open.reset(token)
+    connection = connections[PLATFORM_ALIAS]
+    if connection.in_atomic_block or not connection.get_autocommit():
+        raise RuntimeError(
+            "platform work is a durable transaction whose record is committed first: "
+            "open platform_context() outside of a transaction of the platform connection"
+        )
+    record = _open_record(actor, reason, origin)
+    is_committed = False
+    try:
+        with transaction.atomic(using=PLATFORM_ALIAS, durable=True):
+            token = _platform_record.set(record)
+            try:
+                yield
+            finally:
+                _platform_record.reset(token)
+            will_commit = not connection.get_rollback()
+            if will_commit:
+                _end_record(record, "committed")
+        is_committed = will_commit
+    finally:
+        if not is_committed:
+            # Where the connection was lost in the COMMIT, its own row may be there, and this one is refused.
+            with suppress(DatabaseError):
+                _end_record(record, "rolled back")
+
+
+def _open_record(actor: str, reason: str, origin: str) -> int:
+    with connections[PLATFORM_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT app.open_platform(%s, %s, %s)", [actor, reason, origin])
+        record: int = cursor.fetchone()[0]
+    return record
+
+
+def _end_record(record: int, outcome: str) -> None:
+    with connections[PLATFORM_ALIAS].cursor() as cursor:
+        cursor.execute("INSERT INTO app.platform_outcome (id, outcome) VALUES (%s, %s)", [record, outcome])

@@ -24,6 +24,10 @@ class TenantSuspended(IsolationError):
     """The tenant exists and is not active."""
 
 
+class TenantRefused(IsolationError):
+    """A tenant's context was to be entered inside another tenant's."""
+
+
 class PlatformRefused(IsolationError):
     """Cross-tenant work was asked for where it may not happen."""
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, cast
 from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from rls.context import checked_tenant_context
+from rls.context import as_tenant_id, checked_tenant_context, outside
+
+# No chunk of a body.
+END = object()
 
 
 class TenantMiddleware:
     """Runs the view, and the body of a streaming response, inside the context of the request's tenant.
 
-    A subclass says which tenant that is: `resolve` returns the id of a tenant that is active and that the
-    caller may act for, None where the request belongs to no tenant (the view then runs without a context),
-    or a response that ends the request.
+    A subclass says which tenant that is: `resolve` returns the id (a UUID or its text) of a tenant that is active and
+    that the caller may act for, None where the request belongs to no tenant (the view then runs without a context), or
+    a response that ends the request. Anything else is a ValueError.
     """
 
     sync_capable = True
@@ -30,52 +34,64 @@ class TenantMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
 
-    def resolve(self, request: HttpRequest) -> UUID | HttpResponse | None:
+    def resolve(self, request: HttpRequest) -> UUID | str | HttpResponseBase | None:
         """The tenant of this request. Called before a context exists."""
         raise NotImplementedError
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self.__acall__(request)
-        tenant = self.resolve(request)
-        if not isinstance(tenant, UUID):
-            return tenant or cast(HttpResponseBase, self.get_response(request))
-        with checked_tenant_context(tenant):
-            return keep_streaming(self.get_response(request), tenant)
+        with outside():  # of the test that calls its client in a context, say
+            tenant = self.resolve(request)
+            if isinstance(tenant, HttpResponseBase):
+                return tenant
+            if tenant is None:
+                return cast(HttpResponseBase, self.get_response(request))
+            with checked_tenant_context(tenant):
+                return keep_streaming(self.get_response(request), as_tenant_id(tenant))
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        tenant = await sync_to_async(self.resolve)(request)
-        if not isinstance(tenant, UUID):
-            return tenant or cast(HttpResponseBase, await self.get_response(request))
-        async with checked_tenant_context(tenant):
-            return keep_streaming(await self.get_response(request), tenant)
+        with outside():
+            tenant = await sync_to_async(self.resolve)(request)
+            if isinstance(tenant, HttpResponseBase):
+                return tenant
+            if tenant is None:
+                return cast(HttpResponseBase, await self.get_response(request))
+            async with checked_tenant_context(tenant):
+                return keep_streaming(await self.get_response(request), as_tenant_id(tenant))
 
 
 def keep_streaming(response: Any, tenant_id: UUID) -> HttpResponseBase:
-    """Give a streaming response a body that opens the context again for each chunk it computes."""
+    """Give a streaming response a body that opens the context again for each chunk it computes, and for its end."""
     if getattr(response, "streaming", False):
         wrap = _achunks if response.is_async else _chunks
-        response.streaming_content = wrap(response.streaming_content, tenant_id)
+        close = response.close  # which closes the body that the view has made
+        # Not `streaming_content`: its async form does not close what it iterates over.
+        response.streaming_content = wrap(response._iterator, tenant_id)
+        response.close = functools.partial(_run, tenant_id, close)
     return cast(HttpResponseBase, response)
 
 
-def _chunks(content: Iterable[bytes], tenant_id: UUID) -> Iterator[bytes]:
-    chunks = iter(content)
-    while True:
-        with checked_tenant_context(tenant_id):
-            try:
-                chunk = next(chunks)
-            except StopIteration:
-                return
+def _chunks(chunks: Iterator[Any], tenant_id: UUID) -> Iterator[Any]:
+    while (chunk := _run(tenant_id, next, chunks, END)) is not END:
         yield chunk
 
 
-async def _achunks(content: AsyncIterator[bytes], tenant_id: UUID) -> AsyncIterator[bytes]:
-    chunks = aiter(content)
-    while True:
+async def _achunks(chunks: AsyncIterator[Any], tenant_id: UUID) -> AsyncIterator[Any]:
+    try:
+        while (chunk := await _arun(tenant_id, anext, chunks, END)) is not END:
+            yield chunk
+    finally:
+        if close := getattr(chunks, "aclose", None):
+            await _arun(tenant_id, close)
+
+
+def _run(tenant_id: UUID, function: Callable[..., Any], *args: Any) -> Any:
+    with outside(), checked_tenant_context(tenant_id):
+        return function(*args)
+
+
+async def _arun(tenant_id: UUID, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    with outside():
         async with checked_tenant_context(tenant_id):
-            try:
-                chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-        yield chunk
+            return await function(*args)

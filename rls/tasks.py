@@ -19,14 +19,16 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from django.core import signing
 
-from rls.context import current_tenant_id, refuse_generator, tenant_context
-from rls.errors import EnvelopeRefused, NoTenantContext
+from rls.blocks import is_async, refuse_generator_function
+from rls.context import current_tenant_id, outside, platform_is_open, tenant_context
+from rls.errors import EnvelopeRefused, NoTenantContext, PlatformRefused
 
 # Deeper than this an argument holds itself, or should be text.
 MAX_DEPTH = 50
@@ -42,11 +44,13 @@ class TenantedTask(Protocol[P, R_co]):
     def __call__(self, envelope: str) -> R_co:
         """Run the task, for the tenant and with the arguments of the envelope.
 
-        Inside another tenant's context the envelope's tenant counts, until the task returns.
+        It runs outside of the tenant's context that it is called in.
 
         Raises:
             EnvelopeRefused: the envelope was not sealed by this task, was altered, or is older than `max_age`.
-            UnknownTenant, TenantSuspended, PlatformRefused: as `tenant_context` does.
+            UnknownTenant, TenantSuspended: as `tenant_context` does.
+            PlatformRefused: a platform context is open.
+            TypeError: the function returned a generator or another iterator.
         """
 
     def seal(self, *args: P.args, **kwargs: P.kwargs) -> str:
@@ -74,7 +78,9 @@ def tenanted_task(function: Callable[P, R] | None = None, /, *, max_age: timedel
 
 
 def _decorated(function: Callable[P, R], *, max_age: timedelta | None) -> TenantedTask[P, R]:
-    refuse_generator(function)
+    if not inspect.isfunction(function):
+        raise TypeError(f"a task is a function at the top of a module, and not {function!r}")
+    refuse_generator_function(function)
     name = f"{function.__module__}:{function.__qualname__}"
     if "<" in name:
         raise TypeError(f"{name} has a name that another task may have; define a task at the top of a module")
@@ -88,22 +94,36 @@ def _decorated(function: Callable[P, R], *, max_age: timedelta | None) -> Tenant
         # The name is for who reads a queue; as part of the salt it is what binds.
         return signing.dumps([name, str(tenant_id), args, kwargs], salt=_salt(name))
 
-    def run(envelope: str) -> R:
+    def call(envelope: str) -> Any:
         tenant_id, args, kwargs = _unsealed(envelope, name, max_age)
-        with tenant_context(tenant_id):
-            return function(*args, **kwargs)
+        return tenant_context(tenant_id)(function)(*args, **kwargs)
+
+    def run(envelope: str) -> Any:
+        with _apart():
+            result = call(envelope)
+        return awaited(result) if inspect.isawaitable(result) else result
 
     async def arun(envelope: str) -> Any:
-        tenant_id, args, kwargs = _unsealed(envelope, name, max_age)
-        async with tenant_context(tenant_id):
-            return await cast(Callable[..., Any], function)(*args, **kwargs)
+        return await awaited(call(envelope))
 
-    runner: Any = arun if inspect.iscoroutinefunction(function) else run
+    async def awaited(result: Any) -> Any:
+        with _apart():
+            return await result
+
+    runner: Any = arun if is_async(function) else run
     signature = inspect.signature(runner)
     functools.update_wrapper(runner, function)
     runner.__signature__ = signature  # it is called with an envelope, whatever __wrapped__ is called with
     runner.seal = seal
     return cast(TenantedTask[P, R], runner)
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    if platform_is_open():
+        raise PlatformRefused("a tenant's task can't run inside a platform context; leave that one first")
+    with outside():
+        yield
 
 
 def _salt(name: str) -> str:

@@ -1,6 +1,6 @@
 -- 0021 function-open (warning)
--- Means: a function of PostgreSQL is callable that switches the tenant, runs a text as SQL, reaches other sessions or reads
--- what has no policy. 0001_superuser takes these rights; on a managed server nobody may, and this warning stays.
+-- Means: a function of PostgreSQL is callable that switches the tenant, runs a text as SQL, reaches other sessions, reads
+-- what has no policy, or leaves something on the connection. 0001_superuser takes these rights; on a managed server nobody may, and this warning stays.
 -- Mends: revoking it, as a superuser. Large objects: on a server without them in use nothing is lost.
 SELECT 'function-open' AS rule,
        'warning' AS level,
@@ -14,7 +14,7 @@ WHERE f.pronamespace = 'pg_catalog'::regnamespace
        OR f.proname ~ '^lo_' OR f.proname ~ '^pg_(stat_get_|current_wal_|control_)' OR f.proname ~ '^pg_(try_)?advisory_lock'
        OR f.prosrc IN ('ts_stat1', 'ts_stat2', 'tsquery_rewrite_query')
        OR f.proname IN ('set_config', 'loread', 'lowrite', 'pg_terminate_backend', 'pg_cancel_backend', 'pg_lock_status',
-                        'pg_notification_queue_usage', 'currtid2', 'pg_logical_emit_message', 'pg_export_snapshot', 'pg_notify'))
+                        'pg_notification_queue_usage', 'currtid2', 'pg_logical_emit_message', 'pg_export_snapshot', 'pg_notify', 'setseed'))
   AND has_function_privilege('app_tenant', f.oid, 'EXECUTE');
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -1,6 +1,6 @@
 -- 0025 function-behind-policy (error)
--- Means: a function that the policies call, or that the audit stands on, is not the one that 0002 and catalog.sql
--- make: it is as much the policy as its expression.
+-- Means: a function that the policies call, or that the audit stands on, is not the one that 0002, 0026 and
+-- catalog.sql make: it is as much the policy as its expression.
 -- Mends: the function's file again.
 SELECT 'function-behind-policy' AS rule,
        'error' AS level,
@@ -12,8 +12,8 @@ FROM (VALUES
     ('app.no_tenant()', '0002_tenant_context.sql', 's', '41e042bd2799d5ff283b6d7a3101c667'),
     ('app.tenant_or_null()', '0002_tenant_context.sql', 's', 'b722231be0694cd165391799c7bb7504'),
     ('app.require_migrating()', '0002_tenant_context.sql', 's', '99bf7a6f6fa16a5c235f3ddd9222d766'),
-    ('app.require_platform()', '0002_tenant_context.sql', 's', '5109ee814d96400b5d01bfada2788dc5'),
-    ('app.open_platform(text,text,text)', '0002_tenant_context.sql', 'v', '0147808cce3074fd317aa1994702e59a'),
+    ('app.require_platform()', '0026_platform_record.sql', 's', 'fb4218259eadea71487dee88f2094bde'),
+    ('app.open_platform(text,text,text)', '0026_platform_record.sql', 'v', '47d397cba3e01faa20d6a4e1762e5848'),
     ('app.uuid7()', '0002_tenant_context.sql', 'v', '7f4ce37bcde690760e44e294b3020a88'),
     ('app.is_declared(text,text)', 'audit/catalog.sql', 's', 'f55d2f5e5a6a0da8e7eee540a542cf72')
 ) AS e (signature, file, volatility, body)

@@ -10,7 +10,8 @@ SELECT 'trigger-undeclared' AS rule,
 FROM (
     SELECT format('%s.%I calls %s%s, md5 %s', t.name, g.tgname, g.tgfoid::regproc, CASE WHEN f.prosecdef THEN ' as ' || pg_get_userbyid(f.proowner) END, md5(concat(f.prosrc, f.probin))) AS object,
            format('DROP TRIGGER %I ON %s;', g.tgname, t.name) AS mend
-    FROM (SELECT oid, name FROM app.tenanted_tables UNION ALL SELECT to_regclass('app.platform_audit'), 'app.platform_audit') AS t
+    FROM (SELECT oid, name FROM app.tenanted_tables UNION ALL SELECT to_regclass('app.platform_audit'), 'app.platform_audit'
+          UNION ALL SELECT to_regclass('app.platform_outcome'), 'app.platform_outcome') AS t
     JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgparentid = 0
     JOIN pg_catalog.pg_proc AS f ON f.oid = g.tgfoid
 ) AS g

@@ -1,6 +1,6 @@
 -- 0042 audit-log-altered (error)
 -- Means: the audit of platform work would take blank or false entries, or hide what it holds.
--- Mends: the table as 0003_audit makes it.
+-- Mends: the tables as 0003_audit and 0024_platform_outcome make them.
 SELECT 'audit-log-altered' AS rule,
        'error' AS level,
        x.object,
@@ -28,20 +28,38 @@ FROM (
                     AND pg_get_expr(d.adbin, d.adrelid) = want.kind)
           END
     UNION ALL
+    SELECT 'app.platform_outcome.' || want.attname, 'false entries would pass', want.mend
+    FROM (VALUES
+        ('ended_at', 'DEFAULT clock_timestamp()', 'ALTER TABLE app.platform_outcome ALTER ended_at SET DEFAULT clock_timestamp();'),
+        ('outcome', 'CHECK ((outcome = ANY (ARRAY[''committed''::text, ''rolled back''::text])))',
+         'ALTER TABLE app.platform_outcome ADD CHECK (outcome IN (''committed'', ''rolled back''));'),
+        ('id', 'FOREIGN KEY (id) REFERENCES app.platform_audit(id)', 'ALTER TABLE app.platform_outcome ADD FOREIGN KEY (id) REFERENCES app.platform_audit;'),
+        ('id', 'PRIMARY KEY (id)', 'ALTER TABLE app.platform_outcome ADD PRIMARY KEY (id);')
+    ) AS want (attname, definition, mend)
+    WHERE NOT EXISTS (
+              SELECT FROM pg_catalog.pg_constraint AS k
+              WHERE k.conrelid = to_regclass('app.platform_outcome') AND k.convalidated AND pg_get_constraintdef(k.oid) = want.definition)
+      AND NOT EXISTS (
+              SELECT FROM pg_catalog.pg_attrdef AS d
+              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+              WHERE d.adrelid = to_regclass('app.platform_outcome') AND a.attname = want.attname
+                AND 'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) = want.definition)
+    UNION ALL
     SELECT c.oid::regclass::text, 'row-level security hides what it holds', format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY;', c.oid::regclass)
     FROM pg_catalog.pg_class AS c
     WHERE c.relrowsecurity
-      AND c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.declared_grants'), to_regclass('app.declared_exceptions'))
+      AND c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.platform_outcome'), to_regclass('app.declared_grants'), to_regclass('app.declared_exceptions'))
 ) AS x
 UNION ALL
-SELECT 'audit-log-altered', 'error', 'app.platform_audit', 'a crash empties it', 'ALTER TABLE app.platform_audit SET LOGGED;'
+SELECT 'audit-log-altered', 'error', c.oid::regclass::text, 'a crash empties it', format('ALTER TABLE %s SET LOGGED;', c.oid::regclass)
 FROM pg_catalog.pg_class AS c
-WHERE c.oid = to_regclass('app.platform_audit') AND c.relpersistence <> 'p'
+WHERE c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.platform_outcome')) AND c.relpersistence <> 'p'
 UNION ALL
-SELECT 'audit-log-altered', 'error', 'app.platform_audit.' || a.attname, 'it may be missing', format('ALTER TABLE app.platform_audit ALTER %I SET NOT NULL;', a.attname)
+SELECT 'audit-log-altered', 'error', format('%s.%s', a.attrelid::regclass, a.attname), 'it may be missing',
+       format('ALTER TABLE %s ALTER %I SET NOT NULL;', a.attrelid::regclass, a.attname)
 FROM pg_catalog.pg_attribute AS a
-WHERE a.attrelid = to_regclass('app.platform_audit')
-  AND a.attname IN ('id', 'opened_at', 'actor', 'reason', 'origin', 'role_name', 'xid')
+WHERE a.attrelid IN (to_regclass('app.platform_audit'), to_regclass('app.platform_outcome'))
+  AND a.attname IN ('id', 'opened_at', 'actor', 'reason', 'origin', 'role_name', 'xid', 'ended_at', 'outcome')
   AND NOT a.attnotnull
 UNION ALL
 SELECT 'audit-log-altered', 'error', 'app.platform_audit.id', 'it is no key', 'ALTER TABLE app.platform_audit ADD PRIMARY KEY (id);'

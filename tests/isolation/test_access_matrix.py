@@ -21,7 +21,7 @@ COMMITTED = Path("docs/reference/access-matrix.txt")
 # What a role has to open before it works. app_resolver opens nothing, and nobody can log in as it.
 CONTEXTS = {
     "app_tenant": "SET LOCAL app.current_tenant = '{tenant}'",
-    "app_platform": "SELECT app.open_platform('tests', 'the access matrix', '')",
+    "app_platform": "SET LOCAL app.platform_audit_id = '{record}'",
     "app_owner": "SET LOCAL app.migrating = 'on'; SET LOCAL app.current_tenant = '{tenant}'",
     "app_auditor": "SELECT 1",
     "app_resolver": "SELECT 1",
@@ -39,6 +39,10 @@ class Database:
         # It reads by default, which a session can switch off: its rights are what is looked at.
         self.connections["app_auditor"].read_only = False
         self.connections["app_resolver"] = psycopg.connect(server.url(name, "app_owner"))
+        platform = self.connections["app_platform"]
+        with platform.transaction():
+            opened = platform.execute("SELECT app.open_platform('tests', 'the access matrix', '')").fetchone()
+        self.record = opened[0] if opened else None
 
     def tenant_column(self, table: str) -> str | None:
         row = self.admin.execute("SELECT tenant_column FROM app.tenanted_tables WHERE name = %s", [table]).fetchone()
@@ -82,7 +86,7 @@ class Database:
             if cell.role == "app_resolver":
                 connection.execute("SET LOCAL ROLE app_resolver")
             if inside:
-                connection.execute(CONTEXTS[cell.role].format(tenant=inside))
+                connection.execute(CONTEXTS[cell.role].format(tenant=inside, record=self.record))
             reached = connection.execute(statement).rowcount > 0
         except errors.InsufficientPrivilege as error:
             return "denied" if "permission denied" in str(error) else "error"

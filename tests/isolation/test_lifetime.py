@@ -1,6 +1,7 @@
 """Cases 14-20: when a context begins, ends, and where it follows.
 
-Streamed bodies (18) are in tests/rls/test_middleware.py, PgBouncer (20) in test_pgbouncer.py.
+Streamed bodies (18) are in tests/rls/test_middleware.py, PgBouncer (20) in test_pgbouncer.py, generators and
+callbacks (40, 41) in test_blocks.py.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection, connections, transaction
 import rls
 from core.models import Product
 from rls import NoTenantContext, platform_context, tenant_context
-from rls.errors import IsolationError
+from rls.errors import IsolationError, TenantRefused
 from tests.world import World
 
 
@@ -138,26 +138,40 @@ def test_one_dead_connection_has_its_neighbours_looked_at(acme: World, admin: ps
 
 
 def test_a_savepoint_rolled_back_keeps_the_context(acme: World, globex: World) -> None:
-    with transaction.atomic(), tenant_context(acme.id):
+    with transaction.atomic():
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             with tenant_context(globex.id):
                 assert names() == ["Globex anvil"]
             raise ZeroDivisionError
-        assert names() == ["Acme anvil"]
-        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1 / 0")
-        assert names() == ["Acme anvil"]
+        with tenant_context(acme.id):
+            assert names() == ["Acme anvil"]
+            with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+            assert names() == ["Acme anvil"]
 
 
-def test_nested_contexts_give_back_the_outer_one(acme: World, globex: World) -> None:
+def test_a_context_of_the_same_tenant_nests(acme: World) -> None:
     with tenant_context(acme.id):
-        with tenant_context(globex.id):
-            assert names() == ["Globex anvil"]
+        with tenant_context(acme.id):
+            assert names() == ["Acme anvil"]
         assert names() == ["Acme anvil"]
-        with pytest.raises(ZeroDivisionError), tenant_context(globex.id):
+        with pytest.raises(ZeroDivisionError), tenant_context(acme.id):
             raise ZeroDivisionError
         assert names() == ["Acme anvil"]
     assert rls.current_tenant_id() is None
+
+
+def test_another_tenants_context_is_refused_inside_one(acme: World, globex: World) -> None:
+    async def awaited() -> None:
+        async with tenant_context(globex.id):
+            pytest.fail("entered")
+
+    with tenant_context(acme.id):
+        with pytest.raises(TenantRefused, match="leave that one first"), tenant_context(globex.id):
+            pytest.fail("entered")
+        with pytest.raises(TenantRefused):
+            asyncio.run(awaited())
+        assert names() == ["Acme anvil"]
 
 
 def test_a_context_decorates_functions(acme: World) -> None:
@@ -225,24 +239,8 @@ def test_threads_and_tasks_are_never_crossed(acme: World, globex: World) -> None
     assert asyncio.run(both()) == [{"Acme anvil"}, {"Globex anvil"}] * 2
 
 
-def test_contexts_left_out_of_order_leave_none_open(acme: World, globex: World) -> None:
-    def holding(world: World) -> Iterator[None]:
-        with tenant_context(world.id):
-            yield
-
-    outer, inner = holding(acme), holding(globex)
-    next(outer)
-    next(inner)
-
-    outer.close()
-    with pytest.raises(NoTenantContext):
-        names()
-    inner.close()
-    assert rls.current_tenant_id() is None
-
-
-def test_leaving_contexts_out_of_order_is_an_error(acme: World, globex: World) -> None:
-    outer, inner = tenant_context(acme.id), tenant_context(globex.id)
+def test_leaving_contexts_out_of_order_is_an_error(acme: World) -> None:
+    outer, inner = tenant_context(acme.id), tenant_context(acme.id)
     outer.__enter__()
     inner.__enter__()
 
@@ -267,31 +265,11 @@ def test_one_context_object_serves_two_tasks(acme: World) -> None:
     assert rls.current_tenant_id() is None
 
 
-def test_what_runs_on_commit_runs_as_who_asked_for_it(acme: World, globex: World) -> None:
-    seen: list[str] = []
-
-    with tenant_context(globex.id), transaction.atomic():
-        with tenant_context(acme.id):
-            transaction.on_commit(lambda: seen.extend(names()))
-
-    assert seen == ["Acme anvil"]
-
-
 def test_a_server_side_cursor_is_refused(acme: World) -> None:
     with tenant_context(acme.id), transaction.atomic():
         names()
         with pytest.raises(DatabaseError, match="server-side cursor"):
             connection.connection.cursor("named")
-
-
-def test_a_generator_does_not_carry_its_context_out(acme: World) -> None:
-    def rows() -> Iterator[str]:
-        with tenant_context(acme.id):
-            yield from names()
-
-    assert list(rows()) == ["Acme anvil"]
-    with pytest.raises(NoTenantContext):
-        names()
 
 
 def test_tenant_and_platform_contexts_exclude_each_other(acme: World) -> None:
@@ -302,18 +280,3 @@ def test_tenant_and_platform_contexts_exclude_each_other(acme: World) -> None:
     with platform_context(actor="tests", reason="around a tenant"), pytest.raises(rls.PlatformRefused):
         with tenant_context(acme.id):
             pytest.fail("entered")
-
-
-def test_executemany_carries_the_tenant(acme: World, globex: World, admin: psycopg.Connection) -> None:
-    statement = (
-        "INSERT INTO core_product (sku, name, price_minor, currency, stock, is_active)"
-        " VALUES (%s, 'x', 1, 'EUR', 0, true)"
-    )
-
-    with tenant_context(acme.id), connection.cursor() as cursor:
-        cursor.executemany(statement, [["E-1"], ["E-2"]])
-    with pytest.raises(DatabaseError), connection.cursor() as cursor:
-        cursor.executemany(statement, [["E-3"]])
-
-    rows = admin.execute("SELECT tenant_id, sku FROM core_product WHERE sku LIKE 'E-%' ORDER BY sku").fetchall()
-    assert rows == [(acme.id, "E-1"), (acme.id, "E-2")]

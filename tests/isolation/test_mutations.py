@@ -10,8 +10,10 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextvars import copy_context
 from types import ModuleType
 from typing import Any
 
@@ -25,10 +27,12 @@ from psycopg_pool import ConnectionPool
 from core import pages
 from core.models import ApiToken, OrderItem, Tenant
 from core.services import exports, tenant_rows
-from rls import context, middleware
-from rls.backends.postgresql import base
+from rls import blocks, context, middleware
+from rls.backends.postgresql import base, cursor, statements
 from rls.context import PLATFORM_ALIAS, current_tenant_id
 from tests.isolation import (
+    test_blocks,
+    test_entries,
     test_handles,
     test_hostile_sql,
     test_leaks,
@@ -174,6 +178,50 @@ def refused(statement: str) -> Case:
 
 def statistics(statement: str) -> Case:
     return functools.partial(test_leaks.test_statistics_hold_no_value_of_another_tenant, statement=statement)
+
+
+def unjudged(self: base.Cursor, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
+    """Statements go out as they are bound, alone where that is asked for."""
+    base.stock.Cursor._execute_send(self, query, force_extended=force_extended or self._is_alone, binary=binary)
+
+
+def open_anyhow(self: context.tenant_context) -> None:
+    """Inside whatever is open."""
+    context._innermost.set(context._Open(self, self.tenant_id, context._innermost.get()))
+
+
+@contextmanager
+def in_a_savepoint(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SET CONSTRAINTS runs in a savepoint of its own, which is released."""
+    with (
+        patched(statements, "is_local", lambda text: False)(admin, monkeypatch),
+        patched(base.Cursor, "_refuse_lasting", lambda self, text, *, is_own: None)(admin, monkeypatch),
+    ):
+        yield
+
+
+def skip_white_space(text: str, place: int) -> int:
+    """What knows no comments."""
+    return len(text) - len(text[place:].lstrip())
+
+
+@contextmanager
+def any_record(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """app.require_platform() takes a record of its own transaction, and one that has ended."""
+    row = admin.execute(
+        "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE oid = 'app.require_platform()'::regprocedure"
+    ).fetchone()
+    assert row is not None
+    weak = re.sub(r"AND a\.xid IS DISTINCT.*?\)\) THEN", ") THEN", row[0], flags=re.DOTALL)
+    assert weak != row[0]
+    with without(admin, weak, row[0]):
+        yield
+
+
+def in_a_comment(statement: str) -> Case:
+    template, value = test_entries.TEMPLATES[0]
+    case = test_entries.test_a_value_inside_a_comment_gains_nothing
+    return functools.partial(case, statement=statement, template=template, value=value)
 
 
 LINE = "ALTER TABLE core_orderitem "
@@ -356,11 +404,129 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
         patched(ConnectionPool, "check", lambda self: None),
         [functools.partial(test_lifetime.test_one_dead_connection_has_its_neighbours_looked_at)],
     ),
+    "the judge of what is bound": (
+        patched(base.Cursor, "_execute_send", unjudged),
+        [
+            # Not what would change the role itself, which is the cluster's.
+            *(in_a_comment(statement) for statement in test_entries.LASTING if "CURRENT_USER" not in statement),
+            functools.partial(test_entries.test_what_is_refused_in_the_middle_takes_what_was_sent_along),
+        ],
+    ),
+    "the look at comments": (
+        patched(statements, "_skip_blank", skip_white_space),
+        [
+            *(
+                functools.partial(test_entries.test_a_comment_before_a_statement_changes_nothing, comment=comment)
+                for comment in test_entries.COMMENTS[:4]
+            ),
+            functools.partial(
+                test_entries.test_a_comment_between_words_changes_nothing,
+                statement="SET /* a */ LOCAL -- b\n statement_timeout = '9s'",
+            ),
+        ],
+    ),
+    "the look at what follows SET LOCAL": (
+        patched(statements, "is_local", lambda text: text.upper().startswith("SET")),
+        [
+            functools.partial(
+                test_entries.test_a_name_that_begins_like_a_keyword_is_set_for_no_session, statement="SET LOCAL.x = '1'"
+            )
+        ],
+    ),
+    "the savepoint that SET CONSTRAINTS does without": (
+        in_a_savepoint,
+        [
+            functools.partial(
+                test_entries.test_what_a_savepoint_took_back_of_the_constraints_is_not_in_force,
+                statement="SET CONSTRAINTS ALL {}",
+            )
+        ],
+    ),
+    "the turns of threads": (
+        patched(cursor, "turn", lambda connection: nullcontext()),
+        [
+            functools.partial(
+                test_entries.test_a_connection_that_threads_share_crosses_nobody,
+                statement="SELECT name FROM core_product WHERE name <> ';'",
+            )
+        ],
+    ),
+    "the revoke of setseed": (
+        granted("EXECUTE ON FUNCTION setseed(double precision)", "app_tenant"),
+        [functools.partial(test_entries.test_random_does_not_go_on_from_another_tenants_seed)],
+    ),
+    "the look at what a SET leaves": (
+        patched(base.Cursor, "_refuse_lasting", lambda self, text, *, is_own: None),
+        [
+            functools.partial(test_entries.test_random_does_not_go_on_from_another_tenants_seed),
+            functools.partial(test_entries.test_a_name_that_was_made_up_is_not_seen_by_the_next_tenant),
+        ],
+    ),
+    "the refusal of pipelines": (
+        patched(base.Cursor, "_refuse_pipeline", lambda self: None),
+        [functools.partial(test_entries.test_a_pipeline_is_refused_by_name, within=nullcontext)],
+    ),
+    "the refusal of a context in a generator": (
+        patched(blocks, "refuse_generator", lambda frame: None),
+        [
+            *(
+                functools.partial(test_blocks.test_a_generator_opens_no_context, generator=generator)
+                for generator in test_blocks.GENERATORS
+            ),
+            functools.partial(test_blocks.test_an_async_generator_opens_no_context, generator=test_blocks.async_rows),
+        ],
+    ),
+    "the refusal of another tenant inside one": (
+        patched(context.tenant_context, "_open", open_anyhow),
+        [functools.partial(test_lifetime.test_another_tenants_context_is_refused_inside_one)],
+    ),
+    "the look at what a decorated function returns": (
+        patched(blocks, "refuse_iterator", lambda function, result: result),
+        [
+            functools.partial(test_blocks.test_a_decorator_refuses_what_runs_where_it_is_consumed, lazy=lazy)
+            for lazy in test_blocks.LAZY[3:]
+        ],
+    ),
+    "the look at what is to be awaited": (
+        patched(blocks, "is_async", lambda function: False),
+        [functools.partial(test_blocks.test_a_decorator_holds_whatever_can_be_called)],
+    ),
+    "the context of a callback": (
+        patched(base.ContextWrapper, "on_commit", base.stock.DatabaseWrapper.on_commit),
+        [
+            functools.partial(test_blocks.test_a_callback_runs_for_who_registered_it),
+            functools.partial(test_blocks.test_a_callback_of_nobody_runs_for_nobody),
+            functools.partial(test_blocks.test_a_callback_of_a_migration_keeps_its_tenant),
+        ],
+    ),
+    "outside()": (
+        patched(middleware, "outside", nullcontext),
+        [functools.partial(test_blocks.test_a_request_has_the_context_of_its_url_alone)],
+    ),
+    "the look at what a resolver gives": (
+        patched(context, "as_tenant_id", lambda value: value),
+        [
+            functools.partial(test_blocks.test_what_a_resolver_makes_up_is_no_tenant, resolved=resolved)
+            for resolved in ("acme", "")
+        ],
+    ),
+    "the look for a record that is committed and goes on": (
+        any_record,
+        [
+            functools.partial(
+                test_platform.test_a_record_that_can_be_rolled_back_opens_nothing,
+                before="SELECT app.open_platform('me', 'in the same transaction', '')",
+            ),
+            functools.partial(test_platform.test_a_record_opens_nothing_once_it_has_ended),
+        ],
+    ),
     "keep_streaming()": (
         patched(middleware, "keep_streaming", lambda response, tenant_id: response),
         [
             functools.partial(test_middleware.test_two_streams_read_in_turns_stay_apart),
             functools.partial(test_middleware.test_two_async_streams_read_in_turns_stay_apart),
+            functools.partial(test_blocks.test_a_body_that_is_closed_early_ends_in_its_tenants_context, is_async=False),
+            functools.partial(test_blocks.test_a_body_that_another_thread_closes_ends_in_its_tenants_context),
         ],
     ),
 }
@@ -426,7 +592,8 @@ def fails(
         for mark in marks(case, "urls"):
             stack.enter_context(override_settings(ROOT_URLCONF=mark.args[0]))
         try:
-            case(**{name: fixtures[name] for name in wanted})
+            # A case that fails may leave a context open.
+            copy_context().run(case, **{name: fixtures[name] for name in wanted})
         except FAILURE:
             return True
         finally:
@@ -448,6 +615,8 @@ CASES = cases(
     test_platform_work,
     test_tenant_life,
     test_handles,
+    test_blocks,
+    test_entries,
     *([test_pgbouncer] if test_pgbouncer.PGBOUNCER else []),
 )
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection, connections, transaction
+from django.test.runner import DiscoverRunner
+from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
 from core.models import Product, Tenant
@@ -161,8 +167,10 @@ def test_a_callback_of_platform_work_may_open_a_tenant(acme: World) -> None:
 
 
 def test_a_tenant_context_does_not_open_the_platform(acme: World, globex: World) -> None:
+    [(record,)] = rows("SELECT app.open_platform('me', 'mine', '')", using="platform")
+
     with tenant_context(acme.id), transaction.atomic(using="platform"):
-        rows("SELECT set_config('app.platform_audit_id', '1', true)", using="platform")
+        rows(f"SET LOCAL app.platform_audit_id = '{record}'", using="platform")
 
         with pytest.raises(NoPlatformContext):
             rows("SELECT name FROM core_product", using="platform")
@@ -181,15 +189,87 @@ def test_executemany_without_a_context_is_the_named_error() -> None:
         cursor.executemany("UPDATE core_product SET stock = %s", [[1]])
 
 
-def test_the_log_of_queries_shows_each_once(context: World, settings: Any) -> None:
-    settings.DEBUG = True
-    connection.queries_log.clear()
+@pytest.mark.parametrize("using", ["default", "platform", "owner"])
+@pytest.mark.parametrize("road", ROADS)
+def test_a_captured_statement_is_the_one_that_was_asked_for(road: str, using: str, context: World) -> None:
+    with CaptureQueriesContext(connections[using]) as captured:
+        rows(road.format("SELECT 'a' || %s"), ["b;c"], using=using)
+        with pytest.raises(DatabaseError):
+            rows(road.format("SELECT %s::int"), ["x"], using=using)
 
-    Product.objects.count()
+    assert [query["sql"] for query in captured] == [
+        road.format("SELECT 'a' || 'b;c'"),
+        road.format("SELECT 'x'::int"),
+    ]
 
-    [logged] = [query["sql"] for query in connection.queries]
-    assert logged.count("COUNT(*)") == 1
-    assert logged.count("app.current_tenant") == 1
+
+def test_what_is_empty_does_nothing(context: World) -> None:
+    for empty in ("", ";", " ;; ", "/* nothing */", "-- nothing", "/* nothing */ ;"):
+        with connection.cursor() as cursor:
+            cursor.execute(empty)
+            assert cursor.description is None
+        with transaction.atomic():
+            rows(empty)
+            assert Product.objects.count() == 1
+
+
+def test_a_semicolon_at_the_end_ends_the_statement(context: World) -> None:
+    for text in ("SELECT 7;", "SELECT 7 ;\n ;", "EXPLAIN SELECT 7;", "SELECT 'a;b' AS b;", "SELECT 7; -- seven"):
+        assert rows(text)
+    with pytest.raises(DatabaseError, match="insert multiple commands"):
+        rows("SELECT 7; SELECT 8;")
+
+
+def test_a_plan_for_any_value_can_be_asked_for(context: World) -> None:
+    if connection.pg_version < 160000:
+        pytest.skip("EXPLAIN has GENERIC_PLAN from PostgreSQL 16 on")
+
+    [(first,), *_] = rows("EXPLAIN (GENERIC_PLAN) SELECT name FROM core_product WHERE id = $1")
+
+    assert "core_product" in first
+
+
+def test_the_role_of_a_connection_is_who_logs_in() -> None:
+    wrapper = connections.create_connection("default")
+    wrapper.settings_dict = {**wrapper.settings_dict, "OPTIONS": {"assume_role": "app_owner"}}
+
+    with pytest.raises(ImproperlyConfigured, match="remove assume_role, and name the role in USER"):
+        wrapper.get_connection_params()
+
+
+def test_djangos_test_runner_is_told_what_to_use() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r'pytest_plugins = \["rls\.testing\.plugin"\]'):
+        DiscoverRunner(interactive=False, verbosity=0).setup_databases(aliases={"default"}, serialized_aliases=set())
+
+
+ISOLATION_OFF = """
+import django
+django.setup()
+from psycopg import ClientCursor
+from rls.backends.postgresql import cursor
+{}
+from django.db import connection
+connection.ensure_connection()
+"""
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        # As if psycopg had renamed the method: ours overrides nothing.
+        "cursor.Cursor._execute_send = ClientCursor._execute_send",
+        "cursor.Cursor._alone = lambda self, many=False: __import__('contextlib').nullcontext()",
+        "cursor.statements.is_on_rows = lambda text: True",
+    ],
+)
+def test_a_process_whose_guard_is_not_in_force_serves_nothing(sabotage: str, database: str) -> None:
+    for line, refused in ((sabotage, True), ("", False)):
+        run = subprocess.run(
+            [sys.executable, "-c", ISOLATION_OFF.format(line)], capture_output=True, text=True, check=False
+        )
+
+        assert (run.returncode != 0) is refused
+        assert ("does not pass its statements through the guards" in run.stderr) is refused
 
 
 def test_explain_works(context: World) -> None:
@@ -203,3 +283,19 @@ def test_a_copy_in_the_text_costs_only_its_own_connection(copy: str, acme: World
             cursor.execute(copy)
 
         assert Product.objects.count() == 1
+
+
+def test_a_declared_name_can_be_set(acme: World, admin: psycopg.Connection) -> None:
+    admin.execute("ALTER ROLE app_tenant SET shop.shelf = ''")
+    try:
+        connection.close()
+        connection.close_pool()
+        with tenant_context(acme.id), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL shop.shelf = '7'")
+            cursor.execute("SHOW shop.shelf")
+
+            assert cursor.fetchone() == ("7",)
+    finally:
+        admin.execute("ALTER ROLE app_tenant RESET shop.shelf")
+        connection.close()
+        connection.close_pool()

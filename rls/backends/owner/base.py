@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from django.db.backends.postgresql import base as stock
 from django.db.utils import ProgrammingError
 from django.utils.functional import cached_property
 from psycopg import ClientCursor
 from psycopg.pq import TransactionStatus
 
 from rls.backends import errors
-from rls.backends.postgresql import base
+from rls.backends.postgresql import base, cursor
 from rls.context import current_tenant_id
 
 
-class Cursor(base.Cursor):
+class Cursor(cursor.Cursor):
     """A cursor that carries the tenant where a context is, or was in this transaction, open."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         if current_tenant_id() is not None:
             return super().execute(query, params, **options)
-        if self.connection.info.transaction_status == TransactionStatus.INTRANS:
-            ClientCursor.execute(self, self._prefix())
-        ClientCursor.execute(self, query, params, **options)
+        self.statement = None
+        with cursor.turn(self.connection):
+            if self.connection.pgconn.transaction_status == TransactionStatus.INTRANS:
+                ClientCursor.execute(self, self._prefix())
+            ClientCursor.execute(self, query, params, **options)
         return self
 
     def _prefix(self) -> str:
@@ -35,6 +36,9 @@ class Cursor(base.Cursor):
 
     def _check_tag(self) -> None:
         """The owner defines things."""
+
+    def _refuse_lasting(self, text: str, *, is_own: bool) -> None:
+        """The owner's connections serve no tenant."""
 
 
 class ErrorWrapper(errors.ErrorWrapper):
@@ -44,7 +48,7 @@ class ErrorWrapper(errors.ErrorWrapper):
         return None
 
 
-class DatabaseWrapper(stock.DatabaseWrapper):
+class DatabaseWrapper(base.ContextWrapper):
     """`ENGINE = "rls.backends.owner"`: for `migrate`, never for serving."""
 
     def get_connection_params(self) -> dict[str, Any]:

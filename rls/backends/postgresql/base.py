@@ -1,58 +1,27 @@
-"""The PostgreSQL backend of Django with one change: every statement carries its tenant.
-
-# Note [The prefix]
-A statement leaves as `SET LOCAL app.current_tenant='<uuid>';<statement>` in one message of the simple
-query protocol (PostgreSQL 55.2.2.1): outside a transaction block the server runs such a message as one
-implicit transaction, so the variable ends with the statement and nothing is left on the connection.
-Without a context the variable is sent as '' and not left out: a value that somebody set on the session,
-or that an earlier context left in this transaction, must not be found. `row_security = off` goes with it:
-PostgreSQL then refuses to plan a statement that a policy would filter, on an empty table too.
-
-# Note [The slow road]
-The simple protocol accepts several statements, and so a `; SET ...` that was injected, into the text or
-through a placeholder in quotes. Where the bound text has a `;`, the statement goes alone through the
-extended protocol, which takes exactly one: PostgreSQL decides what a statement is, and no parser of ours
-does. What does not begin like a statement on rows takes this road too, and there PostgreSQL says by its
-command tag what it has done: what is no business of a serving role is rolled back before it can commit.
-ALTER ROLE on oneself, DROP OWNED, LISTEN and cursors WITH HOLD need no right that could be revoked.
-"""
+"""The PostgreSQL backend of Django with one change: every statement carries its tenant (see its cursor)."""
 
 from __future__ import annotations
 
 import functools
-import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 from weakref import WeakSet
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import NotSupportedError
 from django.db.backends.postgresql import base as stock
+from django.db.backends.postgresql.creation import DatabaseCreation
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils.functional import cached_property
-from psycopg import ClientCursor, Connection
-from psycopg.pq import TransactionStatus
+from psycopg import Connection
 
 from rls import roles
 from rls.backends.errors import ErrorWrapper
-from rls.context import PLATFORM_ALIAS, current_tenant_id, keep_platform, platform_is_open
-
-# How statements begin that touch rows, or savepoints. It only chooses the road: the slow one is safe for all.
-# A comment before them holds no star and no slash, so that it ends for PostgreSQL where it ends here. Nothing at all is
-# what a pool sends to check a connection.
-FAST = re.compile(
-    r"(?:[\s(]|/\*[^*/]*\*/|--[^\r\n]*[\r\n])*"
-    r"(?:(?:SELECT|INSERT|UPDATE|DELETE|WITH|VALUES|MERGE|SAVEPOINT|RELEASE|ROLLBACK TO)\b|\Z)",
-    re.ASCII | re.IGNORECASE,
-)
-# One statement that begins so ends with its transaction. What follows is no part of a name (`SET local.x`).
-LOCAL = re.compile(r"\s*SET\s+(?:LOCAL|TRANSACTION)\s+\w", re.ASCII | re.IGNORECASE)
-
-# Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
-ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})
-TRANSACTION_TAGS = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
+from rls.backends.postgresql import guard
+from rls.backends.postgresql.cursor import Cursor, PlatformCursor, refuse_server_cursor, turn
+from rls.context import PLATFORM_ALIAS, leave_platform
 
 # How long a close waits, in seconds, for the look at a broken connection's neighbours.
 PATIENCE = 1
@@ -61,113 +30,79 @@ PATIENCE = 1
 _bound: WeakSet[Connection[Any]] = WeakSet()
 
 
-class Cursor(stock.Cursor, ClientCursor[Any]):
-    """A client-side binding cursor whose statements carry the tenant of the open context."""
+class Operations(DatabaseOperations):
+    """Django's, whose logs show a statement as it was asked for, without what it carries."""
 
-    _extended = False
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        self._send(self.mogrify(query, params), options)
-        return self
-
-    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-        if not FAST.match(self.mogrify(query)):
-            raise NotSupportedError("executemany() is for statements on rows")
-        with self._transaction():
-            super().execute(self._prefix())
-            with self._alone():
-                super().executemany(query, params_seq, **options)
-
-    def copy(self, *args: Any, **options: Any) -> NoReturn:
-        raise NotSupportedError("COPY does not carry a tenant; use bulk_create() to write, iterator() to read")
-
-    def stream(self, *args: Any, **options: Any) -> NoReturn:
-        raise NotSupportedError("stream() does not carry a tenant; use iterator() or page by key")
-
-    def _send(self, text: str, options: dict[str, Any]) -> None:
-        status = self.connection.info.transaction_status
-        is_fast = FAST.match(text) is not None
-        if status == TransactionStatus.INERROR:  # only a ROLLBACK can run, and no SET before it
-            with self._alone():
-                super().execute(text, **options)
-        elif is_fast and ";" not in text:
-            super().execute(self._prefix() + text, **options)
-            self.set_result(-1)
-        else:
-            with self._transaction() as is_own:
-                super().execute(self._prefix())
-                # The end of a savepoint would end SET TRANSACTION READ ONLY too.
-                is_local = not is_own and LOCAL.match(text) is not None
-                savepoint = nullcontext() if is_own or is_fast or is_local else self.connection.transaction()
-                with savepoint, self._alone():
-                    super().execute(text, **options)
-                    if not is_local:
-                        self._check_tag()
-
-    def _check_tag(self) -> None:
-        """Raise, so that the transaction around it rolls back, unless the tag is one that serving needs."""
-        words = (self.statusmessage or "").split(" ")
-        tag = words[0] if words[0] in ROW_TAGS else " ".join(words)
-        if tag not in ROW_TAGS and tag not in TRANSACTION_TAGS:
-            if tag == "PREPARE":  # it outlives the transaction
-                super().execute("DEALLOCATE ALL")
-            self._reset()
-            is_set = tag in {"SET", "RESET"}
-            hint = "use SET LOCAL inside transaction.atomic()" if is_set else "use a migration, as the owner"
-            raise NotSupportedError(f"{tag} was rolled back: a serving connection reads and writes rows; {hint}")
-
-    def _execute_send(self, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
-        super()._execute_send(query, force_extended=force_extended or self._extended, binary=binary)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Within the block PostgreSQL refuses what is more than one statement. See Note [The slow road]."""
-        self._extended = True
-        try:
-            yield
-        finally:
-            self._extended = False
-
-    @contextmanager
-    def _transaction(self) -> Iterator[bool]:
-        """Outside a transaction, one for this block: True. Inside one nothing: False."""
-        if self.connection.info.transaction_status == TransactionStatus.IDLE and self.connection.autocommit:
-            with self.connection.transaction():
-                yield True
-        else:
-            yield False
-
-    def _prefix(self) -> str:
-        """See Note [The prefix]. The text of a UUID holds nothing to escape."""
-        row_security = "on" if self._is_open() else "off"
-        return f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';SET LOCAL row_security={row_security};"
-
-    def _is_open(self) -> bool:
-        return current_tenant_id() is not None
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
+        asked: str | None = cursor.statement
+        return super().last_executed_query(cursor, sql, params) if asked is None else asked
 
 
-class PlatformCursor(Cursor):
-    """A cursor of `app_platform`: a tenant context does not open it, and a platform context does."""
+class Creation(DatabaseCreation):
+    """Says by name what `manage.py test` would run into: a serving role makes no databases."""
 
-    def _is_open(self) -> bool:
-        return platform_is_open()
-
-
-def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
-    """Stands where psycopg makes its server-side cursors, which read their rows after their statement."""
-    raise NotSupportedError("a server-side cursor would read its rows in another context; use iterator()")
+    def create_test_db(self, *args: Any, **options: Any) -> NoReturn:
+        raise ImproperlyConfigured(
+            "Django's test runner makes its databases as the role that serves, which may not: run the tests with "
+            'pytest and pytest_plugins = ["rls.testing.plugin"], which makes them as the owner'
+        )
 
 
-class DatabaseWrapper(stock.DatabaseWrapper):
+class ContextWrapper(stock.DatabaseWrapper):
+    """What the backends of the serving roles and of the owner share."""
+
+    ops_class = Operations
+
+    @cached_property
+    def wrap_database_errors(self) -> ErrorWrapper:
+        return ErrorWrapper(self)
+
+    def on_commit(self, func: Callable[[], object], robust: bool = False) -> None:
+        # The commit may come in another context, or in none: the callback keeps the tenant that asked for it. A
+        # platform context ends with its transaction, so it is not kept, and none that is open then is taken.
+        if not callable(func):
+            raise TypeError("on_commit()'s callback must be a callable.")
+        context = copy_context()
+        context.run(leave_platform)
+
+        @functools.wraps(func)  # Django logs its name
+        def in_context() -> object:
+            return context.run(func)
+
+        super().on_commit(in_context, robust)
+
+    # Threads that share the connection don't end a transaction between a prefix and its statement.
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        with self._turn():
+            super()._set_autocommit(autocommit)  # type: ignore[misc]  # missing in the stubs
+
+    def _commit(self) -> None:
+        with self._turn():
+            super()._commit()  # type: ignore[misc]  # missing in the stubs
+
+    def _rollback(self) -> None:
+        with self._turn():
+            super()._rollback()  # type: ignore[misc]  # missing in the stubs
+
+    def _turn(self) -> AbstractContextManager[object]:
+        return nullcontext() if self.connection is None else turn(self.connection)
+
+
+class DatabaseWrapper(ContextWrapper):
     """`ENGINE = "rls.backends.postgresql"`: the connection of a role that row-level security binds.
 
     A role that could bypass row-level security is refused at the first connection.
     """
 
+    creation_class = Creation
+
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         if params["cursor_factory"] is not stock.Cursor:
             raise ImproperlyConfigured("rls needs client-side binding: remove server_side_binding and cursor_factory")
+        if self.settings_dict["OPTIONS"].get("assume_role"):
+            raise ImproperlyConfigured("a serving role is who logs in: remove assume_role, and name the role in USER")
         return params | {"cursor_factory": PlatformCursor if self.alias == PLATFORM_ALIAS else Cursor}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
@@ -175,15 +110,12 @@ class DatabaseWrapper(stock.DatabaseWrapper):
         connection.server_cursor_factory = refuse_server_cursor  # type: ignore[assignment]
         return connection
 
-    @cached_property
-    def wrap_database_errors(self) -> ErrorWrapper:
-        return ErrorWrapper(self)
-
     def init_connection_state(self) -> None:
         super().init_connection_state()
         if self.connection not in _bound:
             try:
                 roles.refuse_unbound(self.connection)
+                guard.prove(self.connection)
             except BaseException:
                 self.close()
                 raise
@@ -195,20 +127,6 @@ class DatabaseWrapper(stock.DatabaseWrapper):
     def chunked_cursor(self) -> Any:
         # PostgreSQL applies a policy of a server-side cursor at FETCH, when the context may be another one.
         return self.cursor()
-
-    def on_commit(self, func: Callable[[], object], robust: bool = False) -> None:
-        # The commit may come in another context, or in none: the callback keeps the tenant that asked for it.
-        # A platform context ends with its transaction, so it is not kept.
-        if not callable(func):
-            raise TypeError("on_commit()'s callback must be a callable.")
-        context = copy_context()
-
-        @functools.wraps(func)  # Django logs its name
-        def in_context() -> object:
-            context.run(keep_platform, platform_is_open())
-            return context.run(func)
-
-        super().on_commit(in_context, robust)
 
     def _close(self) -> None:
         broken = self.connection is not None and self.connection.broken

@@ -9,20 +9,22 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.db.backends.postgresql import schema
+from django.db.backends.postgresql.creation import DatabaseCreation
 from psycopg import ClientCursor
 
-from rls.backends.postgresql import base
+from rls.backends.postgresql import base, cursor
 
 DEFINITIONS = ("CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT")
 
 
-class Cursor(base.Cursor):
+class Cursor(cursor.Cursor):
     """The serving cursor, which lets definitions pass."""
 
     is_editor = False
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         if self.is_editor:
+            self.statement = None
             ClientCursor.execute(self, query, params, **options)
             return self
         return super().execute(query, params, **options)
@@ -46,6 +48,7 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
 class DatabaseWrapper(base.DatabaseWrapper):
     """The backend under test."""
 
+    creation_class = DatabaseCreation
     SchemaEditorClass = SchemaEditor
     is_editor = False
 
@@ -53,6 +56,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params() | {"cursor_factory": Cursor}
 
     def create_cursor(self, name: str | None = None) -> Any:
-        cursor = super().create_cursor(name)
-        cursor.is_editor = self.is_editor
-        return cursor
+        made = super().create_cursor(name)
+        made.is_editor = self.is_editor
+        return made

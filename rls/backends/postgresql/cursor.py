@@ -1,0 +1,186 @@
+"""The cursors: every statement that they send carries its tenant.
+
+# Note [The prefix]
+A statement leaves as `SET LOCAL app.current_tenant='<uuid>';<statement>` in one message of the simple
+query protocol (PostgreSQL 55.2.2.1): outside a transaction block the server runs such a message as one
+implicit transaction, so the variable ends with the statement and nothing is left on the connection.
+Without a context the variable is sent as '' and not left out: a value that somebody set on the session,
+or that an earlier context left in this transaction, must not be found. `row_security = off` goes with it:
+PostgreSQL then refuses to plan a statement that a policy would filter, on an empty table too.
+
+# Note [The slow road]
+The simple protocol accepts several statements, and so a `; SET ...` that was injected, into the text or
+through a placeholder in quotes. Where the bound text has a `;`, the statement goes alone through the
+extended protocol, which takes exactly one: PostgreSQL decides what a statement is, and no parser of ours
+does. What does not begin like a statement on rows takes this road too, and there PostgreSQL says by its
+command tag what it has done: what is no business of a serving role is rolled back before it can commit.
+ALTER ROLE on oneself, DROP OWNED, LISTEN and cursors WITH HOLD need no right that could be revoked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, NoReturn, Self
+
+from django.db import NotSupportedError
+from django.db.backends.postgresql import base as stock
+from psycopg import ClientCursor, Connection
+from psycopg.pq import PipelineStatus, TransactionStatus
+
+from rls.backends.postgresql import statements
+from rls.context import current_tenant_id, platform_is_open, platform_record
+
+# Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
+ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})
+TRANSACTION_TAGS = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
+
+
+def turn(connection: Connection[Any]) -> threading.RLock:
+    """The lock of whoever sends on this connection: a prefix and its statement may be two messages."""
+    lock: threading.RLock = connection.__dict__.setdefault("rls_turn", threading.RLock())
+    return lock
+
+
+class Cursor(stock.Cursor, ClientCursor[Any]):
+    """A client-side binding cursor whose statements carry the tenant of the open context."""
+
+    # The last one with its values, as it was asked for.
+    statement: str | None = None
+
+    _is_alone = False
+    _is_many = False
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        self.statement = None
+        with turn(self.connection):
+            self.statement = self.mogrify(query, params)
+            self._send(self.statement, options)
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        with turn(self.connection):
+            self._refuse_pipeline()
+            with self._transaction() as is_own:
+                super().execute(self._prefix())
+                # What is refused in the middle takes what was sent before it along.
+                with nullcontext() if is_own else self.connection.transaction(), self._alone(many=True):
+                    super().executemany(query, params_seq, **options)
+
+    def copy(self, *args: Any, **options: Any) -> NoReturn:
+        raise NotSupportedError("COPY does not carry a tenant; use bulk_create() to write, iterator() to read")
+
+    def stream(self, *args: Any, **options: Any) -> NoReturn:
+        raise NotSupportedError("stream() does not carry a tenant; use iterator() or page by key")
+
+    def _send(self, text: str, options: dict[str, Any]) -> None:
+        self._refuse_pipeline()
+        # What is empty behind a statement is none.
+        text = text.rstrip(" \t\n\r\f;")
+        is_on_rows = statements.is_on_rows(text)
+        if self.connection.pgconn.transaction_status == TransactionStatus.INERROR:
+            # Only a ROLLBACK can run, and no SET before it.
+            with self._alone():
+                super().execute(text, **options)
+        elif is_on_rows and ";" not in text:
+            super().execute(self._prefix() + text, **options)
+            self.set_result(-1)
+        else:
+            with self._transaction() as is_own:
+                super().execute(self._prefix())
+                # The end of a savepoint would end SET TRANSACTION READ ONLY, and keep SET CONSTRAINTS.
+                is_local = statements.is_local(text)
+                if statements.is_set(text):
+                    self._refuse_lasting(text, is_own=is_own)
+                savepoint = nullcontext() if is_own or is_on_rows or is_local else self.connection.transaction()
+                with savepoint, self._alone():
+                    super().execute(text, **options)
+                    if not is_local:
+                        self._check_tag()
+
+    def _check_tag(self) -> None:
+        """Raise, so that the transaction around it rolls back, unless the tag is one that serving needs."""
+        if self.statusmessage is None:  # an empty statement
+            return
+        words = self.statusmessage.split(" ")
+        tag = words[0] if words[0] in ROW_TAGS else " ".join(words)
+        if tag not in ROW_TAGS and tag not in TRANSACTION_TAGS:
+            if tag == "PREPARE":  # it outlives the transaction
+                super().execute("DEALLOCATE ALL")
+            self._reset()
+            raise NotSupportedError(
+                f"{tag} was rolled back: a serving connection reads and writes rows; use a migration, as the owner"
+            )
+
+    def _refuse_lasting(self, text: str, *, is_own: bool) -> None:
+        """Raise where a SET would leave something on the connection, which serves the next tenant.
+
+        Before it is sent: the name of a setting that is made up stays when its value is rolled back.
+        """
+        word, *second = statements.words(text, 2)
+        if not statements.is_local(text) or (is_own and second != ["CONSTRAINTS"]):
+            raise NotSupportedError(
+                f"{word} was rolled back: a serving connection reads and writes rows; "
+                "use SET LOCAL, and a name without quotes, inside transaction.atomic()"
+            )
+        setting = statements.local_setting(text)
+        if setting == "seed":
+            raise NotSupportedError("SET LOCAL seed is refused: random() would go on from it for the next tenant")
+        if setting and "." in setting:
+            super().execute("SELECT pg_catalog.current_setting(%s, true) IS NULL", [setting])
+            if self.fetchone() == (True,):
+                raise NotSupportedError(
+                    f"SET LOCAL {setting} is refused: the server does not know the name, and would show it to the "
+                    f"next tenant; declare it: ALTER ROLE {self.connection.info.user} SET {setting} = ''"
+                )
+
+    def _refuse_pipeline(self) -> None:
+        if self.connection.pgconn.pipeline_status != PipelineStatus.OFF:
+            raise NotSupportedError("a pipeline takes statements without their tenant; use executemany() outside of it")
+
+    def _execute_send(self, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
+        # Every statement of psycopg passes here, with its values bound.
+        if self._is_many and not statements.is_on_rows(query.query.decode(self.connection.info.encoding)):
+            raise NotSupportedError("executemany() is for statements on rows; use execute()")
+        super()._execute_send(query, force_extended=force_extended or self._is_alone, binary=binary)
+
+    @contextmanager
+    def _alone(self, *, many: bool = False) -> Iterator[None]:
+        """Within the block PostgreSQL refuses what is more than one statement. See Note [The slow road]."""
+        self._is_alone, self._is_many = True, many
+        try:
+            yield
+        finally:
+            self._is_alone = self._is_many = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[bool]:
+        """Outside a transaction, one for this block: True. Inside one nothing: False."""
+        if self.connection.pgconn.transaction_status == TransactionStatus.IDLE and self.connection.autocommit:
+            with self.connection.transaction():
+                yield True
+        else:
+            yield False
+
+    def _prefix(self) -> str:
+        """See Note [The prefix]. The text of a UUID holds nothing to escape."""
+        tenant_id = current_tenant_id()
+        row_security = "off" if tenant_id is None else "on"
+        return f"SET LOCAL app.current_tenant='{tenant_id or ''}';SET LOCAL row_security={row_security};"
+
+
+class PlatformCursor(Cursor):
+    """A cursor of `app_platform`: its statements carry the record of the platform context that is open."""
+
+    def _prefix(self) -> str:
+        row_security = "on" if platform_is_open() else "off"
+        return (
+            f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';SET LOCAL row_security={row_security};"
+            f"SET LOCAL app.platform_audit_id='{platform_record() or ''}';"
+        )
+
+
+def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
+    """Stands where psycopg makes its server-side cursors, which read their rows after their statement."""
+    raise NotSupportedError("a server-side cursor would read its rows in another context; use iterator()")

@@ -1,0 +1,53 @@
+"""The proof that the guards of the cursor are in force, once a process, before anything is served.
+
+They rest on `_execute_send`, a private method of psycopg through which every statement passes: renamed in a release of
+psycopg, it would be overridden by nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError
+from psycopg import Connection
+from psycopg.errors import SyntaxError as StatementRefused
+
+_is_proved = False
+
+
+def prove(connection: Connection[Any]) -> None:
+    """Raise ImproperlyConfigured where two statements in one text, or bound into one by executemany(), would run."""
+    global _is_proved  # noqa: PLW0603  (what it remembers is the process's)
+    if not _is_proved:
+        if not (_refuses_two_statements(connection) and _judges_what_is_bound(connection)):
+            raise ImproperlyConfigured(
+                "refusing to serve: this release of psycopg does not pass its statements through the guards of "
+                "rls.backends.postgresql; install one that rls was tested with"
+            )
+        _is_proved = True
+
+
+def _refuses_two_statements(connection: Connection[Any]) -> bool:
+    try:
+        connection.cursor().execute("SELECT 1; SELECT 2")
+    except StatementRefused:
+        return True
+    finally:
+        _end(connection)
+    return False
+
+
+def _judges_what_is_bound(connection: Connection[Any]) -> bool:
+    try:
+        connection.cursor().executemany("/* %s */ SELECT 1", [["*/ SHOW server_version --"]])
+    except NotSupportedError:
+        return True
+    finally:
+        _end(connection)
+    return False
+
+
+def _end(connection: Connection[Any]) -> None:
+    if not connection.autocommit:
+        connection.rollback()

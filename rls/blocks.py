@@ -1,0 +1,78 @@
+"""Where a context may be opened: not in a generator, whose body runs where it is consumed.
+
+Between two steps of a generator its consumer runs, in a context that its own block did not open; and a step can be
+asked for in another thread, in the context of another tenant. A generator that is a context manager (`contextlib`) or
+a fixture of a test is no such case: its consumer is the block.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from io import IOBase
+from types import FrameType
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+
+from rls.errors import IsolationError
+
+# Functions that enter a context manager for somebody else.
+ENTERING = frozenset({"__enter__", "__aenter__", "enter_context", "enter_async_context", "enterContext"})
+# Packages that run a generator as a fixture.
+FIXTURES = frozenset({"_pytest", "pytest_asyncio", "anyio"})
+
+GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+def refuse_generator(frame: FrameType | None) -> None:
+    """Raise IsolationError where the block that a context is opened for stands in a generator.
+
+    `frame` is the caller of the context's `__enter__`.
+    """
+    while frame is not None and (frame.f_code.co_name in ENTERING or _is_context_manager(frame)):
+        frame = frame.f_back
+    if frame is not None and frame.f_code.co_flags & GENERATOR:
+        raise IsolationError(
+            f"{frame.f_code.co_qualname} is a generator and can't open a context: it would stay open for whoever "
+            "consumes it; open it around the loop, or in a function that the generator calls for each step"
+        )
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call of `function` is to be awaited, as far as can be told: also of a partial and a callable object."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def refuse_generator_function(function: Callable[..., Any]) -> None:
+    """Raise TypeError for a generator: its body would run where it is consumed, in whatever context is open there."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{_name(function)} is a generator, which runs where it is consumed; return a list")
+
+
+def refuse_iterator(function: Callable[..., Any], result: Any) -> Any:
+    """`result`, which `function` has returned.
+
+    Raises TypeError where it is an iterator, other than an open file: it would run where it is consumed.
+    """
+    if isinstance(result, Iterator | AsyncIterator) and not isinstance(result, IOBase):
+        raise TypeError(
+            f"{_name(function)} returned a {type(result).__name__}, which runs where it is consumed; return a list"
+        )
+    return result
+
+
+def _is_context_manager(frame: FrameType) -> bool:
+    """Whether this is a generator that a context manager, or a fixture, is made of."""
+    driver = frame.f_back
+    if driver is None or not frame.f_code.co_flags & GENERATOR:
+        return False
+    package = str(driver.f_globals.get("__name__", "")).partition(".")[0]
+    return driver.f_code.co_name in ENTERING or package in FIXTURES
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", repr(function))
