@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 from psycopg import sql
@@ -67,11 +68,11 @@ class Suite:
 
         Raises Unfinished.
         """
-        outcomes, log = PLACE / f"{name}.json", PLACE / f"{name}.log"
-        outcomes.unlink(missing_ok=True)
+        log = PLACE / f"{name}.log"
         command = [sys.executable, "runtests.py", "--settings", "tests.django_suite.settings"]
         command += ["--keepdb", "--noinput", "--parallel", "1", *labels]
-        with self._databases(f"{ROLE}_{name}") as prefix, log.open("w") as output:
+        with self._databases(f"{ROLE}_{name}") as prefix, TemporaryDirectory() as scratch, log.open("w") as output:
+            outcomes = Path(scratch, "outcomes.json")
             environment = {
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
@@ -88,9 +89,9 @@ class Suite:
                 stderr=output,
                 check=False,
             )
-        if not outcomes.exists():
-            raise Unfinished(f"a run ended before its last test: read {log}")
-        return dict(json.loads(outcomes.read_text()))
+            if not outcomes.exists():
+                raise Unfinished(f"a run ended before its last test: read {log}")
+            return dict(json.loads(outcomes.read_text()))
 
     @contextmanager
     def _databases(self, prefix: str) -> Iterator[str]:
