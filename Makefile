@@ -7,10 +7,10 @@ DEV_DEPS := $(PYTHON) deploy/bootstrap.py requirements-dev.txt
 SOURCES := rls core mcp_server tests benchmarks deploy manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt migrate audit matrix reference bench shell psql messages lock clean
+.PHONY: help run test test-django lint fmt migrate audit matrix reference bench shell psql messages lock clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run:  ## two demo tenants and a working MCP endpoint: PORT=8000
 	@$(RUN_DEPS)
@@ -20,6 +20,10 @@ test: ARGS ?= -n auto --dist loadgroup
 test:  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup
 	@$(DEV_DEPS)
 	@$(VENV)/python -m pytest $(ARGS)
+
+test-django:  ## Django's own suite on the backend, held against tests/django_suite/differences.toml; ARGS="queries lookup" runs a part
+	@$(DEV_DEPS)
+	@$(VENV)/python -m tests.django_suite $(ARGS)
 
 lint:  ## format, lint, types, import directions, system checks, migrations
 	@$(DEV_DEPS)
