@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from typing import Any
 
 import httpx2
@@ -111,6 +112,13 @@ def until_closed(opened: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return received
+
+
+def answer(opened: socket.socket) -> tuple[int, bytes]:
+    """The status and the body of the next answer."""
+    found = HTTPResponse(opened)
+    found.begin()
+    return found.status, found.read()
 
 
 def log_lines(server: Process, **facts: Any) -> list[dict[str, Any]]:
