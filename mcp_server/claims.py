@@ -6,8 +6,6 @@ list changes while the process runs, it does not know.
 
 from __future__ import annotations
 
-import logging
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +13,6 @@ from django.utils.translation import gettext as _
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     CompletionsCapability,
@@ -25,9 +22,6 @@ from mcp_types import (
     ToolsCapability,
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
-
-logger = logging.getLogger(__name__)
 
 # The methods that tell a client what there is.
 TELLING = frozenset({"initialize", "server/discover"})
@@ -45,13 +39,13 @@ class Claims:
     completions: bool = False
 
     async def kept(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """The answer to a message. Raises MCPError, and no other error but the SDK's own for parameters."""
+        """The answer to a message. Raises MCPError for what is not there."""
         if not self._cover(ctx.method):
             text = _("{method} is not offered here, or not to this token. initialize or server/discover say what is.")
             raise MCPError(METHOD_NOT_FOUND, text.format(method=ctx.method), data=ctx.method)
         if ctx.method in LISTS and (ctx.params or {}).get("cursor"):
             raise MCPError(INVALID_PARAMS, _("There is no such cursor: the list is one page. Ask without a cursor."))
-        result = await _answered(ctx, call_next)
+        result = await call_next(ctx)
         if ctx.method in TELLING and isinstance(result, dict):
             return {**result, "capabilities": self._capabilities(ctx.protocol_version)}
         return result
@@ -78,15 +72,3 @@ class Claims:
             completions=CompletionsCapability() if self.completions else None,
         )
         return found.model_dump(by_alias=True, exclude_none=True)
-
-
-async def _answered(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """The SDK would tell older clients the text of whatever a handler raises, with the code 0."""
-    try:
-        return await call_next(ctx)
-    except (MCPError, ValidationError):
-        raise
-    except Exception as error:
-        reference = uuid.uuid4().hex[:12]
-        logger.exception("a message failed unexpectedly", extra={"mcp_method": ctx.method, "reference": reference})
-        raise MCPError(INTERNAL_ERROR, f"{ctx.method} failed unexpectedly. Report reference {reference}.") from error

@@ -6,9 +6,13 @@ true or an object for a notification, which is never answered.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Self
 
+import anyio
 import pydantic_core
+from mcp.shared._stream_protocols import WriteStream
+from mcp.shared.message import SessionMessage
 from mcp_types import (
     INVALID_REQUEST,
     PARSE_ERROR,
@@ -39,6 +43,33 @@ class Envelopes:
             await self.app(scope, receive, send)
         else:
             await response(refusal, 400)(scope, receive, send)
+
+
+class Messages:
+    """The lines of stdin that are messages; every other one is answered with its error. A blank line is nothing."""
+
+    def __init__(self, lines: AsyncIterator[str]) -> None:
+        self._lines = lines
+        self._answers: WriteStream[SessionMessage] | None = None
+        self._can_answer = anyio.Event()
+
+    def answer_on(self, answers: WriteStream[SessionMessage]) -> None:
+        """Say where. Until then a line that is no message waits, and those behind it."""
+        self._answers = answers
+        self._can_answer.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            line = await anext(self._lines)
+            error = refused(line) if line.strip() else None
+            if error is None:
+                return line
+            await self._can_answer.wait()
+            assert self._answers is not None
+            await self._answers.send(SessionMessage(error))
 
 
 def refused(body: bytes | str) -> JSONRPCError | None:

@@ -29,6 +29,7 @@ from core.principals import Principal
 from mcp_server import discovery
 from mcp_server.claims import Claims
 from mcp_server.completions import complete
+from mcp_server.failures import told_by_reference
 from mcp_server.hook import hooked
 from mcp_server.readable import ReadableServer
 from mcp_server.registry import Door, ToolSpec, tools
@@ -126,7 +127,7 @@ def build(door: Door) -> DoorServer:
         instructions=INSTRUCTIONS[door],
         version="0.1.0",
         tools=[_as_tool(spec) for spec in tools(door)],
-        middleware=[boundary],
+        middleware=[told_by_reference, boundary],
         # Workers share the key, and what was sealed for one principal opens for no other.
         request_state_security=RequestStateSecurity(keys=[f"{NAME}/{door.value}/{settings.SECRET_KEY}"]),
         # Not those of the SDK, which know no tenants: see TenantServer.

@@ -6,10 +6,14 @@ import asyncio
 import json
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
+from mcp.server.stdio import stdio_server
 from mcp_types import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR
 
+from mcp_server import envelopes, server, tenancy
+from mcp_server.registry import Door
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.raw import message, post
@@ -205,3 +209,60 @@ def test_what_a_handler_raises_is_told_nobody(process: str, running: Process, ac
     reference = error["message"].rpartition("reference ")[2].rstrip(".")
     [record] = raw.log_lines(running, reference=reference)
     assert "the secret of the crash" in record["traceback"]
+
+
+class Output:
+    """A stdout that says when everything is written that is waited for."""
+
+    def __init__(self, count: int) -> None:
+        self.lines: list[str] = []
+        self.count = count
+        self.is_written = anyio.Event()
+
+    async def write(self, line: str) -> None:
+        self.lines.append(line)
+        if len(self.lines) == self.count:
+            self.is_written.set()
+
+    async def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+async def over_stdio(mcp: Any, lines: list[str]) -> list[dict[str, Any]]:
+    """What the SDK's stdio transport writes for these lines, in front of a server of ours."""
+    output: Any = Output(len([line for line in lines if line]))
+    sending, receiving = anyio.create_memory_object_stream[str](len(lines))
+    messages: Any = envelopes.Messages(receiving)
+    served = mcp._lowlevel_server
+    with sending, receiving:
+        for line in lines:
+            sending.send_nowait(line + "\n")
+        async with (
+            stdio_server(stdin=messages, stdout=output) as (reading, writing),
+            anyio.create_task_group() as tasks,
+        ):
+            messages.answer_on(writing)
+            tasks.start_soon(served.run, reading, writing, served.create_initialization_options())
+            with anyio.fail_after(raw.SOON):
+                await output.is_written.wait()
+            sending.close()
+    return [json.loads(line) for line in output.lines]
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_line_that_is_no_message_is_answered_over_stdio_too(era: Era, acme: World) -> None:
+    bad = [message("tools/list", {}, era, id=each) for each in (None, 1.5, True, {})]
+    first = message("initialize", raw.INITIALIZE) if era == "legacy" else message("server/discover", {}, era)
+    lines = [json.dumps(first), "{", "[]", "", *map(json.dumps, bad), json.dumps(message("no/such", {}, era, id=9))]
+
+    with tenancy.serving_stdio("acme"):
+        answers = asyncio.run(over_stdio(server.build(Door.TENANT), lines))
+
+    found = {
+        code: sum(each.get("error", {}).get("code") == code for each in answers) for code in (-32700, -32600, -32601)
+    }
+    assert found == {PARSE_ERROR: 1, INVALID_REQUEST: 5, METHOD_NOT_FOUND: 1}
+    assert [each["id"] for each in answers if "result" in each] == [1]
+    assert {each["id"] for each in answers if each.get("error", {}).get("code") in (PARSE_ERROR, INVALID_REQUEST)} == {
+        None
+    }
