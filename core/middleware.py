@@ -10,7 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import resolve
 from django.utils import translation
 
-from core import principals
+from core import bearer, principals
+from core.bearer import Challenge
 from core.principals import Scope
 from rls.middleware import TenantMiddleware
 
@@ -35,9 +36,10 @@ class PrincipalMiddleware(TenantMiddleware):
             return None
         if match.func in SIGNED:
             return signed_tenant(subdomain)
-        principal = principals.authenticate(bearer_token(request), subdomain=subdomain)
+        token = bearer.token_in([request.headers["Authorization"]] if "Authorization" in request.headers else [])
+        principal = principals.authenticate(token, subdomain=subdomain) if isinstance(token, str) else None
         if principal is None:
-            return unauthorized()
+            return unauthorized(bearer.INVALID if isinstance(token, str) else token)
         scope = SCOPES[match.func]
         if scope not in principal.scopes:
             return forbidden(scope)
@@ -70,19 +72,9 @@ def signed_tenant(subdomain: str) -> UUID:
     return principal.tenant_id
 
 
-def bearer_token(request: HttpRequest) -> str:
-    """The token of `Authorization: Bearer <token>` (RFC 6750 2.1), or ''."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def unauthorized() -> JsonResponse:
-    """The one refusal: it tells nothing about whether the tenant exists."""
-    return JsonResponse(
-        {"error": "invalid_token", "error_description": "Authentication required"},
-        status=401,
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+def unauthorized(challenge: Challenge) -> JsonResponse:
+    """A refusal that tells nothing about whether the tenant exists."""
+    return JsonResponse(challenge.body, status=challenge.status, headers={"WWW-Authenticate": challenge.header})
 
 
 def forbidden(scope: Scope) -> JsonResponse:

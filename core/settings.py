@@ -28,6 +28,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 MCP_AUTH = env.str("MCP_AUTH", default="token")
 # "stateless": any worker serves any request. "stateful": sessions and SSE, for one worker.
 MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
+# Whose pages may call /mcp from a browser, as `https://app.example.com`.
+MCP_ALLOWED_ORIGINS = env.list("MCP_ALLOWED_ORIGINS", default=[])
 # The address that clients use, where it is not this machine's.
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 

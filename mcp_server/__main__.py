@@ -10,6 +10,7 @@ import uvicorn
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
+from mcp_server import connections
 from mcp_server.serving import APP, CannotServe, require_free
 
 
@@ -34,7 +35,7 @@ def main() -> None:
         sys.exit(f"mcp_server: the database does not answer: {error}")
     if workers > 1 and settings.MCP_SESSIONS == "stateful":
         sys.exit("mcp_server: MCP_SESSIONS=stateful keeps its sessions in one process: set WORKERS=1")
-    uvicorn.run(APP, host=host, port=port, workers=workers, log_config=None, access_log=False)
+    uvicorn.run(APP, host=host, port=port, workers=workers, **connections.OPTIONS)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.db import OperationalError, connections  # noqa: E402
 from mcp.server.mcpserver import MCPServer  # noqa: E402
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: E402
-from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportSecuritySettings  # noqa: E402
+from mcp.server.transport_security import TransportSecuritySettings  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.convertors import Convertor, register_url_convertor  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import BaseRoute, Mount, Route  # noqa: E402
@@ -32,15 +33,18 @@ from starlette.staticfiles import StaticFiles  # noqa: E402
 from starlette.types import ASGIApp, Receive, Scope, Send  # noqa: E402
 
 from mcp_server import auth, server, workers  # noqa: E402
+from mcp_server.bodies import WholeBodies  # noqa: E402
 from mcp_server.ending import told_of_the_end  # noqa: E402
+from mcp_server.envelopes import Envelopes  # noqa: E402
+from mcp_server.exchanges import Exchanges  # noqa: E402
 from mcp_server.framing import Framing  # noqa: E402
+from mcp_server.hosts import NamedHosts, SharedOrigins  # noqa: E402
 from mcp_server.registry import Door  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
-# Of a request's body. No call that fits a schema comes near it; one that fits none is read all the same, in the event
-# loop, before it is refused.
-MOST_BYTES = 2**18
+# Hosts and origins are compared by NamedHosts, before anything else.
+UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
 class TenantConvertor(Convertor[str]):
@@ -63,13 +67,11 @@ class StreamableHTTP:
 
     def __init__(self, mcp: MCPServer[Any]) -> None:
         self.is_stateless = settings.MCP_SESSIONS == "stateless"
-        streaming = self._manager(mcp, json_response=False)
-        self.managers = [streaming]
-        self.app: ASGIApp = streaming.handle_request
-        if self.is_stateless:
-            plain = self._manager(mcp, json_response=True)
-            self.managers.append(plain)
-            self.app = Framing(plain=plain.handle_request, streaming=streaming.handle_request)
+        plain, streaming = (self._manager(mcp, json_response=is_json) for is_json in (True, False))
+        self.managers = [plain, streaming]
+        self.app = Framing(
+            plain=plain.handle_request, streaming=streaming.handle_request, has_sessions=not self.is_stateless
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -85,14 +87,16 @@ class StreamableHTTP:
             refusal = JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
             await refusal(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        # No event is kept to be sent again, and the SDK answers whoever asks for one with nothing: it is a new stream.
+        headers = [(name, value) for name, value in scope["headers"] if name != b"last-event-id"]
+        await self.app({**scope, "headers": headers}, receive, send)
 
     def _manager(self, mcp: MCPServer[Any], *, json_response: bool) -> StreamableHTTPSessionManager:
         # Each call of it makes another one.
         mcp.streamable_http_app(
             stateless_http=self.is_stateless,
             json_response=json_response,
-            transport_security=transport_security(),
+            transport_security=UNGUARDED,
         )
         return mcp.session_manager
 
@@ -104,19 +108,9 @@ class Trimmed:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(name, value.strip()) for name, value in scope["headers"]]
-        await self.app({**scope, "headers": headers}, receive, send)
-
-
-def transport_security() -> TransportSecuritySettings:
-    """The hosts that a request may name (against DNS rebinding): ALLOWED_HOSTS, at any port."""
-    hosts = settings.ALLOWED_HOSTS
-    origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
-    return TransportSecuritySettings(
-        enable_dns_rebinding_protection="*" not in hosts,
-        allowed_hosts=[*hosts, *(f"{host}:*" for host in hosts)],
-        allowed_origins=[*origins, *(f"{origin}:*" for origin in origins)],
-    )
+        if "headers" in scope:
+            scope = {**scope, "headers": [(name, value.strip()) for name, value in scope["headers"]]}
+        await self.app(scope, receive, send)
 
 
 def check_database() -> None:
@@ -151,7 +145,12 @@ def build() -> Starlette:
         Mount("/static", StaticFiles(packages=[("django.contrib.admin", "static")])),
         Mount("/", cast(ASGIApp, get_asgi_application())),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={OperationalError: unavailable})
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Trimmed), Middleware(SharedOrigins), Middleware(Exchanges)],
+        lifespan=lifespan,
+        exception_handlers={OperationalError: unavailable},
+    )
 
 
 def unavailable(request: Request, error: Exception) -> JSONResponse:
@@ -161,13 +160,13 @@ def unavailable(request: Request, error: Exception) -> JSONResponse:
 
 
 def door(transport: ASGIApp) -> ASGIApp:
-    """A transport behind authentication."""
-    return Trimmed(auth.protected(RequestBodyLimitMiddleware(transport, MOST_BYTES)))
+    """A transport behind what every request to it passes."""
+    return NamedHosts(auth.protected(WholeBodies(Envelopes(transport))))
 
 
 def sse_pair(mcp: MCPServer[Any]) -> ASGIApp:
     """The transport before Streamable HTTP: GET `sse`, POST `messages/` (MCP specification 2024-11-05)."""
-    return mcp.sse_app(transport_security=transport_security())
+    return mcp.sse_app(transport_security=UNGUARDED)
 
 
 app = build()

@@ -1,17 +1,19 @@
-"""Authentication of the MCP door: the SDK's bearer parts, asked for the tenant of the URL."""
+"""Authentication of the MCP door: the SDK's parts, asked for the tenant of the URL."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, BearerAuthBackend, RequireAuthMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, RequireAuthMiddleware
 from mcp.server.auth.provider import AccessToken
-from starlette.authentication import AuthCredentials, AuthenticationBackend
+from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from core import principals
+from core import bearer, principals
+from core.bearer import Challenge
 from core.principals import Principal
 from mcp_server import workers
 
@@ -33,41 +35,38 @@ class PrincipalToken(AccessToken):
         )
 
 
-class TokenOf:
-    """A token verifier (the SDK's protocol) for one URL: a tenant's, or, where it is '', the platform's."""
+class Refused(AuthenticationError):
+    """No principal of this URL is shown."""
 
-    def __init__(self, subdomain: str) -> None:
-        self.subdomain = subdomain
-
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """The access token, or None for whatever reason."""
-        if self.subdomain:
-            principal = await workers.run(principals.authenticate, token, subdomain=self.subdomain)
-        else:
-            principal = await workers.run(principals.authenticate_platform, token)
-        return PrincipalToken.of(principal) if principal else None
+    def __init__(self, challenge: Challenge) -> None:
+        super().__init__(challenge.description)
+        self.challenge = challenge
 
 
 class UrlTokens(AuthenticationBackend):
     """Accepts a bearer token (RFC 6750 2.1) of the tenant in the URL; at the platform's URL, a platform token."""
 
-    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser] | None:
-        backend = BearerAuthBackend(TokenOf(conn.path_params.get("tenant", "")))
-        accepted: tuple[AuthCredentials, AuthenticatedUser] | None = await backend.authenticate(conn)
-        return accepted
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
+        """Whom the request shows. Raises Refused."""
+        token = bearer.token_in(conn.headers.getlist("Authorization"))
+        if isinstance(token, Challenge):
+            raise Refused(token)
+        if subdomain := conn.path_params.get("tenant", ""):
+            principal = await workers.run(principals.authenticate, token, subdomain=subdomain)
+        else:
+            principal = await workers.run(principals.authenticate_platform, token)
+        return _shown(principal, bearer.INVALID)
 
 
 class PublicTenants(UrlTokens):
     """MCP_AUTH=public: whoever knows a tenant's URL may act for it. The platform's URL still needs its token."""
 
-    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser] | None:
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
+        """Whom the request shows. Raises Refused."""
         subdomain = conn.path_params.get("tenant", "")
         if not subdomain:
             return await super().authenticate(conn)
-        principal = await workers.run(principals.open_door, subdomain)
-        if principal is None:
-            return None
-        return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
+        return _shown(await workers.run(principals.open_door, subdomain), bearer.MISSING)
 
 
 BACKENDS = {"token": UrlTokens, "public": PublicTenants}
@@ -75,12 +74,26 @@ BACKENDS = {"token": UrlTokens, "public": PublicTenants}
 
 async def principal_of(conn: HTTPConnection) -> Principal | None:
     """For whom the credentials of a request stand now."""
-    accepted = await BACKENDS[settings.MCP_AUTH]().authenticate(conn)
-    token = accepted[1].access_token if accepted else None
+    try:
+        _, user = await BACKENDS[settings.MCP_AUTH]().authenticate(conn)
+    except Refused:
+        return None
+    token = user.access_token
     return token.principal if isinstance(token, PrincipalToken) else None
 
 
 def protected(app: ASGIApp) -> ASGIApp:
-    """`app` behind authentication: without a valid principal for the URL, 401 with a JSON body (RFC 6750 3)."""
+    """`app` behind authentication: whoever shows no principal of the URL is refused with a challenge."""
     required = RequireAuthMiddleware(AuthContextMiddleware(app), required_scopes=[])
-    return AuthenticationMiddleware(required, backend=BACKENDS[settings.MCP_AUTH]())
+    return AuthenticationMiddleware(required, backend=BACKENDS[settings.MCP_AUTH](), on_error=_refusal)
+
+
+def _shown(principal: Principal | None, otherwise: Challenge) -> tuple[AuthCredentials, AuthenticatedUser]:
+    if principal is None:
+        raise Refused(otherwise)
+    return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
+
+
+def _refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
+    challenge = error.challenge if isinstance(error, Refused) else bearer.INVALID
+    return JSONResponse(challenge.body, challenge.status, headers={"WWW-Authenticate": challenge.header})

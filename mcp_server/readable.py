@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.translation import gettext as _
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -17,12 +19,18 @@ from mcp_types import (
     Resource,
     ResourceTemplate,
 )
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import AnyUrl
 
+from core.principals import Principal
 from mcp_server import prompt_registry, resource_registry
-from mcp_server.arguments import LONGEST
+from mcp_server.arguments import LONGEST, Offered
+from mcp_server.claims import Claims
 from mcp_server.prompt_registry import PromptSpec
-from mcp_server.reading import read
+from mcp_server.reading import NotThere, read
+
+# Until 2025-11-25 (MCP specification, "Resources", error handling); the SDK has no name for it any more.
+RESOURCE_NOT_FOUND = -32002
 
 
 class ReadableServer(MCPServer[Any]):
@@ -30,6 +38,19 @@ class ReadableServer(MCPServer[Any]):
 
     Titles and descriptions are in the language of the request.
     """
+
+    async def claims(self, principal: Principal) -> Claims:
+        """What is there for the principal beside tools; what was added by hand needs no scope."""
+        resources = [spec for spec in resource_registry.resources() if spec.scope in principal.scopes]
+        prompts = [spec for spec in prompt_registry.prompts().values() if spec.scope in principal.scopes]
+        offered: list[Offered] = [*resources, *prompts]
+        added = await super().list_resources() or await super().list_resource_templates()
+        return Claims(
+            resources=bool(resources or added),
+            watching=any(spec.rows is not None for spec in resources),
+            prompts=bool(prompts or await super().list_prompts()),
+            completions=any(argument.complete for each in offered for argument in each.arguments.values()),
+        )
 
     async def list_resources(self) -> list[Resource]:
         declared = [
@@ -64,13 +85,24 @@ class ReadableServer(MCPServer[Any]):
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         found = resource_registry.find(str(uri))
         if found is None:
-            return await super().read_resource(uri, context)
+            return await self._added_resource(uri, context)
         spec, arguments = found
         try:
             contents = await read(spec, spec.function, **arguments)
+        except NotThere as error:
+            raise _not_found(uri, error.message, context) from error
         except MCPError as error:
             raise MCPError(error.code, error.message, data={"uri": str(uri)}) from error
         return [ReadResourceContents(content=each.data, mime_type=each.mime_type) for each in contents]
+
+    async def _added_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        try:
+            return await super().read_resource(uri, context)
+        except ResourceNotFoundError as error:
+            text = _("There is no resource {uri}. List the resources and their templates for what there is.")
+            raise _not_found(uri, text.format(uri=uri), context) from error
 
     async def list_prompts(self) -> list[Prompt]:
         declared = [_listed(spec) for spec in prompt_registry.prompts().values()]
@@ -94,6 +126,13 @@ class ReadableServer(MCPServer[Any]):
         if name not in known:
             raise MCPError(INVALID_PARAMS, f"There is no prompt {name}. Get one of: {', '.join(known)}.")
         return await super().get_prompt(name, arguments, context)
+
+
+def _not_found(uri: AnyUrl | str, text: str, context: Context[Any, Any] | None) -> MCPError:
+    """The error for a URI that names nothing. The newest protocol version has it among the invalid parameters."""
+    version = context.request_context.protocol_version if context else LATEST_MODERN_VERSION
+    code = RESOURCE_NOT_FOUND if version in HANDSHAKE_PROTOCOL_VERSIONS else INVALID_PARAMS
+    return MCPError(code, text, data={"uri": str(uri)})
 
 
 def _listed(spec: PromptSpec) -> Prompt:

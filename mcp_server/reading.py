@@ -17,14 +17,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class NotThere(MCPError):
+    """What was asked for does not exist, or not like this."""
+
+
 async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function in a worker, where the token has the scope; one log record.
 
-    Raises MCPError: INVALID_PARAMS with words for the caller, INTERNAL_ERROR with a reference to the log.
+    Raises MCPError: INVALID_PARAMS with words for the caller, as NotThere where the function itself refuses;
+    INTERNAL_ERROR with a reference to the log.
     """
     try:
         with recorded(spec):
             return await workers.run(function, *args, **kwargs)
     except ToolError as error:
-        is_refused = isinstance(error.__cause__, DomainError | ToolError)
-        raise MCPError(INVALID_PARAMS if is_refused else INTERNAL_ERROR, str(error)) from error
+        if isinstance(error.__cause__, DomainError):
+            raise NotThere(INVALID_PARAMS, str(error)) from error
+        code = INVALID_PARAMS if isinstance(error.__cause__, ToolError) else INTERNAL_ERROR
+        raise MCPError(code, str(error)) from error

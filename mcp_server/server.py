@@ -9,21 +9,33 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
-from mcp_types import CallToolResult, InputRequiredResult, SubscriptionsListenRequestParams, ToolAnnotations
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    InputRequiredResult,
+    SubscriptionsListenRequestParams,
+    ToolAnnotations,
+)
 from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
 
+from core.principals import Principal
 from mcp_server import discovery
+from mcp_server.claims import Claims
 from mcp_server.completions import complete
+from mcp_server.failures import told_by_reference
 from mcp_server.hook import hooked
 from mcp_server.readable import ReadableServer
 from mcp_server.registry import Door, ToolSpec, tools
+from mcp_server.selftest import require_boundary
 from mcp_server.subscriptions import Subscriptions
-from mcp_server.tenancy import boundary
+from mcp_server.tenancy import boundary, current_principal
 
 NAME = "django-tenant-mcp"
 INSTRUCTIONS = {
@@ -45,9 +57,19 @@ class DoorServer(MCPServer[Any]):
     def __init__(self, name: str, *, tools: list[Tool], **options: Any) -> None:
         super().__init__(name, tools=tools, **options)
         self._schemas = {tool.name: tool.parameters for tool in tools}
+        self.middleware.append(self._as_claimed)
 
     def close(self) -> None:
         """End what would last beyond a request."""
+
+    async def claims(self, principal: Principal) -> Claims:
+        """What is there for the principal beside tools."""
+        return Claims()
+
+    async def _as_claimed(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """An SDK middleware, inside the boundary: what is claimed is served, and nothing else."""
+        granted = await self.claims(current_principal())
+        return await granted.kept(ctx, call_next)
 
     async def list_tools(self) -> list[ListedTool]:
         """The tools, with their titles, which are for people, in the language of the request."""
@@ -58,7 +80,7 @@ class DoorServer(MCPServer[Any]):
     ) -> CallToolResult | InputRequiredResult:
         if name not in self._schemas:
             meant = _meant(name, self._schemas)
-            raise ToolError(f"There is no tool {name}. Call one of: {', '.join(self._schemas)}.{meant}")
+            raise MCPError(INVALID_PARAMS, f"There is no tool {name}. Call one of: {', '.join(self._schemas)}.{meant}")
         _refuse_unknown(name, arguments, self._schemas[name])
         try:
             return await super().call_tool(name, arguments, context)
@@ -73,7 +95,7 @@ class DoorServer(MCPServer[Any]):
             raise
 
 
-class TenantServer(DoorServer, ReadableServer):
+class TenantServer(ReadableServer, DoorServer):
     """The server of tenants' URLs: tools, and what is read, completed and watched."""
 
     def __init__(self, name: str, **options: Any) -> None:
@@ -93,21 +115,26 @@ SERVERS: dict[Door, type[DoorServer]] = {Door.TENANT: TenantServer, Door.PLATFOR
 
 
 def build(door: Door) -> DoorServer:
-    """A server with everything that is declared for the door."""
+    """A server with everything that is declared for the door.
+
+    Raises ImproperlyConfigured: the SDK does not run the tenant boundary before every message.
+    """
     discovery.load()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
-    return SERVERS[door](
+    server = SERVERS[door](
         NAME,
         instructions=INSTRUCTIONS[door],
         version="0.1.0",
         tools=[_as_tool(spec) for spec in tools(door)],
-        middleware=[boundary],
+        middleware=[told_by_reference, boundary],
         # Workers share the key, and what was sealed for one principal opens for no other.
         request_state_security=RequestStateSecurity(keys=[f"{NAME}/{door.value}/{settings.SECRET_KEY}"]),
         # Not those of the SDK, which know no tenants: see TenantServer.
         subscriptions=False,
     )
+    require_boundary(server)
+    return server
 
 
 def _as_tool(spec: ToolSpec) -> Tool:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import uvicorn
 
+from mcp_server import connections
+
 APP = "mcp_server.asgi:app"
 
 
@@ -50,7 +52,7 @@ def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
 
     Raises CannotServe where the application does not start; the log has said why.
     """
-    server = Server(uvicorn.Config(APP, host=host, port=port, log_config=None, access_log=False), on_ready)
+    server = Server(uvicorn.Config(APP, host=host, port=port, **connections.OPTIONS), on_ready)
     server.run()
     if not server.started:
         raise CannotServe("the application did not start; the log above says why")

@@ -13,7 +13,7 @@ from django.utils.translation.trans_real import get_supported_language_variant, 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_REQUEST
+from mcp_types import INVALID_REQUEST, ErrorData
 from starlette.requests import Request
 
 from core import principals
@@ -21,6 +21,9 @@ from core.principals import Principal
 from mcp_server import workers
 from mcp_server.auth import PrincipalToken
 from rls.context import checked_tenant_context
+
+# The answer to a message that acts for nobody; see mcp_server.selftest.
+NOBODY = ErrorData(code=INVALID_REQUEST, message="Authentication required")
 
 _principal: ContextVar[Principal] = ContextVar("mcp_principal")
 _root: ContextVar[str] = ContextVar("mcp_root", default="")
@@ -96,5 +99,5 @@ async def _principal_of(request: object) -> Principal:
     elif subdomain := _stdio_tenant.get():
         principal = await workers.run(principals.open_door, subdomain)
     if principal is None:
-        raise MCPError(code=INVALID_REQUEST, message="Authentication required")
+        raise MCPError(NOBODY.code, NOBODY.message)
     return principal

@@ -24,6 +24,10 @@ Era = Literal["legacy", "2026-07-28"]
 ERAS: tuple[Era, ...] = ("legacy", "2026-07-28")
 
 
+# What docs/how-to/deploy.md tells to write.
+UVICORN = ["--http", "mcp_server.connections:Protocol", "--timeout-keep-alive", "75", "--no-access-log"]
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A running server: `url` without a path, `log` as it is written, `name` as PostgreSQL knows its sessions."""
@@ -49,7 +53,7 @@ def free_port() -> int:
 def serving(log: Path, app: str = "mcp_server.asgi:app", **environment: str) -> Iterator[Process]:
     """uvicorn with the project's application, as an operator starts it, on the database of this test run."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--no-access-log"]
+    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), *UVICORN]
     with log.open("wb") as output:
         environment["PGAPPNAME"] = name = f"server at {port}"
         process = subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=output)

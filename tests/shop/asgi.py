@@ -42,6 +42,10 @@ def add_handlers(mcp: MCPServer[Any]) -> None:
     async def prompt() -> str:
         return ", ".join(await workers.run(names))
 
+    @mcp.prompt()
+    async def crash() -> str:
+        raise ZeroDivisionError("the secret of the crash")
+
     @mcp.completion()
     async def completion(ref: object, argument: object, context: object) -> Completion:
         return Completion(values=await workers.run(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 
@@ -33,5 +34,9 @@ class Command(BaseCommand):
     def stdio(self, tenant: str, **options: Any) -> None:
         if principals.open_door(tenant) is None:
             raise CommandError(f"there is no active tenant {tenant!r}; `manage.py tenants list` shows all")
+        try:
+            served = server.build(Door.TENANT)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         with serving_stdio(tenant):
-            server.build(Door.TENANT).run("stdio")
+            served.run("stdio")

@@ -1,0 +1,53 @@
+"""Bearer tokens in requests, and how one that does not open a door is refused (RFC 6750, sections 2.1 and 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+REALM = "django-tenant-mcp"
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A refusal: the same for a tenant that exists and for one that does not."""
+
+    status: int
+    error: str
+    description: str
+
+    @property
+    def header(self) -> str:
+        """WWW-Authenticate. A request that shows no token is told no error code (RFC 6750, section 3.1)."""
+        if self is MISSING:
+            return f'Bearer realm="{REALM}"'
+        return f'Bearer realm="{REALM}", error="{self.error}", error_description="{self.description}"'
+
+    @property
+    def body(self) -> dict[str, str]:
+        """The same in JSON."""
+        return {"error": self.error, "error_description": self.description}
+
+
+MISSING = Challenge(401, "unauthorized", "This address needs a token. Send it as Authorization: Bearer <token>.")
+INVALID = Challenge(
+    401, "invalid_token", "This token does not open this address: it is unknown, expired, revoked, or made for another."
+)
+MALFORMED = Challenge(
+    400, "invalid_request", "Send one Authorization header with one token in it: Authorization: Bearer <token>."
+)
+
+
+def token_in(authorization: Sequence[str]) -> str | Challenge:
+    """The token in the values of the Authorization headers of a request, or why there is none."""
+    if len(authorization) > 1:
+        return MALFORMED
+    scheme, _, token = "".join(authorization).strip().partition(" ")
+    if scheme.lower() != "bearer":
+        return MISSING
+    token = token.strip()
+    if not token or re.search(r"[\s,]", token):
+        return MALFORMED
+    return token if TOKEN.fullmatch(token) else INVALID

@@ -1,0 +1,96 @@
+"""Which hosts and origins a request may name (against DNS rebinding), and cross-origin resource sharing."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port, validate_host
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
+METHODS = ["POST", "GET", "DELETE"]
+# Beside those that every origin may send. A request of 2026-07-28 mirrors arguments in headers, `Mcp-Param-...`.
+REQUEST_HEADERS = ["Authorization", "Last-Event-ID"]
+OWN_HEADERS = "mcp-"
+RESPONSE_HEADERS = ["Mcp-Session-Id", "MCP-Protocol-Version", "WWW-Authenticate"]
+
+
+class NamedHosts:
+    """Lets a request through whose Host is in ALLOWED_HOSTS, and whose Origin is there too or in MCP_ALLOWED_ORIGINS.
+
+    The SDK compares only the beginning of a port: `127.0.0.1:8000@evil.example` would pass.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.origins = allowed_origins()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        named, origins = headers.getlist("host"), [each for each in headers.getlist("origin") if each]
+        if len(named) != 1 or not _is_ours(named[0]):
+            await JSONResponse({"error": "invalid_host"}, 421)(scope, receive, send)
+        elif len(origins) > 1 or not all(map(self._may_be, origins)):
+            await JSONResponse({"error": "invalid_origin"}, 403)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _may_be(self, origin: str) -> bool:
+        page = ORIGIN.fullmatch(origin)
+        return (page is not None and _is_ours(page[1])) or origin.lower() in self.origins
+
+
+class SharedOrigins:
+    """Answers the browsers of MCP_ALLOWED_ORIGINS at the MCP door as they need it; others are told nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.origins = allowed_origins()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.app
+        if scope["type"] == "http" and is_of_the_door(scope["path"]):
+            headers = Headers(scope=scope)
+            if headers.get("origin", "").lower() in self.origins:
+                app = self._sharing(headers)
+        await app(scope, receive, send)
+
+    def _sharing(self, headers: Headers) -> ASGIApp:
+        wanted = headers.get("access-control-request-headers", "").split(",")
+        own = [name.strip() for name in wanted if name.strip().lower().startswith(OWN_HEADERS)]
+        return CORSMiddleware(
+            self.app,
+            allow_origins=[headers["origin"]],
+            allow_methods=METHODS,
+            allow_headers=[*REQUEST_HEADERS, *own],
+            expose_headers=RESPONSE_HEADERS,
+            allow_private_network=True,
+        )
+
+
+def is_of_the_door(path: str) -> bool:
+    """Whether a path is one of MCP."""
+    return path == "/mcp" or path.startswith("/mcp/")
+
+
+def allowed_origins() -> frozenset[str]:
+    """MCP_ALLOWED_ORIGINS. Raises ImproperlyConfigured for what is no origin."""
+    origins = frozenset(origin.lower() for origin in settings.MCP_ALLOWED_ORIGINS)
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != f"{parts.scheme}://{parts.netloc}" or not parts.hostname or "*" in origin or "@" in origin:
+            raise ImproperlyConfigured(
+                f"MCP_ALLOWED_ORIGINS: {origin} is no origin. Write each as https://app.example.com, without a path"
+            )
+    return origins
+
+
+def _is_ours(host: str) -> bool:
+    domain, _port = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)

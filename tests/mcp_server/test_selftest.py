@@ -1,0 +1,132 @@
+"""A server whose boundary the SDK does not run refuses to serve, however it is started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from mcp.server import runner
+from mcp.server.mcpserver import MCPServer
+
+from mcp_server import selftest, server, tenancy
+from mcp_server.registry import Door
+from tests.mcp_server.processes import free_port
+from tests.mcp_server.test_asgi import QUICKSTART, SERVE, STDIO, UVICORN, WORKER
+from tests.world import World
+
+BYPASSED = ["tools/call", "resources/read", "prompts/get", "completion/complete", "tools/list", "unknown/method"]
+composed = runner.ServerRunner._compose_server_middleware
+
+
+def bypassing(*methods: str) -> Callable[[Any, Any], Any]:
+    """An SDK that runs no middleware for some methods; for all where none is named."""
+
+    def compose(self: Any, inner: Any) -> Any:
+        guarded = composed(self, inner)
+
+        async def call(ctx: Any) -> Any:
+            return await (inner if ctx.method in methods or not methods else guarded)(ctx)
+
+        return call
+
+    return compose
+
+
+@pytest.mark.parametrize("door", Door)
+def test_a_sound_server_is_built(door: Door) -> None:
+    assert isinstance(server.build(door), MCPServer)
+
+
+@pytest.mark.parametrize("door", Door)
+@pytest.mark.parametrize("method", [*BYPASSED, "resources/list", "prompts/list", "subscriptions/listen", "initialize"])
+def test_each_method_is_tried(method: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner.ServerRunner, "_compose_server_middleware", bypassing(method))
+
+    with pytest.raises(ImproperlyConfigured, match=f"boundary before {method}\\. Install the version"):
+        server.build(door)
+
+
+def test_an_sdk_that_runs_no_middleware_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner.ServerRunner, "_compose_server_middleware", bypassing())
+
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        server.build(Door.TENANT)
+
+    assert all(method in str(refusal.value) for method in BYPASSED)
+
+
+@pytest.mark.parametrize("road", ["serve_one", "serve_connection", "_serve_modern_stream", "_serve_legacy_stream"])
+def test_each_road_is_tried(road: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that got a runner of its own, without middleware."""
+    inner = getattr(runner, road)
+
+    async def unguarded(served: Any, *args: Any, **options: Any) -> Any:
+        bare = type(served)("bare")
+        bare._request_handlers, bare.middleware = served._request_handlers, []
+        return await inner(bare, *args, **options)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mcp.server") and getattr(module, road, None) is inner:
+            monkeypatch.setattr(module, road, unguarded)
+
+    with pytest.raises(ImproperlyConfigured, match="does not run the tenant boundary"):
+        server.build(Door.TENANT)
+
+
+def test_an_sdk_that_forgets_the_middleware_it_is_given_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = MCPServer.__init__
+
+    def forgetful(self: Any, *args: Any, middleware: object = None, **options: Any) -> None:
+        made(self, *args, **options)
+
+    monkeypatch.setattr(MCPServer, "__init__", forgetful)
+
+    with pytest.raises(ImproperlyConfigured, match="does not run the tenant boundary"):
+        server.build(Door.TENANT)
+
+
+def test_nobody_is_refused_though_a_tenant_is_served_over_stdio() -> None:
+    with tenancy.serving_stdio("acme"):
+        selftest.require_boundary(server.build(Door.TENANT))
+
+
+# A release of the SDK without middleware, for processes that find it on their path.
+BROKEN = """
+from mcp.server import runner
+runner.ServerRunner._compose_server_middleware = lambda self, inner: inner
+"""
+
+
+@pytest.mark.parametrize("command", [SERVE, UVICORN, WORKER, QUICKSTART, STDIO])
+def test_no_way_to_start_serves_without_the_boundary(
+    command: list[str], tmp_path: Path, database: str, acme: World
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "PORT": str(free_port())}
+
+    refused = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert refused.returncode != 0
+    assert "refusing to serve: mcp " in refused.stderr
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize("command", [SERVE, STDIO])
+def test_an_operator_reads_one_sentence(command: list[str], tmp_path: Path, database: str, acme: World) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "PORT": str(free_port())}
+
+    refused = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert "Traceback" not in refused.stderr
+    assert refused.stderr.count("refusing to serve") == 1

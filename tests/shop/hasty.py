@@ -1,0 +1,15 @@
+"""The project's application, which waits for a request as long as a test does."""
+
+from __future__ import annotations
+
+import django
+
+django.setup()
+
+from mcp_server import connections, exchanges  # noqa: E402
+
+connections.HEAD_SECONDS = exchanges.BODY_SECONDS = 0.5
+
+from mcp_server.asgi import app  # noqa: E402
+
+__all__ = ["app"]
