@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from mcp_types import PromptMessage, ResourceLink, TextContent
+from mcp_types import EmbeddedResource, PromptMessage, ResourceLink, TextContent, TextResourceContents
 
 from mcp_server import resource_registry
 from mcp_server.arguments import Words
@@ -20,16 +20,33 @@ def figures(*texts: Words) -> PromptMessage:
     return request(heading, *texts)
 
 
-def link(template: str, **arguments: str) -> PromptMessage:
-    """A link to a resource. Raises LookupError: there is no such template."""
+def reading(template: str, **arguments: str) -> PromptMessage:
+    """Where there is more to read: a resource, named in the text. Raises LookupError: there is no such template.
+
+    Not a link: adapters such as langchain-mcp-adapters refuse a prompt that holds anything but text.
+    """
     spec = resource_registry.template(template)
     if spec is None:
         raise LookupError(template)
-    content = ResourceLink(
-        type="resource_link",
-        uri=spec.uri.expand(arguments),
-        name=spec.name,
-        title=str(spec.title),
-        mime_type=spec.mime_type,
-    )
-    return PromptMessage(role="user", content=content)
+    uri = spec.uri.expand(arguments)
+    return request(_("For more read the resource {uri} ({title}).").format(uri=uri, title=spec.title))
+
+
+def plain(message: PromptMessage) -> PromptMessage:
+    """The same, as text where it links to a resource or holds the text of one."""
+    content = message.content
+    if isinstance(content, ResourceLink):
+        return said(
+            message,
+            _("For more read the resource {uri} ({title}).").format(
+                uri=content.uri, title=content.title or content.name
+            ),
+        )
+    if isinstance(content, EmbeddedResource) and isinstance(content.resource, TextResourceContents):
+        return said(message, content.resource.text)
+    return message
+
+
+def said(message: PromptMessage, text: str) -> PromptMessage:
+    """The message with this text."""
+    return PromptMessage(role=message.role, content=TextContent(type="text", text=text))

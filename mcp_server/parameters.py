@@ -13,10 +13,11 @@ from pydantic import Field
 # PostgreSQL's text holds every character but this one.
 NO_NUL = r"^[^\u0000]*$"
 
-Limit = Annotated[int, Field(ge=1, le=100, description="How many rows at most.")]
+MOST_ROWS = 100
+Limit = Annotated[int, Field(ge=1, le=MOST_ROWS, description="Rows at most.")]
 Cursor = Annotated[
     str | None,
-    Field(max_length=500, description="The `next_cursor` of the answer before, for the rows after it."),
+    Field(max_length=500, description="The next_cursor of the answer before."),
 ]
 
 REASON = Annotated[
@@ -24,7 +25,7 @@ REASON = Annotated[
     Field(
         max_length=500,
         pattern=NO_NUL,
-        description="Why, for the audit, in a sentence. Where it is missing, the person is asked.",
+        description="Why, for the audit. Where it is missing, the person is asked.",
     ),
 ]
 IDEMPOTENCY_KEY = Annotated[
@@ -33,14 +34,13 @@ IDEMPOTENCY_KEY = Annotated[
         min_length=1,
         max_length=200,
         pattern=NO_NUL,
-        description="Any text that is new for each change. The same call with the same key is done once and gets the "
-        "same answer, so it can be tried again.",
+        description="New for each change; the same when it is tried again.",
     ),
 ]
-DRY_RUN = Annotated[bool, Field(description="True: say what would happen, and change nothing.")]
+DRY_RUN = Annotated[bool, Field(description="Only say what would happen.")]
 CONFIRMATION = Annotated[
     str | None,
-    Field(max_length=500, description="What a dry run gave, once the person has agreed to its question."),
+    Field(max_length=500, description="From a dry run, after a person's yes."),
 ]
 
 

@@ -10,7 +10,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
 from core.errors import DomainError
-from mcp_server import workers
+from mcp_server import sizes, workers
 from mcp_server.hook import Recorded, recorded
 
 P = ParamSpec("P")
@@ -27,4 +27,4 @@ async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs
             return await workers.run(function, *args, **kwargs)
     except ToolError as error:
         is_refused = isinstance(error.__cause__, DomainError | ToolError)
-        raise MCPError(INVALID_PARAMS if is_refused else INTERNAL_ERROR, str(error)) from error
+        raise MCPError(INVALID_PARAMS if is_refused else INTERNAL_ERROR, sizes.brief(str(error))) from error

@@ -15,7 +15,7 @@ from mcp_server.prompt_registry import prompt
 from mcp_server.tools.orders import OrderPage
 
 SHOWN = 20
-LINKED = 5
+NAMED = 5
 
 
 @prompt(
@@ -39,5 +39,5 @@ def customer_follow_up(
             _("Write in the customer's language, as far as you know it. Send nothing: I will read the drafts first."),
         ),
         messages.figures(OrderPage.of(found).text()),
-        *(messages.link("order://{number}", number=str(row.order.number)) for row in found.rows[:LINKED]),
+        *(messages.reading("order://{number}", number=str(row.order.number)) for row in found.rows[:NAMED]),
     ]

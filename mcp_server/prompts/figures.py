@@ -36,7 +36,7 @@ def daily_briefing() -> list[PromptMessage]:
             _("Write at most ten lines. Change nothing without asking me."),
         ),
         messages.figures(SalesAnswer.of(yesterday).text()),
-        messages.link("report://sales/{period}", period="this_month"),
+        messages.reading("report://sales/{period}", period="this_month"),
     ]
 
 
@@ -62,5 +62,5 @@ def month_end_report(
             _("Say of each figure which period it is of. Where a figure is missing, say so."),
         ),
         messages.figures(SalesAnswer.of(weeks).text(), SalesAnswer.of(products).text()),
-        messages.link("report://sales/{period}", period=period.name),
+        messages.reading("report://sales/{period}", period=period.name),
     ]

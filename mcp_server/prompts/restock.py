@@ -16,7 +16,7 @@ from mcp_server.prompt_registry import prompt
 from mcp_server.tools.products import ProductPage
 
 SHOWN = 20
-LINKED = 5
+NAMED = 5
 
 
 @prompt(
@@ -40,5 +40,5 @@ def restock_plan(
         messages.figures(
             ProductPage.of(low).text() if low.rows else str(_("No product is at its reorder level or below."))
         ),
-        *(messages.link("product://{sku}", sku=product.sku) for product in low.rows[:LINKED]),
+        *(messages.reading("product://{sku}", sku=product.sku) for product in low.rows[:NAMED]),
     ]

@@ -35,12 +35,18 @@ class ProductCreated(ProductSummary, Change):
         return f"product {self.sku}"
 
     def text(self) -> str:
-        return _("There is a new product {sku} {name}: {price}, {stock} in stock.").format(
-            sku=self.sku,
-            name=self.name,
-            price=formats.money(self.price_minor, self.currency),
-            stock=formats.number(self.stock),
-        )
+        lines = [
+            _("There is a new product {sku} {name}: {price}, {stock} in stock.").format(
+                sku=self.sku,
+                name=self.name,
+                price=formats.money(self.price_minor, self.currency),
+                stock=formats.number(self.stock),
+            ),
+            _("- To be ordered again at {level}").format(level=formats.number(self.reorder_level)),
+        ]
+        if self.category:
+            lines.append(_("- Category: {category}").format(category=self.category))
+        return "\n".join(lines)
 
 
 class Difference(BaseModel):

@@ -17,13 +17,13 @@ from core.services.stock import MOST
 from mcp_server.parameters import NO_NUL
 from mcp_server.registry import Change, tool
 from mcp_server.tools.products import MOST_MINOR
+from mcp_server.units import Priced
 
 
-class TenantSettingsAnswer(Change):
+class TenantSettingsAnswer(Priced, Change):
     """The settings as they are now, and the names of those that have changed."""
 
     locale: str
-    currency: str
     time_zone: str
     low_stock_threshold: int
     max_discount_percent: int
