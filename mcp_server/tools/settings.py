@@ -56,7 +56,9 @@ class TenantSettingsAnswer(Priced, Change):
         with translation.override(self.locale if "locale" in self.changed else translation.get_language()):
             return "\n".join(
                 [
-                    _("The settings are now:") if self.changed else _("Settings:"),
+                    _("The settings are now ({names} changed):").format(names=", ".join(self.changed))
+                    if self.changed
+                    else _("Settings:"),
                     _("- Language: {language}").format(language=dict(LOCALES)[self.locale]),
                     _("- Currency: {currency}").format(currency=self.currency),
                     _("- Time zone: {time_zone}").format(time_zone=self.time_zone),
