@@ -55,6 +55,10 @@ def of_answer(model: type[BaseModel], *, tool: str, said: set[str], is_change: b
     return schema
 
 
+def _without(schema: Schema, *words: str) -> Schema:
+    return {word: rule for word, rule in schema.items() if word not in words}
+
+
 def _name(model: type[BaseModel]) -> str:
     return f"{model.__module__}.{model.__qualname__}"
 
@@ -73,10 +77,11 @@ def _inlined(schema: Schema, tool: str, said: set[str] | None = None) -> Schema:
                 f"tool {tool}: {name} holds itself, and clients that take no $ref can't be told so. "
                 "Declare as many levels as it needs, or a text."
             )
-        beside = {word: rule for word, rule in part.items() if word not in ("$ref", "$defs", "discriminator")}
+        beside = _without(part, "$ref", "$defs", "discriminator")
         if not name:
             return _tidy(_each(beside, lambda each: inline(each, within)))
-        definition = inline(definitions[name], (*within, name))
+        # What a class says of itself is for those who read the code.
+        definition = inline(_without(definitions[name], "description"), (*within, name))
         if said is not None:
             written = json.dumps([name, definitions[name]])
             definition = {"type": definition["type"]} if written in said and "type" in definition else definition
@@ -88,7 +93,7 @@ def _inlined(schema: Schema, tool: str, said: set[str] | None = None) -> Schema:
 
 def _tidy(schema: Schema) -> Schema:
     """Without the titles that pydantic makes of names, and with null as one of the types."""
-    tidy = {word: rule for word, rule in schema.items() if word != "title"}
+    tidy = _without(schema, "title")
     if tidy.get("default", 0) in (None, ""):
         del tidy["default"]
     if "oneOf" in tidy:
@@ -116,9 +121,8 @@ def _or_nothing(schema: Schema) -> Schema:
     """The same for a value that may be left out."""
     if "anyOf" in schema or "enum" in schema or "const" in schema:
         beside: Schema = {word: schema[word] for word in ("default", "description") if word in schema}
-        kinds = schema.get("anyOf") or [{word: rule for word, rule in schema.items() if word not in beside}]
-        plain = [{word: rule for word, rule in each.items() if word != "description"} for each in kinds]
-        return {"anyOf": plain if NULL in plain else [*plain, NULL], **beside}
+        kinds = schema.get("anyOf") or [_without(schema, *beside)]
+        return {"anyOf": kinds if NULL in kinds else [*kinds, NULL], **beside}
     if "type" not in schema:
         return schema
     kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]

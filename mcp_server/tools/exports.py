@@ -91,6 +91,6 @@ def export_tenant_data(
 ) -> ExportFile:
     """Write every row of this tenant into a file, and give the link to it, which anyone can open for an hour.
 
-    For figures call get_comprehensive_tenant_stats instead, for products get_tenant_products, for orders list_orders.
+    For figures call get_comprehensive_tenant_stats instead.
     """
     return ExportFile.of(exports.create(format=format, actor=current_principal().name, on_progress=progress.report))

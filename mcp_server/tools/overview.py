@@ -109,8 +109,7 @@ def _category_line(each: CategoryStats) -> str:
 def get_product_stats() -> ProductStatsAnswer:
     """Count this tenant's products, low and missing stock, units and their value, with the largest categories.
 
-    For the products themselves call get_tenant_products, for what to reorder get_inventory, for what was sold
-    get_sales_statistics.
+    For the products call get_tenant_products, for what was sold get_sales_statistics.
     """
     return ProductStatsAnswer.of(overview.products())
 

@@ -18,8 +18,7 @@ PeriodName = Annotated[
         min_length=1,
         max_length=40,
         pattern=NO_NUL,
-        description="today, last_week, this_month, last_N_days, 2026, 2026-11, 2026-W47, 2026-11-23, "
-        "2026-10-01..2026-11-15 and the like.",
+        description="Such as today, last_week, last_30_days, 2026-11 or 2026-10-01..2026-11-15.",
     ),
 ]
 

@@ -168,7 +168,6 @@ def get_sales_statistics(
 ) -> SalesAnswer:
     """Add up this tenant's sales in a period: orders, units, revenue, discounts and refunds, in groups.
 
-    For the orders themselves call list_orders; for what stands out call get_business_insights; for stock
-    call get_product_stats.
+    For the orders themselves call list_orders; for what stands out call get_business_insights.
     """
     return SalesAnswer.of(statistics.sales(periods.parse(period), group_by=group_by, compare=compare, limit=limit))

@@ -142,8 +142,7 @@ def list_tenants(
 def get_tenant_info() -> TenantInfo:
     """Show this tenant: name, subdomain, status, age and number of users.
 
-    For products, orders and revenue call get_comprehensive_tenant_stats instead, for its settings
-    manage_tenant_settings.
+    For products, orders and revenue call get_comprehensive_tenant_stats instead.
     """
     return TenantInfo.of(tenants.get())
 

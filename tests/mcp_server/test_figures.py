@@ -151,7 +151,7 @@ def test_of_a_longer_period_the_last_groups_are_shown_and_the_call_for_the_other
     assert content["next_step"] in result.content[0].text
     keys = [group["key"] for answer in (rest, result) for group in answer.structured_content["groups"]]
     assert keys == sorted(set(keys))
-    assert len(keys) == (273 if group_by == "day" else 157)
+    assert len(keys) == (210 if group_by == "day" else 157)
 
 
 def test_what_stands_out(shop: World, server: Process) -> None:
