@@ -17,8 +17,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
 LIMIT = 20_000  # tokens
-# Of an error, which only says what to do.
-LONGEST_ERROR = 1_000
+# Of an error, which only says what is wrong and, at its end, what to do.
+LONGEST_ERROR = 4_000
 
 # Characters that are a token each: Chinese, Japanese and Korean, and what is written as wide. Of others four are one.
 WIDE = re.compile(
@@ -30,7 +30,7 @@ LENGTHS = (1_000, 300, 100, 64)
 # A text like this is a cursor, a link or a key: a part of it is worth nothing.
 HANDLE = re.compile(r"[!-~]{1,1000}")
 # A line of a list, with its sku and figures, is not cut; nor is the heading, when the rows are.
-LEAST_LINE, LEAST_LINES = 300, 10
+LEAST_LINE, LEAST_LINES = 120, 10
 
 
 def tokens(text: str) -> int:
@@ -93,10 +93,10 @@ def fitted_texts(texts: list[str]) -> list[str]:
 
 
 def brief(text: str) -> str:
-    """An error's text, and of a very long one the beginning."""
+    """An error's text, and of a very long one the beginning and the end."""
     if tokens(text) <= LONGEST_ERROR:
         return text
-    return f"{text[:LONGEST_ERROR]}…"
+    return f"{text[: LONGEST_ERROR - 500]}…{text[-500:]}"
 
 
 def _fewer(result: CallToolResult, found: int, asked: Asked) -> str:
@@ -147,11 +147,8 @@ def _read(text: str, length: int, words: str) -> str:
     try:
         return as_json(_marked(_shortened(json.loads(text), length, None), words))
     except ValueError:
-        return (
-            text
-            if all(len(line) <= LEAST_LINE for line in text.splitlines())
-            else f"{_lines(text, length, None)}\n{words}"
-        )
+        cut = _lines(text, length, None)
+        return text if cut == text else f"{cut}\n{words}"
 
 
 def _marked(value: Any, words: str) -> Any:
@@ -174,7 +171,7 @@ def _lines(text: str, length: int, rows: int | None) -> str:
 
 
 def _line(line: str, length: int) -> str:
-    if len(line) <= length:
+    if tokens(line) <= length:
         return line
     last = line.rpartition(" ")[2]
     # A cursor or a link at its end is worth nothing without its own.

@@ -87,7 +87,8 @@ class ProductChanged(Change):
         who = {"sku": self.product.sku, "name": self.product.name}
         if not self.changes:
             return _("{sku} {name} is like this already; nothing has changed.").format(**who)
-        return "\n".join([_("{sku} {name} has changed:").format(**who), *map(self._line, self.changes)])
+        changes = map(self._line, self.changes)
+        return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
 
     def _line(self, change: Difference) -> str:
         before, after = (self._shown(change.field, value) for value in (change.before, change.after))

@@ -57,7 +57,7 @@ class ProductSummary(Priced):
         """The product on a line, in the caller's language."""
         facts = {
             "name": self.name,
-            "sku": self.sku,
+            "sku": f"{self.sku} ({formats.short(self.category, columns=24)})" if self.category else self.sku,
             "price": formats.money(self.price_minor, self.currency),
             "stock": formats.number(self.stock),
         }

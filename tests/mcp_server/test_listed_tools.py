@@ -38,6 +38,8 @@ def post(
         "MCP-Protocol-Version": "2026-07-28" if "_meta" in params else "2025-11-25",
         "MCP-Method": method,
     }
+    if "name" in params and len(params["name"]) < 100:
+        headers["MCP-Name"] = params["name"]
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     return httpx2.post(server.mcp(tenant), json=message, headers=headers, timeout=60)
 

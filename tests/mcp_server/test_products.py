@@ -56,7 +56,7 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
         "- Category: 茶葉\n"
         "Money: EUR, 2 decimals."
     )
-    assert found.content[0].text == "Products:\n- TEA-1 高山烏龍茶: €25.00, 12 in stock\nMoney: EUR, 2 decimals."
+    assert found.content[0].text == "Products:\n- TEA-1 (茶葉) 高山烏龍茶: €25.00, 12 in stock\nMoney: EUR, 2 decimals."
     assert found.structured_content == {
         "products": [
             {
@@ -75,7 +75,11 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
         "next_cursor": None,
     }
     assert changed.content[0].text == (
-        "TEA-1 Oolong has changed:\n- Name: 高山烏龍茶, now Oolong\nMoney: EUR, 2 decimals."
+        "TEA-1 Oolong has changed:\n"
+        "- Name: 高山烏龍茶, now Oolong\n"
+        "It is now:\n"
+        "- TEA-1 (茶葉) Oolong: €25.00, 12 in stock\n"
+        "Money: EUR, 2 decimals."
     )
     assert changed.structured_content["changes"] == [{"field": "name", "before": "高山烏龍茶", "after": "Oolong"}]
     assert shown.content[0].text.startswith(
@@ -92,7 +96,7 @@ def test_the_same_in_chinese(taipei: World, server: Process) -> None:
     unknown = call(server, taipei, {"sku": "TEA-2"}, name="get_product")
 
     assert made.content[0].text.startswith("已新增商品 TEA-1 高山烏龍茶：€480.00，庫存 12。\n")
-    assert found.content[0].text == "商品列表：\n- TEA-1 高山烏龍茶：€480.00，庫存 12\n金額：EUR，2 位小數。"
+    assert found.content[0].text == "商品列表：\n- TEA-1 (茶葉) 高山烏龍茶：€480.00，庫存 12\n金額：EUR，2 位小數。"
     assert "（期初庫存），異動後 12，經手：taipei token" in shown.content[0].text
     assert "沒有商品 'TEA-2'。您是指 'TEA-1' 嗎？" in unknown.content[0].text
 
@@ -179,7 +183,8 @@ def test_a_product_goes_off_sale_in_two_steps(acme: World, server: Process) -> N
 
     assert "A person has to agree first: Take A-1 Acme anvil off sale?" in refused.content[0].text
     units = "Money: EUR, 2 decimals."
-    assert done.content[0].text == f"A-1 Acme anvil has changed:\n- For sale: yes, now no\n{units}"
+    now = "It is now:\n- A-1 Acme anvil: €19.99, not for sale"
+    assert done.content[0].text == f"A-1 Acme anvil has changed:\n- For sale: yes, now no\n{now}\n{units}"
     assert again.content[0].text == f"A-1 Acme anvil is like this already; nothing has changed.\n{units}"
     assert listed.content[0].text == f"Products:\n- A-1 Acme anvil: €19.99, not for sale\n{units}"
 
