@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.utils.translation import gettext as _
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from core import formats
 from core.models import Customer, Order, OrderItem, OrderStatus, Payment, PaymentKind, PaymentMethod
@@ -149,10 +149,10 @@ class FullOrder(OrderSummary, Dated):
     discount_minor: int
     note: str
     lines: list[OrderLine]
-    next_line: int | None
+    next_line: int | None = None
     payments: list[MoneyMoved]
     next_statuses: list[OrderStatus]
-    next_calls: dict[OrderStatus, str]
+    next_calls: dict[OrderStatus, str] = Field(default_factory=dict)
 
     @classmethod
     def in_full(cls, details: OrderDetails, *, first_line: int = 1, **more: Any) -> Self:

@@ -6,12 +6,22 @@ import re
 from typing import Any
 
 import pytest
+from django.utils import translation
 from mcp import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS
+from mcp_types import (
+    INVALID_PARAMS,
+    EmbeddedResource,
+    ImageContent,
+    PromptMessage,
+    ResourceLink,
+    TextContent,
+    TextResourceContents,
+)
 
 from core.models import Product
 from core.principals import Scope
+from mcp_server import messages
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_resources import at, narrow
@@ -94,6 +104,23 @@ def test_every_link_of_a_prompt_can_be_read(acme: World, server: Process) -> Non
         return read
 
     assert {"product://A%20B%2F1", "order://1", "report://sales/this_month"} <= at(server, acme, story)
+
+
+def test_what_a_third_partys_prompt_links_to_is_named_in_its_text() -> None:
+    link = ResourceLink(uri="product://A-1", name="product", title="Product")
+    note = EmbeddedResource(resource=TextResourceContents(uri="note://1", text="Ring twice."))
+    image = ImageContent(data="", mime_type="image/png")
+
+    with translation.override("en"):
+        contents = [
+            messages.plain(PromptMessage(role="assistant", content=each)).content for each in (link, note, image)
+        ]
+
+    assert contents == [
+        TextContent(text="For more read the resource product://A-1 (Product)."),
+        TextContent(text="Ring twice."),
+        image,
+    ]
 
 
 def test_a_prompt_speaks_the_tenants_language(server: Process) -> None:

@@ -170,7 +170,21 @@ def test_what_a_prompt_brings_is_short_too(name: str, full: World, server: Proce
     assert tokens({"content": [{"text": words}]}) < 20_000
 
 
-# The guard itself, which third parties' tools have too.
+def test_a_third_partys_tool_is_held_to_it(acme: World, server: Process) -> None:
+    def raw(statement: str) -> dict[str, Any]:
+        return call(server, acme, "shop_raw", {"statement": statement})
+
+    cut = raw("SELECT repeat('茶', 5000) FROM generate_series(1, 50)")
+    refused = raw("SELECT 'row ' || n FROM generate_series(1, 20000) AS n")
+    failed = raw(f"SELECT '{LONG * 5000}'::int")
+
+    assert tokens(cut) < 20_000
+    assert text(cut).endswith(cut["structuredContent"]["cut"])
+    assert text(refused).startswith("This answer is too long: about ")
+    assert tokens(failed) < 5_000
+
+
+# The guard itself.
 
 
 def result_of(structured: dict[str, Any], words: str = "") -> CallToolResult:
