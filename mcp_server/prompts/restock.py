@@ -37,8 +37,6 @@ def restock_plan(
             _("For each product say how many units to order so that it lasts a month, and why. Most urgent first."),
             _("When I say that goods have arrived, call adjust_stock with reason=purchase for each of them."),
         ),
-        messages.figures(
-            ProductPage.of(low).text() if low.rows else str(_("No product is at its reorder level or below."))
-        ),
+        messages.figures(ProductPage.of(low) if low.rows else str(_("No product is at its reorder level or below."))),
         *(messages.reading("product://{sku}", sku=product.sku) for product in low.rows[:NAMED]),
     ]
