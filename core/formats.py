@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import unicodedata
+from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, get_timezone
-from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
+from babel.numbers import format_currency, format_decimal, format_percent
 from django.utils import timezone, translation
+
+# The currencies whose minor unit is not a hundredth (ISO 4217, list one). CLDR, which Babel goes by, has other digits:
+# those that people write, and they change with its versions.
+OTHER_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+DECIMALS = {code: digits for digits, codes in OTHER_DECIMALS.items() for code in codes.split()}
 
 
 def money(minor: int, currency: str) -> str:
     """An amount in the currency's minor unit (ISO 4217), with its symbol: 1999, "EUR" is €19.99."""
-    return format_currency(major(minor, currency), currency, locale=_locale())
+    locale = _locale()
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (decimals(currency), decimals(currency))
+    return format_currency(major(minor, currency), currency, pattern, locale=locale, currency_digits=False)
 
 
 def major(minor: int, currency: str) -> Decimal:
     """An amount in the currency's major unit: 1999, "EUR" is Decimal("19.99")."""
-    return Decimal(minor).scaleb(-get_currency_precision(currency))
+    return Decimal(minor).scaleb(-decimals(currency))
+
+
+def decimals(currency: str) -> int:
+    """How many digits of the major unit the minor unit is: 2 for EUR."""
+    return DECIMALS.get(currency, 2)
 
 
 def number(value: int | float | Decimal) -> str:

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.db import DEFAULT_DB_ALIAS
+from django.utils.translation import gettext as _
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 from pydantic_core import to_jsonable_python
 
 from core.principals import Principal
+from mcp_server import sizes, units
 from mcp_server.registry import Answer, Door, ToolSpec
 from rls import platform_context
 from rls.context import PLATFORM_ALIAS
@@ -72,8 +75,19 @@ class Call:
 
 
 def as_result(answer: Answer, text: str | None = None) -> CallToolResult:
-    """Both forms of an answer: structured content for programs, text for people."""
+    """Both forms of an answer: structured content for programs, text for people. Each says what it is in.
+
+    Raises ToolError: JSON has no word for a number of it.
+    """
+    structured = answer.model_dump(mode="json")
+    try:
+        sizes.as_json(structured)
+    except ValueError as error:
+        raise ToolError(_("The answer has a number that is too large to be written. Nothing was changed.")) from error
+    lines = [answer.text() if text is None else text]
+    if note := units.note(structured):
+        lines.append(note)
+    blocks = lines if answer.is_verbatim else ["\n".join(lines)]
     return CallToolResult(
-        content=[TextContent(type="text", text=answer.text() if text is None else text), *answer.links()],
-        structured_content=answer.model_dump(mode="json"),
+        content=[TextContent(type="text", text=block) for block in blocks], structured_content=structured
     )

@@ -88,18 +88,19 @@ def confirms(call: Call, questions: list[str]) -> bool:
 
 
 def _told(call: Call, change: Change, questions: list[str]) -> CallToolResult:
-    told = change.model_copy(update={"dry_run": True})
+    step = _("To do it, call {tool} with the same arguments and without dry_run.").format(tool=call.spec.name)
+    told = change.model_copy(update={"dry_run": True, "next_step": step})
     lines = [_("Dry run: nothing was changed."), told.text()]
     if questions:
         confirmation = signing.dumps([_digest(questions), secrets.token_hex(4)], salt=_salt(call))
-        told = told.model_copy(update={"question": " ".join(questions), "confirmation": confirmation})
-        lines.append(_("A person has to agree first: {question}").format(question=told.question))
-        lines.append(
-            _("If the answer is yes, call {tool} with the same arguments and confirmation={confirmation}.").format(
-                tool=call.spec.name, confirmation=confirmation
-            )
+        step = _("If the answer is yes, call {tool} with the same arguments and confirmation={confirmation}.").format(
+            tool=call.spec.name, confirmation=confirmation
         )
-    return as_result(told, "\n".join(lines))
+        told = told.model_copy(
+            update={"question": " ".join(questions), "confirmation": confirmation, "next_step": step}
+        )
+        lines.append(_("A person has to agree first: {question}").format(question=told.question))
+    return as_result(told, "\n".join([*lines, step]))
 
 
 def _claim(call: Call, keys: list[str]) -> Any | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from django.utils.translation import gettext as _
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -16,7 +17,7 @@ from mcp_types import (
 )
 
 from core.principals import Scope
-from mcp_server import prompt_registry, resource_registry
+from mcp_server import prompt_registry, refusals, resource_registry
 from mcp_server.arguments import LONGEST, Completer, Offered
 from mcp_server.reading import read
 
@@ -40,7 +41,8 @@ async def complete(ref: Reference, argument: CompletionArgument, context: Comple
     """At most MOST values of this tenant. Raises MCPError: there is no such prompt, resource or argument."""
     offered = _offered(ref)
     if offered is None or argument.name not in offered.arguments:
-        raise MCPError(INVALID_PARAMS, f"There is no argument {argument.name[:LONGEST]!r} to complete there.")
+        words = _("There is no argument {name} to complete there.")
+        raise MCPError(INVALID_PARAMS, words.format(name=repr(refusals.short(argument.name))))
     completer = offered.arguments[argument.name].complete
     if completer is None or len(argument.value) > LONGEST or "\0" in argument.value:
         return Completion(values=[], total=0, has_more=False)

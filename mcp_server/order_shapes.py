@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Self
 
 from django.utils.translation import gettext as _
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from core import formats
 from core.models import Customer, Order, OrderItem, OrderStatus, Payment, PaymentKind, PaymentMethod
 from core.services import orders
 from core.services.orders import OrderDetails
 from mcp_server import listing
+from mcp_server.units import Dated, Moment, Priced
 
-# Lines of an order that the text shows; the structured content has all of them.
-SHOWN = 20
+# Lines of an order in one answer, in both forms: as many as one call can order.
+MOST_LINES = 50
 
 
 class Buyer(BaseModel):
@@ -33,18 +33,17 @@ class Buyer(BaseModel):
         return f"{' '.join(self.name.split())} <{self.email}>"
 
 
-class OrderSummary(BaseModel):
+class OrderSummary(Priced):
     """An order, in a list; `customer` is null for a walk-in."""
 
     number: int
     status: OrderStatus
     customer: Buyer | None
     total_minor: int
-    currency: str
     line_count: int
     unit_count: int
-    created_at: datetime
-    placed_at: datetime | None
+    created_at: Moment
+    placed_at: Moment | None
 
     @classmethod
     def of(cls, order: Order, *, line_count: int, unit_count: int, **more: Any) -> Self:
@@ -64,11 +63,12 @@ class OrderSummary(BaseModel):
     def line(self) -> str:
         """The order on a line, in the caller's language."""
         return listing.line(
-            _("- #{number} {status} {day} {name}: {total}, {units} units"),
+            _("- #{number} {status} {day} {name}{email}: {total}, {units} units"),
             number=self.number,
             status=self.status.label,
             day=formats.day(self.created_at),
             name=self.customer.name if self.customer else _("walk-in"),
+            email=f" <{self.customer.email}>" if self.customer else "",
             total=formats.money(self.total_minor, self.currency),
             units=formats.number(self.unit_count),
         )
@@ -114,7 +114,7 @@ class MoneyMoved(BaseModel):
     method: PaymentMethod
     amount_minor: int
     currency: str
-    at: datetime
+    at: Moment
     actor: str
 
     @classmethod
@@ -130,35 +130,46 @@ class MoneyMoved(BaseModel):
 
     def line(self) -> str:
         """The payment, in the caller's language."""
-        return _("- {at} {kind} ({method}): {amount}").format(
+        return _("- {at} {kind} ({method}): {amount}, by {actor}").format(
             at=formats.moment(self.at),
             kind=self.kind.label,
             method=self.method.label,
             amount=formats.money(self.amount_minor, self.currency),
+            actor=self.actor,
         )
 
 
-class FullOrder(OrderSummary):
-    """An order with all that belongs to it; `next_statuses` are where it can go from here."""
+class FullOrder(OrderSummary, Dated):
+    """An order with all that belongs to it.
+
+    `lines` are some of `line_count`, by sku; `next_line` is where the others begin. `next_statuses` are where the order
+    can go from here, and `next_calls` the tools that bring it there.
+    """
 
     discount_minor: int
     note: str
     lines: list[OrderLine]
+    next_line: int | None = None
     payments: list[MoneyMoved]
     next_statuses: list[OrderStatus]
+    next_calls: dict[OrderStatus, str] = Field(default_factory=dict)
 
     @classmethod
-    def in_full(cls, details: OrderDetails, **more: Any) -> Self:
-        """The order, with what else the class holds."""
+    def in_full(cls, details: OrderDetails, *, first_line: int = 1, **more: Any) -> Self:
+        """The order, with its lines from one on, and what else the class holds."""
+        next_line = first_line + MOST_LINES
+        steps = orders.next_statuses(details.order)
         return cls.of(
             details.order,
             line_count=len(details.items),
             unit_count=sum(item.quantity for item in details.items),
             discount_minor=details.order.discount_minor,
             note=details.order.note,
-            lines=[OrderLine.of(item) for item in details.items],
+            lines=[OrderLine.of(item) for item in details.items[first_line - 1 : next_line - 1]],
+            next_line=next_line if next_line <= len(details.items) else None,
             payments=[MoneyMoved.of(payment) for payment in details.payments],
-            next_statuses=orders.next_statuses(details.order),
+            next_statuses=steps,
+            next_calls={step: orders.MEANS[step] for step in steps},
             **more,
         )
 
@@ -176,9 +187,13 @@ class FullOrder(OrderSummary):
         )
 
     def _lines(self) -> list[str]:
-        shown = [line.line() for line in self.lines[:SHOWN]]
-        if rest := len(self.lines) - len(shown):
-            shown.append(_("- and {lines} more lines").format(lines=formats.number(rest)))
+        shown = [line.line() for line in self.lines]
+        if self.next_line is not None:
+            shown.append(
+                _("- and {lines} more lines: call get_order with number={number} and first_line={line}").format(
+                    lines=formats.number(self.line_count - self.next_line + 1), number=self.number, line=self.next_line
+                )
+            )
         if self.discount_minor:
             discount = formats.money(self.discount_minor, self.currency)
             shown.append(_("- Discount: {discount}").format(discount=discount))
@@ -189,6 +204,10 @@ class FullOrder(OrderSummary):
         if self.note:
             lines.append(_("- Note: {note}").format(note=self.note))
         if self.next_statuses:
-            steps = ", ".join(f"{status.label} ({orders.MEANS[status]})" for status in self.next_statuses)
+            steps = ", ".join(f"{status.label} ({_call(status, tool)})" for status, tool in self.next_calls.items())
             lines.append(_("What can follow: {steps}").format(steps=steps))
         return lines
+
+
+def _call(status: OrderStatus, tool: str) -> str:
+    return f"{tool} status={status.value}" if tool == "update_order_status" else tool

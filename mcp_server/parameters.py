@@ -13,35 +13,15 @@ from pydantic import Field
 # PostgreSQL's text holds every character but this one.
 NO_NUL = r"^[^\u0000]*$"
 
-Limit = Annotated[int, Field(ge=1, le=100, description="How many rows at most.")]
-Cursor = Annotated[
-    str | None,
-    Field(max_length=500, description="The `next_cursor` of the answer before, for the rows after it."),
-]
+# What these are is said once, in mcp_server.instructions.
+MOST_ROWS = 100
+Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+Cursor = Annotated[str | None, Field(max_length=500)]
 
-REASON = Annotated[
-    str,
-    Field(
-        max_length=500,
-        pattern=NO_NUL,
-        description="Why, for the audit, in a sentence. Where it is missing, the person is asked.",
-    ),
-]
-IDEMPOTENCY_KEY = Annotated[
-    str | None,
-    Field(
-        min_length=1,
-        max_length=200,
-        pattern=NO_NUL,
-        description="Any text that is new for each change. The same call with the same key is done once and gets the "
-        "same answer, so it can be tried again.",
-    ),
-]
-DRY_RUN = Annotated[bool, Field(description="True: say what would happen, and change nothing.")]
-CONFIRMATION = Annotated[
-    str | None,
-    Field(max_length=500, description="What a dry run gave, once the person has agreed to its question."),
-]
+REASON = Annotated[str, Field(max_length=500, pattern=NO_NUL, description="Where it is missing, the person is asked.")]
+IDEMPOTENCY_KEY = Annotated[str | None, Field(min_length=1, max_length=200, pattern=NO_NUL)]
+DRY_RUN = bool
+CONFIRMATION = Annotated[str | None, Field(max_length=500)]
 
 
 def declare(function: Callable[..., Any], like: Callable[..., Any], added: dict[str, tuple[Any, Any]]) -> None:

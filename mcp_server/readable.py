@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -16,18 +16,21 @@ from mcp_types import (
     InputRequiredResult,
     Prompt,
     PromptArgument,
+    PromptMessage,
     Resource,
     ResourceTemplate,
+    TextContent,
 )
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import AnyUrl
 
 from core.principals import Principal
-from mcp_server import prompt_registry, resource_registry
+from mcp_server import given, messages, prompt_registry, refusals, resource_registry, sizes
 from mcp_server.arguments import LONGEST, Offered
 from mcp_server.claims import Claims
 from mcp_server.prompt_registry import PromptSpec
 from mcp_server.reading import NotThere, read
+from mcp_server.resource_registry import Content
 
 # Until 2025-11-25 (MCP specification, "Resources", error handling); the SDK has no name for it any more.
 RESOURCE_NOT_FOUND = -32002
@@ -93,7 +96,7 @@ class ReadableServer(MCPServer[Any]):
             raise _not_found(uri, error.message, context) from error
         except MCPError as error:
             raise MCPError(error.code, error.message, data={"uri": str(uri)}) from error
-        return [ReadResourceContents(content=each.data, mime_type=each.mime_type) for each in contents]
+        return _fitted_contents(contents)
 
     async def _added_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None
@@ -114,17 +117,16 @@ class ReadableServer(MCPServer[Any]):
         spec = prompt_registry.prompts().get(name)
         if spec is None:
             return await self._added_prompt(name, arguments, context)
-        given = arguments or {}
-        _check(spec, given)
-        messages = await read(spec, spec.function, **given)
-        return GetPromptResult(description=str(spec.description), messages=messages)
+        found = _checked(spec, arguments or {})
+        written = [messages.plain(each) for each in await read(spec, spec.function, **found)]
+        return GetPromptResult(description=str(spec.description), messages=_fitted_messages(written))
 
     async def _added_prompt(
         self, name: str, arguments: dict[str, Any] | None, context: Context[Any, Any] | None
     ) -> GetPromptResult | InputRequiredResult:
         known = [prompt.name for prompt in await self.list_prompts()]
         if name not in known:
-            raise MCPError(INVALID_PARAMS, f"There is no prompt {name}. Get one of: {', '.join(known)}.")
+            raise MCPError(INVALID_PARAMS, refusals.no_such_prompt(name, known))
         return await super().get_prompt(name, arguments, context)
 
 
@@ -143,11 +145,35 @@ def _listed(spec: PromptSpec) -> Prompt:
     return Prompt(name=spec.name, title=str(spec.title), description=str(spec.description), arguments=arguments)
 
 
-def _check(spec: PromptSpec, given: dict[str, str]) -> None:
-    unknown = sorted(given.keys() - spec.arguments.keys())
-    if unknown:
-        takes = f"It takes: {', '.join(spec.arguments)}." if spec.arguments else "It takes no arguments."
-        raise MCPError(INVALID_PARAMS, f"{spec.name} does not take {', '.join(map(repr, unknown))}. {takes}")
-    for name, text in given.items():
+def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
+    """The arguments that say something. One that there is not is refused, where the prompt has any."""
+    found = {name: text for name, text in arguments.items() if name not in spec.arguments or not given.is_blank(text)}
+    if not spec.arguments:
+        return {}
+    if refusal := refusals.unknown(spec.name, found, spec.arguments):
+        raise MCPError(INVALID_PARAMS, refusal)
+    for name, text in found.items():
         if len(text) > LONGEST or "\0" in text:
-            raise MCPError(INVALID_PARAMS, f"{name} is a text of at most {LONGEST} characters, none of them NUL.")
+            words = _("{name} is a text of at most {length} characters, none of them NUL.")
+            raise MCPError(INVALID_PARAMS, words.format(name=name, length=LONGEST))
+    return found
+
+
+def _fitted(texts: list[str]) -> Iterator[str]:
+    try:
+        return iter(sizes.fitted_texts(texts))
+    except ToolError as error:
+        raise MCPError(INVALID_PARAMS, str(error)) from error
+
+
+def _fitted_contents(contents: Sequence[Content]) -> list[ReadResourceContents]:
+    texts = _fitted([each.data for each in contents if isinstance(each.data, str)])
+    return [
+        ReadResourceContents(content=next(texts) if isinstance(each.data, str) else each.data, mime_type=each.mime_type)
+        for each in contents
+    ]
+
+
+def _fitted_messages(written: list[PromptMessage]) -> list[PromptMessage]:
+    texts = _fitted([each.content.text for each in written if isinstance(each.content, TextContent)])
+    return [messages.said(each, next(texts)) if isinstance(each.content, TextContent) else each for each in written]

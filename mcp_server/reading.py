@@ -10,7 +10,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
 from core.errors import DomainError
-from mcp_server import workers
+from mcp_server import sizes, workers
 from mcp_server.hook import Recorded, recorded
 
 P = ParamSpec("P")
@@ -32,6 +32,6 @@ async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs
             return await workers.run(function, *args, **kwargs)
     except ToolError as error:
         if isinstance(error.__cause__, DomainError):
-            raise NotThere(INVALID_PARAMS, str(error)) from error
+            raise NotThere(INVALID_PARAMS, sizes.brief(str(error))) from error
         code = INVALID_PARAMS if isinstance(error.__cause__, ToolError) else INTERNAL_ERROR
-        raise MCPError(code, str(error)) from error
+        raise MCPError(code, sizes.brief(str(error))) from error

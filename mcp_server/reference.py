@@ -9,13 +9,13 @@ from django.utils import translation
 from mcp.server.mcpserver import MCPServer
 from mcp_types import Tool
 
-from mcp_server import server
+from mcp_server import instructions, server
 from mcp_server.registry import Door, tools
 
 HEAD = """# Tools, resources and prompts
 
-Written by `make reference` from what the doors publish; a test compares. Money is in the currency's minor unit, times
-are ISO 8601. At a tenant's door the tenant is the one of the URL.
+Written by `make reference` from what the doors publish; a test compares. What stands under a door's name is what it
+tells every client as its `instructions`, once for all its tools.
 """
 DOORS = {
     Door.TENANT: "At a tenant's door: `/mcp/<tenant>/`",
@@ -32,7 +32,7 @@ def page() -> str:
 async def _door(door: Door) -> str:
     mcp = server.build(door)
     scopes = {spec.name: spec.scope for spec in tools(door)}
-    parts = [f"## {DOORS[door]}\n"]
+    parts = [f"## {DOORS[door]}\n", *(f"- {line}" for line in instructions.OF[door].splitlines()), ""]
     parts += [_tool(tool, scopes[tool.name]) for tool in await mcp.list_tools()]
     return "\n".join([*parts, *await _resources(mcp), *await _prompts(mcp)])
 
@@ -50,7 +50,7 @@ def _tool(tool: Tool, scope: str | None) -> str:
         lines += ["| argument | type | default | |", "|---|---|---|---|"]
         required = tool.input_schema.get("required", [])
         lines += [
-            f"| `{name}` | {_type(each, tool.input_schema)} | {'' if name in required else _code(each.get('default'))} "
+            f"| `{name}` | {_type(each)} | {'required' if name in required else _code(each.get('default'))} "
             f"| {each.get('description', '')} |"
             for name, each in properties.items()
         ]
@@ -80,21 +80,24 @@ def _table(title: str, kind: str, rows: list[tuple[Any, str | None]]) -> list[st
     return [f"### {title}\n", f"| {kind} | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in rows), ""]
 
 
-def _type(schema: dict[str, Any], root: dict[str, Any]) -> str:
+def _type(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
-        return " or ".join(_type(each, root) for each in schema["anyOf"] if each.get("type") != "null")
-    if "$ref" in schema:
-        return _type(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+        return " or ".join(_type(each) for each in schema["anyOf"] if each.get("type") != "null")
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
-    if schema["type"] == "array":
-        return f"list of {_type(schema['items'], root)}"
-    if schema["type"] == "object":
+    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    return " or ".join(_kind(kind, schema) for kind in kinds if kind != "null")
+
+
+def _kind(kind: str, schema: dict[str, Any]) -> str:
+    if kind == "array":
+        return f"list of {_type(schema['items'])}"
+    if kind == "object":
         return "{" + ", ".join(schema.get("properties", {})) + "}"
     low, high = (schema.get(word) for word in ("minimum", "maximum"))
     limits = f" {low}-{high}" if low is not None and high is not None else ""
     longest = f" to {schema['maxLength']}" if "maxLength" in schema else ""
-    return f"{schema['type']}{limits}{longest}"
+    return f"{kind}{limits}{longest}"
 
 
 def _scope(scope: str | None) -> str:

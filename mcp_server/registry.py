@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from mcp_types import ResourceLink
 from pydantic import BaseModel
 
 from core.principals import Scope
@@ -27,23 +26,30 @@ class Door(Enum):
 
 
 class Answer(BaseModel, ABC):
-    """What a tool returns: its fields are the structured content, `text` is what a person reads."""
+    """What a tool returns: its fields are the structured content, `text` is what a person reads.
+
+    Some clients show a model the one, some the other: each says everything. What has amounts of money is Priced, what
+    has times or days Dated (see mcp_server.units); the call pipeline then says in the text what they are in.
+    """
+
+    # Whether the text is another document's, word for word: what is added to it stands in a block of its own.
+    is_verbatim: ClassVar[bool] = False
 
     @abstractmethod
     def text(self) -> str:
         """The answer in the caller's language."""
 
-    def links(self) -> list[ResourceLink]:
-        """Resources to read next, for the client to show beside the text."""
-        return []
-
 
 class Change(Answer):
-    """What a tool returns that changes something. The hook fills the fields below; the tool's own are the result."""
+    """What a tool returns that changes something. The hook fills the fields below; the tool's own are the result.
+
+    `next_step` is what to do after a dry run; of a change that was made it is the tool's own.
+    """
 
     dry_run: bool = False
     question: str | None = None
     confirmation: str | None = None
+    next_step: str | None = None
 
     @abstractmethod
     def subject(self) -> str:

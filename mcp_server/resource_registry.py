@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self, TypeVar
@@ -20,6 +21,8 @@ LONGEST = 2_000
 
 # A row that a resource is made of: its table and id, or None for each row of the table.
 Row = tuple[str, UUID | None]
+
+EMPTY = inspect.Parameter.empty
 
 F = TypeVar("F", bound=Callable[..., Sequence["Content"]])
 
@@ -54,12 +57,18 @@ class ResourceSpec:
     kind: ClassVar[str] = "resource"
 
     def matched(self, uri: str) -> dict[str, str] | None:
-        """The arguments in a URI of this template, decoded; None for another one, and for what no text column holds."""
+        """The arguments in a URI of this template, decoded; None for another one, and for what no text column holds.
+
+        An empty one is left out where the function can do without.
+        """
         found = self.uri.match(uri, max_uri_length=LONGEST)
         if found is None:
             return None
         values = {name: value for name, value in found.items() if isinstance(value, str) and "\0" not in value}
-        return values if len(values) == len(found) else None
+        if len(values) < len(found):
+            return None
+        parameters = inspect.signature(self.function).parameters
+        return {name: value for name, value in values.items() if value.strip() or parameters[name].default is EMPTY}
 
 
 _resources: dict[str, ResourceSpec] = {}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -23,10 +21,10 @@ from mcp_types import (
     ToolAnnotations,
 )
 from mcp_types import Tool as ListedTool
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from core.principals import Principal
-from mcp_server import discovery
+from mcp_server import discovery, given, instructions, refusals, schemas, sizes
 from mcp_server.claims import Claims
 from mcp_server.completions import complete
 from mcp_server.failures import told_by_reference
@@ -34,21 +32,13 @@ from mcp_server.hook import hooked
 from mcp_server.readable import ReadableServer
 from mcp_server.registry import Door, ToolSpec, tools
 from mcp_server.selftest import require_boundary
+from mcp_server.sizes import Asked
 from mcp_server.subscriptions import Subscriptions
 from mcp_server.tenancy import boundary, current_principal
 
 NAME = "django-tenant-mcp"
-INSTRUCTIONS = {
-    Door.TENANT: (
-        "The shop of one tenant: the one in this server's URL. No tool takes a tenant. Money is in the currency's "
-        "minor unit. What changes something takes dry_run, to see what would happen, and idempotency_key, to be tried "
-        "again safely; what a person has to agree to is asked of the person."
-    ),
-    Door.PLATFORM: "Work across tenants. Every call needs a reason, and is written to the audit with it.",
-}
-
-# Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
-MOST_NAMED = 10
+# JSON has no NaN and no infinity (RFC 8259, 6), but a text can be read as one.
+FINITE = ConfigDict(allow_inf_nan=False)
 
 
 class DoorServer(MCPServer[Any]):
@@ -58,6 +48,7 @@ class DoorServer(MCPServer[Any]):
         super().__init__(name, tools=tools, **options)
         self._schemas = {tool.name: tool.parameters for tool in tools}
         self.middleware.append(self._as_claimed)
+        self._asked = {tool.name: _asked(tool) for tool in tools}
 
     def close(self) -> None:
         """End what would last beyond a request."""
@@ -79,19 +70,26 @@ class DoorServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         if name not in self._schemas:
-            meant = _meant(name, self._schemas)
-            raise MCPError(INVALID_PARAMS, f"There is no tool {name}. Call one of: {', '.join(self._schemas)}.{meant}")
-        _refuse_unknown(name, arguments, self._schemas[name])
+            raise MCPError(INVALID_PARAMS, refusals.no_such_tool(name, self._schemas))
+        schema = self._schemas[name]
+        arguments = given.of(schema, arguments)
+        if refusal := refusals.unknown(name, arguments, schema.get("properties", ())):
+            raise ToolError(refusal)
+        if place := given.out_of_range(schema, arguments):
+            raise ToolError(refusals.no_room(name, place))
         try:
-            return await super().call_tool(name, arguments, context)
+            result = await super().call_tool(name, arguments, context)
+            return sizes.fitted(result, self._asked[name]) if isinstance(result, CallToolResult) else result
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
-                raise ToolError(_explain(name, error.__cause__)) from None
+                raise ToolError(refusals.unfit(name, error.__cause__)) from None
             if isinstance(error.__cause__, ToolError):
                 # Without the SDK's English words before it, and its names of resolvers.
                 text = str(error.__cause__)
                 unfit = _("The answer does not fit the question. Nothing was changed; call {tool} again.")
-                raise ToolError(unfit.format(tool=name) if text.startswith("Resolver ") else text) from None
+                raise ToolError(
+                    unfit.format(tool=name) if text.startswith("Resolver ") else sizes.brief(text)
+                ) from None
             raise
 
 
@@ -124,10 +122,10 @@ def build(door: Door) -> DoorServer:
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
     server = SERVERS[door](
         NAME,
-        instructions=INSTRUCTIONS[door],
+        instructions=instructions.OF[door],
         version="0.1.0",
-        tools=[_as_tool(spec) for spec in tools(door)],
-        middleware=[told_by_reference, boundary],
+        tools=_published(tools(door)),
+        middleware=[told_by_reference, boundary, given.forms],
         # Workers share the key, and what was sealed for one principal opens for no other.
         request_state_security=RequestStateSecurity(keys=[f"{NAME}/{door.value}/{settings.SECRET_KEY}"]),
         # Not those of the SDK, which know no tenants: see TenantServer.
@@ -137,7 +135,14 @@ def build(door: Door) -> DoorServer:
     return server
 
 
-def _as_tool(spec: ToolSpec) -> Tool:
+def _published(specs: list[ToolSpec]) -> list[Tool]:
+    """The tools in the order of their names. Of answers alike, that of a tool that reads is described."""
+    said: set[str] = set()
+    made = {spec.name: _as_tool(spec, said) for spec in sorted(specs, key=lambda each: not each.is_read_only)}
+    return [made[spec.name] for spec in specs]
+
+
+def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     tool = Tool.from_function(
         hooked(spec),
         name=spec.name,
@@ -147,46 +152,25 @@ def _as_tool(spec: ToolSpec) -> Tool:
             title=spec.title,
             read_only_hint=spec.is_read_only,
             destructive_hint=spec.is_destructive,
-            idempotent_hint=spec.is_idempotent,
+            # Of a tool that reads it means nothing.
+            idempotent_hint=(spec.is_idempotent and not spec.is_read_only) or None,
             open_world_hint=False,
         ),
     )
-    tool.parameters["additionalProperties"] = False
-    for schema in (tool.parameters, tool.output_schema or {}):
-        _remove_titles(schema)
+    metadata = tool.fn_metadata
+    tool.parameters = schemas.of_arguments(tool.parameters, tool=spec.name)
+    metadata.output_schema = schemas.of_answer(spec.answer, tool=spec.name, said=said, is_change=not spec.is_read_only)
+    # An answer is an instance of its class, and valid as it is.
+    metadata.output_model = None
+    metadata.arg_model = type(spec.name, (metadata.arg_model,), {"model_config": FINITE, "__module__": __name__})
     return tool
 
 
-def _remove_titles(schema: dict[str, Any]) -> None:
-    """Remove what pydantic makes of each name: it says nothing more, and is a fifth of what a client has to read."""
-    schema.pop("title", None)
-    inner = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]
-    for each in [*inner, *([schema["items"]] if "items" in schema else [])]:
-        _remove_titles(each)
+def _asked(tool: Tool) -> Asked:
+    is_done = tool.annotations is None or not tool.annotations.read_only_hint
+    return Asked(tool.name, takes_limit="limit" in tool.parameters.get("properties", ()), is_done=is_done)
 
 
 def _titled(tool: ListedTool, title: str) -> ListedTool:
     hints = tool.annotations and tool.annotations.model_copy(update={"title": title})
     return tool.model_copy(update={"title": title, "annotations": hints})
-
-
-def _refuse_unknown(name: str, arguments: dict[str, Any], schema: dict[str, Any]) -> None:
-    known = schema.get("properties", {})
-    unknown = sorted(arguments.keys() - known.keys())[:MOST_NAMED]
-    if unknown:
-        takes = f"It takes: {', '.join(known)}." if known else "It takes no arguments."
-        meant = "".join(_meant(each, known) for each in unknown)
-        raise ToolError(f"{name} does not take {', '.join(map(repr, unknown))}. {takes} Call it again without.{meant}")
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
-def _explain(name: str, error: ValidationError) -> str:
-    problems = "; ".join(
-        f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}"
-        for each in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_NAMED]
-    )
-    return f"{name} can't be called like this: {problems}. Correct the arguments and call it again."

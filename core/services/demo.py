@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from babel.numbers import get_currency_precision
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core import formats
 from core.errors import DomainError
 from core.models import Customer, MovementReason, Product, StockMovement, TenantSettings, TenantUser
 from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
@@ -152,7 +152,7 @@ def _products(shop: Shop, chosen: TenantSettings, since: datetime) -> tuple[list
     goods = demo_goods.goods(shop.products)
     known = stock.lock(Product.objects.filter(sku__in=[good.sku for good in goods]).values_list("id", flat=True))
     skus = {product.sku for product in known.values()}
-    unit = 10 ** get_currency_precision(chosen.currency)
+    unit = 10 ** formats.decimals(chosen.currency)
     new = demo_rows.insert(
         Product(
             sku=good.sku,

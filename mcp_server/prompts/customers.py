@@ -15,7 +15,7 @@ from mcp_server.prompt_registry import prompt
 from mcp_server.tools.orders import OrderPage
 
 SHOWN = 20
-LINKED = 5
+NAMED = 5
 
 
 @prompt(
@@ -38,6 +38,6 @@ def customer_follow_up(
             _("Call get_order for the lines of an order before you write about it."),
             _("Write in the customer's language, as far as you know it. Send nothing: I will read the drafts first."),
         ),
-        messages.figures(OrderPage.of(found).text()),
-        *(messages.link("order://{number}", number=str(row.order.number)) for row in found.rows[:LINKED]),
+        messages.figures(OrderPage.of(found)),
+        *(messages.reading("order://{number}", number=str(row.order.number)) for row in found.rows[:NAMED]),
     ]

@@ -35,8 +35,8 @@ def daily_briefing() -> list[PromptMessage]:
             _("4. get_business_insights with period=last_7_days: what is unusual."),
             _("Write at most ten lines. Change nothing without asking me."),
         ),
-        messages.figures(SalesAnswer.of(yesterday).text()),
-        messages.link("report://sales/{period}", period="this_month"),
+        messages.figures(SalesAnswer.of(yesterday)),
+        messages.reading("report://sales/{period}", period="this_month"),
     ]
 
 
@@ -61,6 +61,6 @@ def month_end_report(
             _("Call get_product_stats: end with the value of the stock."),
             _("Say of each figure which period it is of. Where a figure is missing, say so."),
         ),
-        messages.figures(SalesAnswer.of(weeks).text(), SalesAnswer.of(products).text()),
-        messages.link("report://sales/{period}", period=period.name),
+        messages.figures(SalesAnswer.of(weeks), SalesAnswer.of(products)),
+        messages.reading("report://sales/{period}", period=period.name),
     ]

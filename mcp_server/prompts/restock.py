@@ -16,7 +16,7 @@ from mcp_server.prompt_registry import prompt
 from mcp_server.tools.products import ProductPage
 
 SHOWN = 20
-LINKED = 5
+NAMED = 5
 
 
 @prompt(
@@ -37,8 +37,6 @@ def restock_plan(
             _("For each product say how many units to order so that it lasts a month, and why. Most urgent first."),
             _("When I say that goods have arrived, call adjust_stock with reason=purchase for each of them."),
         ),
-        messages.figures(
-            ProductPage.of(low).text() if low.rows else str(_("No product is at its reorder level or below."))
-        ),
-        *(messages.link("product://{sku}", sku=product.sku) for product in low.rows[:LINKED]),
+        messages.figures(ProductPage.of(low) if low.rows else str(_("No product is at its reorder level or below."))),
+        *(messages.reading("product://{sku}", sku=product.sku) for product in low.rows[:NAMED]),
     ]

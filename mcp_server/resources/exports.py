@@ -6,6 +6,7 @@ import json
 from typing import Annotated
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.principals import Scope
@@ -15,15 +16,15 @@ from mcp_server.arguments import Argument
 from mcp_server.resource_registry import JSON, Content, resource
 from mcp_server.tenancy import current_principal
 
-# A larger file is not sent as one message; its URL gives it piece by piece.
-MOST_BYTES = 2**20
+# A larger file would be more than an answer may be (see mcp_server.sizes); its URL gives it piece by piece.
+MOST_BYTES = 2**15
 
 
 @resource(
     "export://{id}",
     title=_("Export"),
     description=_(
-        "A file with all data of this tenant, as export_tenant_data has made it: where it is, and up to 1 MiB itself."
+        "A file with all data of this tenant, as export_tenant_data has made it: where it is, and up to 32 KiB itself."
     ),
     scope=Scope.EXPORTS_WRITE,
 )
@@ -37,7 +38,8 @@ def export(
         "bytes": found.byte_count,
         "file_name": exports.file_name(found, current_principal().subdomain),
         "media_type": exports.media_type(found),
-        "expires_at": found.expires_at,
+        "expires_at": timezone.localtime(found.expires_at),
+        "time_zone": timezone.get_current_timezone_name(),
         "url": downloads.url(id),
     }
     contents = [Content(json.dumps(facts, cls=DjangoJSONEncoder), JSON)]

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+from django.utils.translation import gettext as _
+
+from core.errors import DomainError
 from mcp_server.registry import Answer, Door, tool
+
+# Up to here each whole number is a float of its own.
+EXACT = 2**53
 
 
 class Sum(Answer):
@@ -11,10 +19,14 @@ class Sum(Answer):
     result: float
 
     def text(self) -> str:
-        return f"{self.result:g}"
+        return str(int(self.result)) if self.result.is_integer() and abs(self.result) < EXACT else repr(self.result)
 
 
 @tool(scope=None, title="Add numbers", read_only=True, door=Door)
 def add_numbers(a: float, b: float) -> Sum:
     """Add two numbers. Reads no data: call it to test the connection."""
-    return Sum(result=a + b)
+    # Adding 0.0 makes 0 of -0.
+    result = a + b + 0.0
+    if not math.isfinite(result):
+        raise DomainError(_("The sum is larger than any number can be. Call add_numbers with smaller ones."))
+    return Sum(result=result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
 from typing import Annotated, Any, Self
 
 from django.utils.translation import gettext as _
@@ -16,12 +16,13 @@ from core.services import records
 from mcp_server import listing
 from mcp_server.parameters import NO_NUL, Cursor, Limit
 from mcp_server.registry import Answer, tool
+from mcp_server.units import Dated, Moment
 
 
 class Event(BaseModel):
     """A change: the tool that made it, what it was about, and the tool's arguments."""
 
-    at: datetime
+    at: Moment
     action: str
     subject: str
     actor: str
@@ -38,17 +39,14 @@ class Event(BaseModel):
         )
 
     def line(self) -> str:
-        """The change on a line, in the caller's language."""
-        return listing.line(
-            _("- {at} {action}: {name}, by {actor}"),
-            name=self.subject,
-            at=formats.moment(self.at),
-            action=self.action,
-            actor=self.actor[:30],
+        """The change on a line, in the caller's language, and its arguments on another."""
+        words = _("- {at} {action}: {subject}, by {actor}").format(
+            at=formats.moment(self.at), action=self.action, subject=self.subject, actor=self.actor
         )
+        return f"{words}\n  {json.dumps(self.details, ensure_ascii=False)}" if self.details else words
 
 
-class AuditLog(Answer):
+class AuditLog(Dated, Answer):
     """Some changes, newest first; `next_cursor` asks for those before them."""
 
     events: list[Event]
@@ -74,7 +72,7 @@ def get_audit_log(
     ] = "",
     period: Annotated[
         str | None,
-        Field(max_length=40, description="Such as today, last_week, 2026-11, 2026-11-23, 2026-10-01..2026-11-15."),
+        Field(max_length=40, pattern=NO_NUL, description="When, such as today or 2026-11."),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Self
 
 from django.utils.translation import gettext as _
-from mcp_types import ResourceLink
 from pydantic import BaseModel, Field, field_serializer
 
 from core import formats
@@ -17,6 +15,7 @@ from core.services.exports import Exported
 from mcp_server import downloads, progress
 from mcp_server.registry import Change, tool
 from mcp_server.tenancy import current_principal
+from mcp_server.units import Dated, Moment
 
 
 class TableCount(BaseModel):
@@ -26,7 +25,7 @@ class TableCount(BaseModel):
     rows: int
 
 
-class ExportFile(Change):
+class ExportFile(Dated, Change):
     """A file with every row of the tenant. In a dry run there is no link to it."""
 
     format: ExportFormat
@@ -35,7 +34,7 @@ class ExportFile(Change):
     bytes: int
     file_name: str
     media_type: str
-    expires_at: datetime
+    expires_at: Moment
     resource: str | None
     url: str | None
 
@@ -67,21 +66,17 @@ class ExportFile(Change):
             _("Exported {rows} rows as {format}, {bytes} bytes.").format(
                 rows=formats.number(self.rows), format=self.format.label, bytes=formats.number(self.bytes)
             ),
+            f"{self.file_name} ({self.media_type})",
             ", ".join(f"{each.table} {formats.number(each.rows)}" for each in self.tables),
         ]
         if not self.dry_run:
             lines.append(
                 _("Until {moment} it is at {link}").format(
-                    moment=formats.moment(self.expires_at), link=self.url or self.resource
+                    moment=formats.moment(self.expires_at),
+                    link=" , ".join(link for link in (self.url, self.resource) if link),
                 )
             )
         return "\n".join(lines)
-
-    def links(self) -> list[ResourceLink]:
-        link = self.url or self.resource
-        if self.dry_run or link is None:
-            return []
-        return [ResourceLink(uri=link, name=self.file_name, mime_type=self.media_type, size=self.bytes)]
 
 
 @tool(scope=Scope.EXPORTS_WRITE, title="Export all data", read_only=False)
@@ -96,6 +91,6 @@ def export_tenant_data(
 ) -> ExportFile:
     """Write every row of this tenant into a file, and give the link to it, which anyone can open for an hour.
 
-    For figures call get_comprehensive_tenant_stats instead, for products get_tenant_products, for orders list_orders.
+    For figures call get_comprehensive_tenant_stats instead.
     """
     return ExportFile.of(exports.create(format=format, actor=current_principal().name, on_progress=progress.report))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
@@ -17,6 +16,7 @@ from core.services.insights import Buyers, Insights, RefundRate
 from core.services.sellers import Seller, StockOut, StoppedSeller
 from mcp_server.registry import Answer, tool
 from mcp_server.tools.periods import PeriodName, Span
+from mcp_server.units import Dated, Moment, Priced
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class Figure(BaseModel, Generic[T]):
 
     value: T
     period: Span
-    as_of: datetime
+    as_of: Moment
     method: str
 
     @classmethod
@@ -34,10 +34,9 @@ class Figure(BaseModel, Generic[T]):
         return cls(value=figure.value, period=Span.of(figure.period), as_of=figure.as_of, method=figure.method)
 
 
-class InsightsAnswer(Answer):
+class InsightsAnswer(Dated, Priced, Answer):
     """What stands out in a period; each figure says what it stands on."""
 
-    currency: str
     best_sellers: Figure[list[Seller]]
     worst_sellers: Figure[list[Seller]]
     stock_outs: Figure[list[StockOut]]
@@ -63,6 +62,16 @@ class InsightsAnswer(Answer):
 
     def text(self) -> str:
         buyers, span = self.customers.value, self.customers.period
+        figures: dict[str, Figure[Any]] = {
+            _("Customers"): self.customers,
+            _("Refund rate"): self.refund_rate,
+            _("Best sellers"): self.best_sellers,
+            _("Worst sellers"): self.worst_sellers,
+            _("Stock that runs out"): self.stock_outs,
+            _("Unusual days"): self.unusual_days,
+            _("Unusually large orders"): self.unusual_orders,
+            _("Products that stopped selling"): self.stopped_sellers,
+        }
         return "\n".join(
             [
                 _("From {first} to {last}, as of {moment}:").format(
@@ -78,6 +87,7 @@ class InsightsAnswer(Answer):
                 *_section(_("Unusual days"), map(self._day, self.unusual_days.value)),
                 *_section(_("Unusually large orders"), map(self._order, self.unusual_orders.value)),
                 *_section(_("Products that stopped selling"), map(_stopped, self.stopped_sellers.value)),
+                *_section(_("How it was computed"), (f"{name}: {figure.method}" for name, figure in figures.items())),
             ]
         )
 
@@ -110,7 +120,7 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def _named(each: Seller | StockOut | StoppedSeller) -> dict[str, str]:
-    return {"sku": formats.short(each.sku), "name": formats.short(each.name), "stock": formats.number(each.stock)}
+    return {"sku": each.sku, "name": formats.short(each.name), "stock": formats.number(each.stock)}
 
 
 def _seller(each: Seller) -> str:

@@ -65,9 +65,7 @@ def create_order(
     customer_name: Annotated[
         str, Field(max_length=200, pattern=NO_NUL, description="Of a new customer; a known one keeps its name.")
     ] = "",
-    discount_minor: Annotated[
-        int, Field(ge=0, le=MOST_MONEY, description="Off the whole order, in the minor unit: 150 is 1.50 EUR.")
-    ] = 0,
+    discount_minor: Annotated[int, Field(ge=0, le=MOST_MONEY, description="Off the whole order: 150 is 1.50 EUR.")] = 0,
     note: Annotated[str, Field(max_length=1000, pattern=NO_NUL, description="For the people who handle it.")] = "",
 ) -> OrderChange:
     """Make a draft order at today's prices; it takes nothing from stock yet. Then call place_order to sell it, or

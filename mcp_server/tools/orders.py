@@ -10,16 +10,18 @@ from pydantic import Field
 from core.models import OrderStatus
 from core.principals import Scope
 from core.services import orders
+from core.services.drafts import MOST_LINES as MOST
 from core.services.orders import OrderRows
 from mcp_server import listing
 from mcp_server.order_shapes import FullOrder, OrderSummary
 from mcp_server.parameters import NO_NUL, Cursor, Limit
 from mcp_server.registry import Answer, tool
+from mcp_server.units import Dated
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1, description="Of an order; list_orders shows them.")]
 
 
-class OrderPage(Answer):
+class OrderPage(Dated, Answer):
     """Some orders of a list; `next_cursor` asks for those after them."""
 
     orders: list[OrderSummary]
@@ -55,8 +57,7 @@ def list_orders(
         Field(
             max_length=40,
             pattern=NO_NUL,
-            description="When the order was made: today, this_week, last_month, last_30_days, 2026, 2026-11, "
-            "2026-W47, 2026-11-23 or 2026-10-01..2026-11-15.",
+            description="When it was made, such as last_30_days or 2026-11.",
         ),
     ] = "",
     limit: Limit = 20,
@@ -68,7 +69,10 @@ def list_orders(
 
 
 @tool(scope=Scope.ORDERS_READ, title="Get an order", read_only=True)
-def get_order(number: Number) -> OrderAnswer:
+def get_order(
+    number: Number,
+    first_line: Annotated[int, Field(ge=1, le=MOST, description="The next_line of the answer before.")] = 1,
+) -> OrderAnswer:
     """Show one order with its lines, its customer, its payments and what can follow. To find its number call
     list_orders."""
-    return OrderAnswer.in_full(orders.get(number))
+    return OrderAnswer.in_full(orders.get(number), first_line=first_line)

@@ -54,7 +54,7 @@ class TenantSize(BaseModel):
 
 
 class PlatformStats(Answer):
-    """Figures over all tenants; `largest` are the twenty with most orders."""
+    """Figures over all tenants; `largest` are the twenty with most orders, and `next_step` says how to see others."""
 
     tenants_active: int
     tenants_suspended: int
@@ -62,9 +62,11 @@ class PlatformStats(Answer):
     products: int
     orders: int
     largest: list[TenantSize]
+    next_step: str | None
 
     @classmethod
     def of(cls, figures: PlatformFigures) -> Self:
+        is_all = figures.active + figures.suspended == len(figures.largest)
         return cls(
             tenants_active=figures.active,
             tenants_suspended=figures.suspended,
@@ -72,6 +74,7 @@ class PlatformStats(Answer):
             products=figures.products,
             orders=figures.orders,
             largest=[TenantSize.of(each) for each in figures.largest],
+            next_step=None if is_all else _("list_tenants shows the others."),
         )
 
     def text(self) -> str:
@@ -84,7 +87,8 @@ class PlatformStats(Answer):
             products=formats.number(self.products),
             orders=formats.number(self.orders),
         )
-        return "\n".join([total, *(tenant.line() for tenant in self.largest)])
+        lines = [total, *(tenant.line() for tenant in self.largest)]
+        return "\n".join([*lines, self.next_step] if self.next_step else lines)
 
 
 class Weakness(BaseModel):
@@ -108,12 +112,13 @@ class Weakness(BaseModel):
 
 
 class IsolationAudit(Answer):
-    """What the audit found: all of it counted, the first fifty findings named."""
+    """What the audit found: all of it counted, the first fifty findings named; `next_step` names the others."""
 
     is_green: bool
     errors: int
     warnings: int
     findings: list[Weakness]
+    next_step: str | None
 
     @classmethod
     def of(cls, findings: list[Finding]) -> Self:
@@ -123,6 +128,7 @@ class IsolationAudit(Answer):
             errors=errors,
             warnings=len(findings) - errors,
             findings=[Weakness.of(each) for each in findings[:MOST_FINDINGS]],
+            next_step=_others(len(findings) - MOST_FINDINGS) if len(findings) > MOST_FINDINGS else None,
         )
 
     def text(self) -> str:
@@ -134,10 +140,11 @@ class IsolationAudit(Answer):
             )
         ]
         lines += [f"- {each.level} {each.rule} {each.object}: {each.finding}\n  {each.mend}" for each in self.findings]
-        unnamed = self.errors + self.warnings - len(self.findings)
-        if unnamed:
-            lines.append(_("And {count} more: `manage.py rls audit` names all.").format(count=formats.number(unnamed)))
-        return "\n".join(lines)
+        return "\n".join([*lines, self.next_step] if self.next_step else lines)
+
+
+def _others(count: int) -> str:
+    return _("And {count} more: `manage.py rls audit` names all.").format(count=formats.number(count))
 
 
 @tool(scope=Scope.TENANTS_READ, title="Platform figures", read_only=True, door=Door.PLATFORM)

@@ -13,9 +13,10 @@ from core.principals import Scope
 from core.services import overview
 from core.services.overview import CategoryStats, ProductStats, TenantStats
 from mcp_server.registry import Answer, tool
+from mcp_server.units import Dated, Moment, Priced
 
 
-class ProductStatsAnswer(Answer):
+class ProductStatsAnswer(Dated, Priced, Answer):
     """The tenant's products in figures."""
 
     tenant: str
@@ -26,10 +27,9 @@ class ProductStatsAnswer(Answer):
     out_of_stock: int
     units: int
     stock_value_minor: int
-    currency: str
     categories: list[CategoryStats]
     more_categories: int
-    as_of: datetime
+    as_of: Moment
 
     @classmethod
     def of(cls, stats: ProductStats) -> Self:
@@ -50,10 +50,10 @@ class ProductStatsAnswer(Answer):
         ]
         if self.more_categories:
             lines.append(_("And {count} more categories.").format(count=formats.number(self.more_categories)))
-        return "\n".join(lines)
+        return "\n".join([*lines, _as_of(self.as_of)])
 
 
-class TenantStatsAnswer(Answer):
+class TenantStatsAnswer(Dated, Priced, Answer):
     """How much the tenant has of everything."""
 
     tenant: str
@@ -65,8 +65,7 @@ class TenantStatsAnswer(Answer):
     orders_by_status: dict[str, int]
     revenue_minor: int
     revenue_this_month_minor: int
-    currency: str
-    as_of: datetime
+    as_of: Moment
 
     @classmethod
     def of(cls, stats: TenantStats) -> Self:
@@ -89,13 +88,18 @@ class TenantStatsAnswer(Answer):
                     total=formats.money(self.revenue_minor, self.currency),
                     recent=formats.money(self.revenue_this_month_minor, self.currency),
                 ),
+                _as_of(self.as_of),
             ]
         )
 
 
+def _as_of(moment: datetime) -> str:
+    return _("As of {moment}").format(moment=formats.moment(moment))
+
+
 def _category_line(each: CategoryStats) -> str:
     return _("- {category}: products {products}, units {units}").format(
-        category=formats.short(each.category) or _("(no category)"),
+        category=each.category or _("(no category)"),
         products=formats.number(each.products),
         units=formats.number(each.units),
     )
@@ -105,8 +109,7 @@ def _category_line(each: CategoryStats) -> str:
 def get_product_stats() -> ProductStatsAnswer:
     """Count this tenant's products, low and missing stock, units and their value, with the largest categories.
 
-    For the products themselves call get_tenant_products, for what to reorder get_inventory, for what was sold
-    get_sales_statistics.
+    For the products call get_tenant_products, for what was sold get_sales_statistics.
     """
     return ProductStatsAnswer.of(overview.products())
 

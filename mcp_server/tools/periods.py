@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from core import formats
 from core.periods import Period
 from mcp_server.parameters import NO_NUL
+from mcp_server.units import Moment
 
 PeriodName = Annotated[
     str,
@@ -17,10 +18,7 @@ PeriodName = Annotated[
         min_length=1,
         max_length=40,
         pattern=NO_NUL,
-        description="today, yesterday, this_week, last_week, this_month, last_month, this_year, last_year, "
-        "last_N_days (N from 1 to 730), or a year, month, ISO week, day, or range of days as in the examples. "
-        "Days begin in the tenant's time zone.",
-        examples=["last_30_days", "2026", "2026-11", "2026-W47", "2026-11-23", "2026-10-01..2026-11-15"],
+        description="Such as today, last_week, last_30_days, 2026-11 or 2026-10-01..2026-11-15.",
     ),
 ]
 
@@ -29,8 +27,8 @@ class Span(BaseModel):
     """A period: from `start` up to `end`, which is not part of it."""
 
     name: str
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
 
     @classmethod
     def of(cls, period: Period) -> Self:

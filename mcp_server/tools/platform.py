@@ -33,19 +33,16 @@ class NewTenant(TenantChange):
     locale: str
 
     def text(self) -> str:
-        return _(
-            "Created {name} ({subdomain}). No token was made: an operator mints one in a shell with "
-            "`manage.py tokens create --tenant {subdomain} --name <name>`."
-        ).format(name=self.name, subdomain=self.subdomain)
+        made = _("Created {name} ({subdomain}).").format(name=self.name, subdomain=self.subdomain)
+        return f"{made} {_mint(self.subdomain)}"
 
 
 class SuspendedTenant(TenantChange):
     """A tenant that is refused at every door."""
 
     def text(self) -> str:
-        return _(
-            "Suspended {name} ({subdomain}): every door refuses it at once. resume_tenant lets it work again."
-        ).format(name=self.name, subdomain=self.subdomain)
+        done = _("Suspended {name} ({subdomain}): every door refuses it at once.")
+        return f"{done.format(name=self.name, subdomain=self.subdomain)} {_resume()}"
 
 
 class ResumedTenant(TenantChange):
@@ -92,14 +89,22 @@ def create_tenant(
     To let a suspended one work again call resume_tenant instead.
     """
     tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
-    return NewTenant(subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active, locale=locale)
+    return NewTenant(
+        subdomain=tenant.subdomain,
+        name=tenant.name,
+        is_active=tenant.is_active,
+        locale=locale,
+        next_step=_mint(tenant.subdomain),
+    )
 
 
 @tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, door=Door.PLATFORM)
 def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
     """Refuse a tenant at every door, at once; its data stays. To remove it for good call delete_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=False)
-    return SuspendedTenant(subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active)
+    return SuspendedTenant(
+        subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active, next_step=_resume()
+    )
 
 
 @tool(scope=Scope.TENANTS_WRITE, title="Resume a tenant", read_only=False, idempotent=True, door=Door.PLATFORM)
@@ -125,3 +130,14 @@ def delete_tenant(tenant_id: TenantId) -> DeletedTenant:
     facts = tenants.get(tenant_id)
     deleted = tenants.delete(tenant_id)
     return DeletedTenant(subdomain=facts.subdomain, name=facts.name, deleted=deleted)
+
+
+def _mint(subdomain: str) -> str:
+    return _(
+        "No token was made: an operator mints one in a shell with "
+        "`manage.py tokens create --tenant {subdomain} --name <name>`."
+    ).format(subdomain=subdomain)
+
+
+def _resume() -> str:
+    return _("resume_tenant lets it work again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from django.utils.translation import gettext as _
@@ -19,11 +20,16 @@ from mcp_server.tools.products import MOST_MINOR, ProductSummary, Sku
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="What people call it.")]
 Description = Annotated[str, Field(max_length=5000, pattern=NO_NUL, description="For customers.")]
-Category = Annotated[
-    str, Field(max_length=100, pattern=NO_NUL, description="One that there is, or a new one; '' for none.")
-]
+Category = Annotated[str, Field(max_length=100, pattern=NO_NUL, description="One that there is, or a new one.")]
 Price = Annotated[int, Field(ge=0, le=MOST_MINOR, description="In the currency's minor unit: 1999 is 19.99 EUR.")]
 ReorderLevel = Annotated[int, Field(ge=0, le=MOST, description="At this many units or fewer, stock is low.")]
+
+
+class Emptied(StrEnum):
+    """What a product can be without. An empty text says nothing about it: that is what was not given."""
+
+    DESCRIPTION = "description"
+    CATEGORY = "category"
 
 
 class ProductCreated(ProductSummary, Change):
@@ -35,12 +41,18 @@ class ProductCreated(ProductSummary, Change):
         return f"product {self.sku}"
 
     def text(self) -> str:
-        return _("There is a new product {sku} {name}: {price}, {stock} in stock.").format(
-            sku=self.sku,
-            name=self.name,
-            price=formats.money(self.price_minor, self.currency),
-            stock=formats.number(self.stock),
-        )
+        lines = [
+            _("There is a new product {sku} {name}: {price}, {stock} in stock.").format(
+                sku=self.sku,
+                name=self.name,
+                price=formats.money(self.price_minor, self.currency),
+                stock=formats.number(self.stock),
+            ),
+            _("- To be ordered again at {level}").format(level=formats.number(self.reorder_level)),
+        ]
+        if self.category:
+            lines.append(_("- Category: {category}").format(category=self.category))
+        return "\n".join(lines)
 
 
 class Difference(BaseModel):
@@ -75,7 +87,8 @@ class ProductChanged(Change):
         who = {"sku": self.product.sku, "name": self.product.name}
         if not self.changes:
             return _("{sku} {name} is like this already; nothing has changed.").format(**who)
-        return "\n".join([_("{sku} {name} has changed:").format(**who), *map(self._line, self.changes)])
+        changes = map(self._line, self.changes)
+        return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
 
     def _line(self, change: Difference) -> str:
         before, after = (self._shown(change.field, value) for value in (change.before, change.after))
@@ -131,6 +144,7 @@ def update_product(
     category: Category | None = None,
     price_minor: Price | None = None,
     reorder_level: ReorderLevel | None = None,
+    clear: Annotated[list[Emptied] | None, Field(max_length=2, description="What to empty.")] = None,
 ) -> ProductChanged:
     """Change a product's name, description, category, price or reorder level; what is not given stays. For its stock
     call adjust_stock, and to take it off sale set_product_active. Orders keep the price that they were made with."""
@@ -138,8 +152,8 @@ def update_product(
         product_changes.update(
             sku,
             name=name,
-            description=description,
-            category=category,
+            description="" if Emptied.DESCRIPTION in (clear or ()) else description,
+            category="" if Emptied.CATEGORY in (clear or ()) else category,
             price_minor=price_minor,
             reorder_level=reorder_level,
         )

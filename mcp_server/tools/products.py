@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Self
 
 from django.utils.translation import gettext as _
@@ -18,24 +17,24 @@ from core.services.products import StockLevel
 from mcp_server import listing
 from mcp_server.parameters import NO_NUL, Cursor, Limit
 from mcp_server.registry import Answer, tool
+from mcp_server.units import Dated, Moment, Priced
 
 # Of money: far from the end of a bigint, so that sums of many lines fit too.
 MOST_MINOR = 10**15
 
 Sku = Annotated[
     str,
-    Field(min_length=1, max_length=64, pattern=NO_NUL, description="Of a product; get_tenant_products shows them."),
+    Field(min_length=1, max_length=64, pattern=NO_NUL, description="Of a product."),
 ]
 
 
-class ProductSummary(BaseModel):
+class ProductSummary(Priced):
     """A product, in a list."""
 
     sku: str
     name: str
     category: str
     price_minor: int
-    currency: str
     stock: int
     is_low: bool
     is_active: bool
@@ -58,7 +57,7 @@ class ProductSummary(BaseModel):
         """The product on a line, in the caller's language."""
         facts = {
             "name": self.name,
-            "sku": self.sku,
+            "sku": f"{self.sku} ({formats.short(self.category, columns=24)})" if self.category else self.sku,
             "price": formats.money(self.price_minor, self.currency),
             "stock": formats.number(self.stock),
         }
@@ -92,7 +91,7 @@ class ProductPage(Answer):
 class Movement(BaseModel):
     """Units that came or went."""
 
-    at: datetime
+    at: Moment
     quantity: int
     stock_after: int
     reason: MovementReason
@@ -114,21 +113,23 @@ class Movement(BaseModel):
 
     def line(self) -> str:
         """The movement, in the caller's language."""
-        return _("- {at}: {quantity} ({reason}), {stock} after it, by {actor}").format(
+        words = _("- {at}: {quantity} ({reason}), {stock} after it, by {actor}").format(
             at=formats.moment(self.at),
             quantity=f"{self.quantity:+d}",
             reason=self.reason.label,
             stock=formats.number(self.stock_after),
             actor=self.actor,
         )
+        order = [] if self.order_number is None else [_("order {number}").format(number=self.order_number)]
+        return _(", ").join([words, *order, *([self.note] if self.note else [])])
 
 
-class ProductAnswer(ProductSummary, Answer):
+class ProductAnswer(ProductSummary, Dated, Answer):
     """A product with its last movements."""
 
     description: str
     reorder_level: int
-    created_at: datetime
+    created_at: Moment
     movements: list[Movement]
 
     def text(self) -> str:
@@ -140,10 +141,13 @@ class ProductAnswer(ProductSummary, Answer):
             ),
             _("- For sale: {answer}").format(answer=_("yes") if self.is_active else _("no")),
         ]
+        if self.is_low:
+            lines[2] += _(" (low)")
         if self.category:
             lines.append(_("- Category: {category}").format(category=self.category))
         if self.description:
             lines.append(_("- Description: {description}").format(description=self.description))
+        lines.append(_("- Made: {moment}").format(moment=formats.moment(self.created_at)))
         if self.movements:
             lines += [_("Last movements of stock:"), *(movement.line() for movement in self.movements)]
         return "\n".join(lines)

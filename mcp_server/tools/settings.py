@@ -17,13 +17,13 @@ from core.services.stock import MOST
 from mcp_server.parameters import NO_NUL
 from mcp_server.registry import Change, tool
 from mcp_server.tools.products import MOST_MINOR
+from mcp_server.units import Priced
 
 
-class TenantSettingsAnswer(Change):
+class TenantSettingsAnswer(Priced, Change):
     """The settings as they are now, and the names of those that have changed."""
 
     locale: str
-    currency: str
     time_zone: str
     low_stock_threshold: int
     max_discount_percent: int
@@ -56,7 +56,9 @@ class TenantSettingsAnswer(Change):
         with translation.override(self.locale if "locale" in self.changed else translation.get_language()):
             return "\n".join(
                 [
-                    _("The settings are now:") if self.changed else _("Settings:"),
+                    _("The settings are now ({names} changed):").format(names=", ".join(self.changed))
+                    if self.changed
+                    else _("Settings:"),
                     _("- Language: {language}").format(language=dict(LOCALES)[self.locale]),
                     _("- Currency: {currency}").format(currency=self.currency),
                     _("- Time zone: {time_zone}").format(time_zone=self.time_zone),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
 from django.utils.translation import gettext as _
@@ -12,36 +12,40 @@ from core import formats, periods
 from core.principals import Scope
 from core.services import statistics
 from core.services.statistics import BY_TIME, Difference, GroupBy, SalesFigures, SalesGroup, SalesTotals
-from mcp_server.parameters import Limit
+from mcp_server.parameters import MOST_ROWS, Limit
 from mcp_server.registry import Answer, tool
 from mcp_server.tools.periods import PeriodName, Span
+from mcp_server.units import Dated, Moment, Priced
 
-# Of more groups by time the text has the last ones, and the structured content all.
-MOST_LINES = 31
+# Of more groups by time, the last ones: as many as two years have weeks.
+MOST_GROUPS = 105
 
 
-class SalesAnswer(Answer):
+class SalesAnswer(Dated, Priced, Answer):
     """The sales of a period, in groups, and how they differ from the period before.
 
     Revenue is of orders that were placed in the period and not cancelled, after discounts; that of a category or a
-    product is of its lines, before an order's discount. `percent` is null where there was nothing before.
+    product is of its lines, before an order's discount. `percent` is null where there was nothing before. Of many
+    groups by time there are the last ones. `next_step` says how to see what is left out.
     """
 
     period: Span
     is_over: bool
-    as_of: datetime
-    currency: str
+    as_of: Moment
     totals: SalesTotals
     group_by: GroupBy
     revenue_of_groups: Literal["orders", "lines"]
     groups: list[SalesGroup]
     has_more: bool
+    next_step: str | None
     previous_period: Span | None
     previous: SalesTotals | None
     differences: dict[str, Difference]
 
     @classmethod
     def of(cls, sales: SalesFigures) -> Self:
+        is_by_time = sales.group_by in BY_TIME
+        groups = sales.groups[-MOST_GROUPS:] if is_by_time else sales.groups
         return cls(
             period=Span.of(sales.period),
             is_over=sales.is_over,
@@ -49,16 +53,18 @@ class SalesAnswer(Answer):
             currency=sales.currency,
             totals=sales.totals,
             group_by=sales.group_by,
-            revenue_of_groups="orders" if sales.group_by in BY_TIME else "lines",
-            groups=sales.groups,
+            revenue_of_groups="orders" if is_by_time else "lines",
+            groups=groups,
             has_more=sales.has_more,
+            next_step=_next_step(groups, sales),
             previous_period=Span.of(sales.period.previous()) if sales.previous else None,
             previous=sales.previous,
             differences=sales.differences(),
         )
 
     def text(self) -> str:
-        return "\n".join([*self._summary(), *self._comparison(), *self._groups()])
+        as_of = _("As of {moment}").format(moment=formats.moment(self.as_of))
+        return "\n".join([*self._summary(), *self._comparison(), *self._groups(), as_of])
 
     def _summary(self) -> list[str]:
         totals = self.totals
@@ -101,8 +107,6 @@ class SalesAnswer(Answer):
         ]
 
     def _groups(self) -> list[str]:
-        shown = self.groups[-MOST_LINES:] if self.group_by in BY_TIME else self.groups
-        left_out = len(self.groups) - len(shown)
         lines = [
             _("- {name}: {revenue}, orders {orders}, units {units}").format(
                 name=_label(each, self.group_by),
@@ -110,15 +114,11 @@ class SalesAnswer(Answer):
                 orders=formats.number(each.orders),
                 units=formats.number(each.units),
             )
-            for each in shown
+            for each in self.groups
         ]
         if self.revenue_of_groups == "lines" and lines:
             lines.insert(0, _("Revenue of the lines, before discounts of orders:"))
-        if left_out:
-            lines.insert(0, _("({count} earlier groups are in the structured content.)").format(count=left_out))
-        if self.has_more:
-            lines.append(_("There are more: call again with a higher limit."))
-        return lines
+        return [*lines, self.next_step] if self.next_step else lines
 
     def _money(self, minor: int) -> str:
         return formats.money(minor, self.currency)
@@ -128,8 +128,28 @@ def _label(group: SalesGroup, group_by: GroupBy) -> str:
     if group_by is GroupBy.DAY:
         return formats.day(date.fromisoformat(group.key))
     if group_by is GroupBy.CATEGORY:
-        return formats.short(group.key) or _("(no category)")
-    return formats.short(f"{group.key} {group.name}".strip(), columns=32)
+        return group.key or _("(no category)")
+    return f"{group.key} {formats.short(group.name, columns=max(32 - len(group.key), 8))}".strip()
+
+
+def _next_step(groups: list[SalesGroup], sales: SalesFigures) -> str | None:
+    if sales.has_more and len(groups) < MOST_ROWS:
+        return _("There are more: call again with a higher limit.")
+    if sales.has_more:
+        return _("There are more: call again with a shorter period.")
+    if len(groups) == len(sales.groups):
+        return None
+    return _("For those before call again with period={period}.").format(period=_before(groups[0], sales))
+
+
+def _before(group: SalesGroup, sales: SalesFigures) -> str:
+    """The part of the period that lies before a group by time."""
+    first = {
+        GroupBy.DAY: lambda: date.fromisoformat(group.key),
+        GroupBy.WEEK: lambda: date.fromisocalendar(int(group.key[:4]), int(group.key[6:]), 1),
+        GroupBy.MONTH: lambda: date.fromisoformat(f"{group.key}-01"),
+    }[sales.group_by]()
+    return f"{sales.period.start.date()}..{first - timedelta(days=1)}"
 
 
 def _signed(difference: Difference) -> str:
@@ -148,7 +168,6 @@ def get_sales_statistics(
 ) -> SalesAnswer:
     """Add up this tenant's sales in a period: orders, units, revenue, discounts and refunds, in groups.
 
-    For the orders themselves call list_orders; for what stands out call get_business_insights; for stock
-    call get_product_stats.
+    For the orders themselves call list_orders; for what stands out call get_business_insights.
     """
     return SalesAnswer.of(statistics.sales(periods.parse(period), group_by=group_by, compare=compare, limit=limit))

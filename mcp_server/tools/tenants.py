@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Self
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
@@ -15,6 +15,7 @@ from core.services.tenants import TenantFacts
 from mcp_server import listing
 from mcp_server.parameters import NO_NUL, Cursor, Limit
 from mcp_server.registry import Answer, Door, tool
+from mcp_server.units import Dated, Moment
 
 TenantId = Annotated[
     str,
@@ -34,7 +35,7 @@ class TenantSummary(BaseModel):
     subdomain: str
     is_active: bool
     user_count: int
-    created_at: datetime
+    created_at: Moment
 
     @classmethod
     def of(cls, facts: TenantFacts) -> Self:
@@ -47,8 +48,10 @@ class TenantSummary(BaseModel):
         )
 
 
-class TenantList(Answer):
+class TenantList(Dated, Answer):
     """The tenants in sight of the caller, oldest first."""
+
+    is_verbatim = True
 
     tenants: list[TenantSummary]
     has_more: bool
@@ -62,7 +65,7 @@ class TenantList(Answer):
                 subdomain=tenant.subdomain,
                 status=status(tenant.is_active),
                 users=tenant.user_count,
-                created=f"{tenant.created_at:%Y-%m-%d %H:%M:%S}",
+                created=f"{timezone.localtime(tenant.created_at):%Y-%m-%d %H:%M:%S}",
             )
             for tenant in self.tenants
         ]
@@ -78,7 +81,7 @@ class TenantInfo(TenantSummary, Answer):
                 _("Tenant:"),
                 _("- Name: {name}").format(name=self.name),
                 _("- Subdomain: {subdomain}").format(subdomain=self.subdomain),
-                _("- Created: {created}").format(created=self.created_at),
+                _("- Created: {created}").format(created=timezone.localtime(self.created_at)),
                 _("- Status: {status}").format(status=status(self.is_active)),
                 _("- Users: {users}").format(users=self.user_count),
             ]
@@ -119,9 +122,7 @@ def status(is_active: bool) -> str:
 
 @tool(scope=Scope.TENANTS_READ, title="List tenants", read_only=True, door=Door)
 def list_tenants(
-    random_string: Annotated[
-        str, Field(max_length=100, description="Ignored: for clients that can't call without arguments.")
-    ] = "",
+    random_string: Annotated[str, Field(max_length=100, description="Ignored.")] = "",
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> TenantList:
@@ -141,8 +142,7 @@ def list_tenants(
 def get_tenant_info() -> TenantInfo:
     """Show this tenant: name, subdomain, status, age and number of users.
 
-    For products, orders and revenue call get_comprehensive_tenant_stats instead, for its settings
-    manage_tenant_settings.
+    For products, orders and revenue call get_comprehensive_tenant_stats instead.
     """
     return TenantInfo.of(tenants.get())
 

@@ -400,13 +400,37 @@ def test_an_argument_that_no_schema_names_is_refused_in_words(
 ) -> None:
     async def story() -> Any:
         async with connected(server.mcp("acme"), acme.token) as client:
-            return await client.call_tool("get_tenant_info", {argument: "globex"})
+            return await client.call_tool("get_tenant_users", {argument: "globex"})
 
     result = asyncio.run(story())
 
     assert result.is_error
-    assert f"get_tenant_info does not take '{argument}'" in result.content[0].text
-    assert "It takes no arguments" in result.content[0].text
+    assert f"get_tenant_users does not take '{argument}'" in result.content[0].text
+    assert "It takes: limit, cursor." in result.content[0].text
+
+
+@pytest.mark.parametrize("argument", ["tenant_id", "tenant", "subdomain", "tenant_slug"])
+@pytest.mark.parametrize("name", ["get_tenant_info", "get_product_stats", "get_comprehensive_tenant_stats"])
+def test_a_tenant_given_to_a_tool_that_takes_nothing_has_no_effect(
+    name: str, argument: str, server: Process, acme: World, globex: World
+) -> None:
+    async def story() -> list[Any]:
+        async with connected(server.mcp("acme"), acme.token) as client:
+            return [
+                await client.call_tool(name, given) for given in ({}, {argument: "globex"}, {argument: globex.id.hex})
+            ]
+
+    without, *others = asyncio.run(story())
+
+    for other in others:
+        assert not other.is_error
+        assert told(other) == told(without)
+        assert "lobex" not in other.content[0].text
+
+
+def told(result: Any) -> dict[str, Any]:
+    """What an answer says, but for when it was asked."""
+    return {name: value for name, value in result.structured_content.items() if name != "as_of"}
 
 
 def ask(server: Process, world: World, state: str | None) -> dict[str, Any]:

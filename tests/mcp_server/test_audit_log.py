@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from core.principals import Scope
@@ -25,7 +27,13 @@ def test_a_change_is_logged_with_its_arguments(era: Era, acme: World, globex: Wo
     assert (event["action"], event["subject"], event["actor"]) == ("adjust_stock", "product A-1", "acme token")
     assert event["details"] == {**COUNT, "note": ""}
     assert "adjust_stock: product A-1, by acme token" in here.content[0].text
-    assert elsewhere.structured_content == {"events": [], "has_more": False, "next_cursor": None}
+    assert json.loads(here.content[0].text.splitlines()[2]) == event["details"]
+    assert elsewhere.structured_content == {
+        "events": [],
+        "has_more": False,
+        "next_cursor": None,
+        "time_zone": "UTC",
+    }
 
 
 def test_pages_follow_each_other(acme: World, globex: World, server: Process) -> None:

@@ -77,7 +77,9 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(acme: World, serve
     result = call(server, acme, {"sku": "A-1", "name": "Feather", "dry_run": True, "idempotency_key": "k"})
 
     assert result.structured_content["dry_run"] is True
-    assert result.content[0].text == "Dry run: nothing was changed.\nA-1 is Feather now"
+    step = "To do it, call shop_rename with the same arguments and without dry_run."
+    assert result.content[0].text == f"Dry run: nothing was changed.\nA-1 is Feather now\n{step}"
+    assert result.structured_content["next_step"] == step
     assert name_of(acme) == "Acme anvil"
     assert events(acme) == []
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import translation
 
+from core import formats
 from core.models import Customer, OrderStatus, Product
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process
@@ -18,6 +21,15 @@ TOOLS = ("get_product_stats", "get_comprehensive_tenant_stats", "get_sales_stati
 
 def call(server: Process, world: World, name: str, language: str = "en", era: Era = "2026-07-28", **given: Any) -> Any:
     return call_as(server, world, given, name=name, language=language, era=era)
+
+
+UNITS = "Money: EUR, 2 decimals. Times: UTC."
+
+
+def as_of(result: Any) -> str:
+    """The line that says when the figures were read."""
+    with translation.override("en"):
+        return f"As of {formats.moment(datetime.fromisoformat(result.structured_content['as_of']))}"
 
 
 @pytest.fixture
@@ -46,6 +58,8 @@ def test_the_line_of_the_source_document(era: Era, shop: World, server: Process)
         "Low stock: 1, out of stock: 1, units on hand: 35, worth €399.95 at today's prices.",
         "- (no category): products 2, units 5",
         "- 杯: products 1, units 30",
+        as_of(english),
+        UNITS,
     ]
     assert english.structured_content["stock_value_minor"] == 39995
     assert english.structured_content["categories"][1] == {"category": "杯", "products": 1, "active": 1, "units": 30}
@@ -62,6 +76,8 @@ def test_everything_in_two_languages(shop: World, server: Process) -> None:
         "- Customers: 2",
         "- Orders: 5 (draft 0, placed 0, paid 3, shipped 1, delivered 0, cancelled 1)",
         "- Revenue: €564.98, this month €39.98",
+        as_of(english),
+        UNITS,
     ]
     assert "- 客戶：2" in chinese.content[0].text
     assert english.structured_content["orders_by_status"]["paid"] == 3
@@ -79,6 +95,8 @@ def test_sales_of_a_month(era: Era, shop: World, server: Process) -> None:
         "Revenue of the lines, before discounts of orders:",
         "- CUP 茶杯: €310.00, orders 1, units 31",
         "- POT pot: €20.00, orders 1, units 2",
+        as_of(result),
+        UNITS,
     ]
     content = result.structured_content
     assert content["revenue_of_groups"] == "lines"
@@ -92,7 +110,7 @@ def test_sales_of_a_month(era: Era, shop: World, server: Process) -> None:
 def test_sales_in_chinese(shop: World, server: Process) -> None:
     result = call(server, shop, "get_sales_statistics", "zh-Hant", period="2026-03", group_by="month")
 
-    assert result.content[0].text.splitlines() == [
+    assert result.content[0].text.splitlines()[:-2] == [
         "2026年3月1日 至 2026年3月31日 銷售：營收 €325.00，訂單 2 筆，售出 33 件，平均每筆訂單 €162.50",
         "折扣 €5.00，收款 €305.00，退款 €6.10（1 筆），取消訂單 1 筆",
         "與前一期間（2026年2月1日 至 2026年2月28日）相比：營收 +62.5%，訂單 +100%，件數 +65%",
@@ -100,14 +118,40 @@ def test_sales_in_chinese(shop: World, server: Process) -> None:
     ]
 
 
-def test_the_last_days_of_a_long_period_are_in_the_text_and_all_in_the_content(shop: World, server: Process) -> None:
+def test_the_days_of_a_long_period_are_in_both_forms(shop: World, server: Process) -> None:
     result = call(server, shop, "get_sales_statistics", period="2026-02-01..2026-03-31", compare=False)
 
     lines = result.content[0].text.splitlines()
-    assert lines[2] == "(28 earlier groups are in the structured content.)"
-    assert lines[3:5] == ["- Mar 1, 2026: €0.00, orders 0, units 0", "- Mar 2, 2026: €325.00, orders 2, units 33"]
+    assert lines[30:32] == ["- Mar 1, 2026: €0.00, orders 0, units 0", "- Mar 2, 2026: €325.00, orders 2, units 33"]
+    assert len([line for line in lines if line.startswith("- ")]) == 59
     assert len(result.structured_content["groups"]) == 59
     assert result.structured_content["previous"] is None
+    assert result.structured_content["next_step"] is None
+
+
+@pytest.mark.parametrize(
+    ("group_by", "shown", "before"),
+    [("day", 105, "2021-01-01..2021-06-17"), ("week", 105, "2021-01-01..2021-12-26")],
+)
+def test_of_a_longer_period_the_last_groups_are_shown_and_the_call_for_the_others(
+    group_by: str, shown: int, before: str, acme: World, server: Process
+) -> None:
+    with tenant_context(acme.id):
+        goods = product("DAY")
+        for number in range(273 if group_by == "day" else 0):
+            sell(goods, 1, str(date(2021, 1, 1) + timedelta(days=number)))
+    period = "2021-01-01..2023-12-31"
+
+    result = call(server, acme, "get_sales_statistics", period=period, group_by=group_by, compare=False)
+    rest = call(server, acme, "get_sales_statistics", period=before, group_by=group_by, compare=False)
+
+    content = result.structured_content
+    assert len(content["groups"]) == shown
+    assert f"period={before}" in content["next_step"]
+    assert content["next_step"] in result.content[0].text
+    keys = [group["key"] for answer in (rest, result) for group in answer.structured_content["groups"]]
+    assert keys == sorted(set(keys))
+    assert len(keys) == (210 if group_by == "day" else 157)
 
 
 def test_what_stands_out(shop: World, server: Process) -> None:

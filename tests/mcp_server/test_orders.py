@@ -67,6 +67,7 @@ def test_an_order_is_taken_paid_and_shipped(era: Era, acme: World, server: Proce
     assert seen == {key: value for key, value in paid.items() if key in seen} | {
         "status": "shipped",
         "next_statuses": ["delivered"],
+        "next_calls": {"delivered": "update_order_status"},
     }
     assert stock(acme) == 2
 
@@ -74,12 +75,13 @@ def test_an_order_is_taken_paid_and_shipped(era: Era, acme: World, server: Proce
 def test_the_text_is_for_people(acme: World, server: Process) -> None:
     result = call(server, acme, {"number": 1}, name="get_order")
 
-    heading, line, payment, ending = result.content[0].text.splitlines()
+    heading, line, payment, ending, units = result.content[0].text.splitlines()
     assert heading.startswith("Order 1 (paid), ")
     assert heading.endswith(", Wile E. <wile@acme.example>: €39.98")
     assert line == "- 2 x A-1 Acme anvil at €19.99: €39.98"
-    assert payment.endswith(" payment (card): €39.98")
-    assert ending == "What can follow: shipped (update_order_status), cancelled (cancel_order)"
+    assert payment.endswith(" payment (card): €39.98, by acme token")
+    assert ending == "What can follow: shipped (update_order_status status=shipped), cancelled (cancel_order)"
+    assert units == "Money: EUR, 2 decimals. Times: UTC."
 
 
 def test_the_text_is_in_the_tenants_language(server: Process) -> None:
@@ -91,7 +93,10 @@ def test_the_text_is_in_the_tenants_language(server: Process) -> None:
 
     assert seen.startswith("訂單 1（已付款），")
     assert "- 2 x A-1 台北 anvil，單價 €19.99：€39.98" in seen
-    assert seen.endswith("接下來可以是：已出貨 (update_order_status), 已取消 (cancel_order)")
+    assert seen.endswith(
+        "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)\n"
+        "金額：EUR，2 位小數。 時間：UTC。"
+    )
     assert "現場顧客：€19.99" in made
     assert "訂單 1 目前為「已付款」，無法變更為「已下單」。" in refused
 
@@ -269,5 +274,5 @@ def test_orders_are_listed_by_customer(acme: World, globex: World, server: Proce
 
     [order] = found.structured_content["orders"]
     assert (order["number"], order["unit_count"], order["customer"]["name"]) == (1, 2, "Wile E.")
-    assert found.content[0].text.endswith(" Wile E.: €39.98, 2 units")
-    assert theirs.content[0].text == "No orders are like this. Call list_orders with fewer filters."
+    assert " Wile E. <wile@acme.example>: €39.98, 2 units\n" in found.content[0].text
+    assert theirs.content[0].text == "No orders are like this. Call list_orders with fewer filters.\nTimes: UTC."

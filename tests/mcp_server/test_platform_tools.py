@@ -325,7 +325,8 @@ def test_figures_of_many_tenants_are_short(server: Process) -> None:
     figures = call(server, "get_platform_stats", {"reason": "a ticket"}, language="zh-TW").content[0].text
     listed = call(server, "list_tenants", {"reason": "a ticket"}, language="zh-TW")
 
-    assert figures.count("\n") == 20
+    assert figures.count("\n") == 21
+    assert figures.endswith("\n其餘租戶請呼叫 list_tenants 查看。")
     assert len(figures.encode()) < 2500
     assert len(listed.content[0].text.encode()) < 2700
     assert listed.structured_content["has_more"] is True

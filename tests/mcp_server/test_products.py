@@ -50,8 +50,13 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
     changed = call(server, acme, {"sku": "TEA-1", "name": "Oolong"}, era=era, name="update_product")
     shown = call(server, acme, {"sku": "TEA-1"}, era=era, name="get_product")
 
-    assert made.content[0].text == "There is a new product TEA-1 高山烏龍茶: €25.00, 12 in stock."
-    assert found.content[0].text == "Products:\n- TEA-1 高山烏龍茶: €25.00, 12 in stock"
+    assert made.content[0].text == (
+        "There is a new product TEA-1 高山烏龍茶: €25.00, 12 in stock.\n"
+        "- To be ordered again at 5\n"
+        "- Category: 茶葉\n"
+        "Money: EUR, 2 decimals."
+    )
+    assert found.content[0].text == "Products:\n- TEA-1 (茶葉) 高山烏龍茶: €25.00, 12 in stock\nMoney: EUR, 2 decimals."
     assert found.structured_content == {
         "products": [
             {
@@ -60,6 +65,7 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
                 "category": "茶葉",
                 "price_minor": 2500,
                 "currency": "EUR",
+                "decimals": 2,
                 "stock": 12,
                 "is_low": False,
                 "is_active": True,
@@ -68,7 +74,13 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
         "has_more": False,
         "next_cursor": None,
     }
-    assert changed.content[0].text == "TEA-1 Oolong has changed:\n- Name: 高山烏龍茶, now Oolong"
+    assert changed.content[0].text == (
+        "TEA-1 Oolong has changed:\n"
+        "- Name: 高山烏龍茶, now Oolong\n"
+        "It is now:\n"
+        "- TEA-1 (茶葉) Oolong: €25.00, 12 in stock\n"
+        "Money: EUR, 2 decimals."
+    )
     assert changed.structured_content["changes"] == [{"field": "name", "before": "高山烏龍茶", "after": "Oolong"}]
     assert shown.content[0].text.startswith(
         "TEA-1 Oolong\n- Price: €25.00\n- In stock: 12, to be ordered again at 5\n- For sale: yes\n- Category: 茶葉\n"
@@ -83,8 +95,8 @@ def test_the_same_in_chinese(taipei: World, server: Process) -> None:
     shown = call(server, taipei, {"sku": "TEA-1"}, name="get_product")
     unknown = call(server, taipei, {"sku": "TEA-2"}, name="get_product")
 
-    assert made.content[0].text == "已新增商品 TEA-1 高山烏龍茶：€480.00，庫存 12。"
-    assert found.content[0].text == "商品列表：\n- TEA-1 高山烏龍茶：€480.00，庫存 12"
+    assert made.content[0].text.startswith("已新增商品 TEA-1 高山烏龍茶：€480.00，庫存 12。\n")
+    assert found.content[0].text == "商品列表：\n- TEA-1 (茶葉) 高山烏龍茶：€480.00，庫存 12\n金額：EUR，2 位小數。"
     assert "（期初庫存），異動後 12，經手：taipei token" in shown.content[0].text
     assert "沒有商品 'TEA-2'。您是指 'TEA-1' 嗎？" in unknown.content[0].text
 
@@ -170,9 +182,11 @@ def test_a_product_goes_off_sale_in_two_steps(acme: World, server: Process) -> N
     listed = call(server, acme, {}, name="get_tenant_products")
 
     assert "A person has to agree first: Take A-1 Acme anvil off sale?" in refused.content[0].text
-    assert done.content[0].text == "A-1 Acme anvil has changed:\n- For sale: yes, now no"
-    assert again.content[0].text == "A-1 Acme anvil is like this already; nothing has changed."
-    assert listed.content[0].text == "Products:\n- A-1 Acme anvil: €19.99, not for sale"
+    units = "Money: EUR, 2 decimals."
+    now = "It is now:\n- A-1 Acme anvil: €19.99, not for sale"
+    assert done.content[0].text == f"A-1 Acme anvil has changed:\n- For sale: yes, now no\n{now}\n{units}"
+    assert again.content[0].text == f"A-1 Acme anvil is like this already; nothing has changed.\n{units}"
+    assert listed.content[0].text == f"Products:\n- A-1 Acme anvil: €19.99, not for sale\n{units}"
 
 
 def test_a_dry_run_makes_no_product(acme: World, server: Process) -> None:

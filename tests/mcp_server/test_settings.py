@@ -31,7 +31,8 @@ def test_without_arguments_the_settings_are_shown(acme: World, globex: World, se
         "- Stock of a new product is low at: 5\n"
         "- Without asking, an assistant may give a discount of up to: 10%\n"
         "- Without asking, an assistant may place an order of up to: €50,000.00\n"
-        "- Without asking, an assistant may change stock by up to: 1,000"
+        "- Without asking, an assistant may change stock by up to: 1,000\n"
+        "Money: EUR, 2 decimals. Times: UTC."
     )
     assert result.structured_content["changed"] == []
 
@@ -49,7 +50,9 @@ def test_whoever_chooses_a_language_is_answered_in_it(era: Era, acme: World, ser
     changed = call(server, acme, {"locale": "zh-hant", "time_zone": "Asia/Taipei"}, era=era, name=TOOL)
     later = call(server, acme, {"search": "anvil"}, era=era, name="get_tenant_products")
 
-    assert changed.content[0].text.startswith("目前的設定：\n- 語言：繁體中文\n- 幣別：EUR\n- 時區：Asia/Taipei\n")
+    assert changed.content[0].text.startswith(
+        "目前的設定（已變更 locale, time_zone）：\n- 語言：繁體中文\n- 幣別：EUR\n- 時區：Asia/Taipei\n"
+    )
     assert changed.structured_content["changed"] == ["locale", "time_zone"]
     assert "庫存" in later.content[0].text
 

@@ -36,9 +36,9 @@ class Assistant:
         return result
 
     async def prompted(self, name: str, **arguments: str) -> list[str]:
-        """The lines of a prompt, and the addresses of what it links to."""
+        """The lines of a prompt."""
         contents = [message.content for message in (await self.client.get_prompt(name, arguments)).messages]
-        return [line for each in contents for line in getattr(each, "text", getattr(each, "uri", "")).splitlines()]
+        return [line for each in contents for line in each.text.splitlines()]
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def lived(
 
 
 def lines(result: Any) -> list[str]:
-    """What a person reads."""
+    """What a person reads, but for what money and times are in."""
     text: str = result.content[0].text
-    return text.splitlines()
+    return [line for line in text.splitlines() if not line.startswith(("Money: ", "Times: ", "金額：", "時間："))]
 
 
 RESTOCK = {
@@ -116,7 +116,8 @@ def test_what_is_short_is_bought(words: dict[str, Any], era: Era, shop: World, a
     assert [lines(short), lines(bought), lines(after)] == [words["short"], words["bought"], words["after"]]
     assert asked == [words["question"]]
     assert plan[0] == words["plan"]
-    assert plan[-2:] == [words["figure"], "product://TEA-1"]
+    assert plan[-3] == words["figure"]
+    assert "product://TEA-1" in plan[-1]
     assert (bought.structured_content["stock_after"], bought.structured_content["is_low"]) == (1202, False)
     assert after.structured_content["products"] == []
     [event] = log.structured_content["events"]
@@ -135,11 +136,11 @@ SALE = {
         "lines": ["- 2 x A-1 Shop anvil at €19.99: €39.98", "- Discount: €5.00"],
         "ends": [
             "What can follow: placed (place_order), cancelled (cancel_order)",
-            "What can follow: paid (update_order_status), cancelled (cancel_order)",
-            "What can follow: shipped (update_order_status), cancelled (cancel_order)",
-            "What can follow: delivered (update_order_status)",
+            "What can follow: paid (update_order_status status=paid), cancelled (cancel_order)",
+            "What can follow: shipped (update_order_status status=shipped), cancelled (cancel_order)",
+            "What can follow: delivered (update_order_status status=delivered)",
         ],
-        "listed": ("- #2 shipped ", " Bip: €34.98, 2 units"),
+        "listed": ("- #2 shipped ", " Bip <bip@shop.example>: €34.98, 2 units"),
     },
     "zh-hant": {
         "found": ["商品列表：", "- A-1 Shop anvil：€19.99，庫存 5"],
@@ -151,11 +152,11 @@ SALE = {
         "lines": ["- 2 x A-1 Shop anvil，單價 €19.99：€39.98", "- 折扣：€5.00"],
         "ends": [
             "接下來可以是：已下單 (place_order), 已取消 (cancel_order)",
-            "接下來可以是：已付款 (update_order_status), 已取消 (cancel_order)",
-            "接下來可以是：已出貨 (update_order_status), 已取消 (cancel_order)",
-            "接下來可以是：已送達 (update_order_status)",
+            "接下來可以是：已付款 (update_order_status status=paid), 已取消 (cancel_order)",
+            "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)",
+            "接下來可以是：已送達 (update_order_status status=delivered)",
         ],
-        "listed": ("- #2 已出貨 ", " Bip：€34.98，2 件"),
+        "listed": ("- #2 已出貨 ", " Bip <bip@shop.example>：€34.98，2 件"),
     },
 }
 
@@ -201,18 +202,18 @@ def test_an_order_is_taken(words: dict[str, Any], era: Era, shop: World, asking:
 CANCELLED = {
     "en": {
         "question": "Order 1 is paid. To cancel it puts its units (2) back into stock and refunds €39.98. Cancel it?",
-        "seen": "What can follow: shipped (update_order_status), cancelled (cancel_order)",
+        "seen": "What can follow: shipped (update_order_status status=shipped), cancelled (cancel_order)",
         "done": "Back in stock: 2 units. Refunded: €39.98.",
-        "refund": " refund (card): €39.98",
+        "refund": " refund (card): €39.98, by shop token",
         "movement": ": +2 (return), 7 after it, by shop token",
         "week": "Discounts €0.00, payments €39.98, refunds €39.98 (1), cancelled orders 1",
         "refused": "Order 1 is cancelled and can't become cancelled: nothing can follow.",
     },
     "zh-hant": {
         "question": "訂單 1 目前為「已付款」。取消後會有 2 件商品回到庫存，並退款 €39.98。要取消嗎？",
-        "seen": "接下來可以是：已出貨 (update_order_status), 已取消 (cancel_order)",
+        "seen": "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)",
         "done": "已回補庫存：2 件。已退款：€39.98。",
-        "refund": " 退款（信用卡）：€39.98",
+        "refund": " 退款（信用卡）：€39.98，經手：shop token",
         "movement": "：+2（退貨），異動後 7，經手：shop token",
         "week": "折扣 €0.00，收款 €39.98，退款 €39.98（1 筆），取消訂單 1 筆",
         "refused": "訂單 1 目前為「已取消」，無法變更為「已取消」",
@@ -301,7 +302,8 @@ def test_a_month_ends(words: dict[str, Any], era: Era, shop: World, server: Proc
     assert sales.structured_content["differences"]["revenue_minor"] == {"absolute": 12500, "percent": 62.5}
     assert words["chart"] in chart.text
     assert report[0] == words["request"]
-    assert set(report) >= {*lines(sales), words["best"], "report://sales/2026-03"}
+    assert set(report) >= {*lines(sales)[:-1], words["best"]}
+    assert "report://sales/2026-03" in report[-1]
     assert lines(exported)[0].startswith(words["exported"])
     file = httpx2.get(exported.structured_content["url"])
     assert {row["sku"] for row in tables(ExportFormat.XLSX, file.content)["products"]} == {"A-1", "CUP", "POT"}

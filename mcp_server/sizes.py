@@ -1,0 +1,178 @@
+"""How long an answer may be, and what becomes of a longer one.
+
+Clients cut what they show to a model, or refuse it, at about 25,000 tokens. Some show the structured content, some the
+text, some both: what is counted is both together.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, TextContent
+
+LIMIT = 20_000  # tokens
+# Of an error, which only says what is wrong and, at its end, what to do.
+LONGEST_ERROR = 4_000
+
+# Characters that are a token each: Chinese, Japanese and Korean, and what is written as wide. Of others four are one.
+WIDE = re.compile(
+    "[\u1100-\u11ff\u2e80-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U0001f000-\U0003ffff]"
+)
+
+# To how many characters the texts of an answer are cut, one after the other until it fits. No sku is longer.
+LENGTHS = (1_000, 300, 100, 64)
+# A text like this is a cursor, a link or a key: a part of it is worth nothing.
+HANDLE = re.compile(r"[!-~]{1,1000}")
+# A line of a list, with its sku and figures, is not cut; nor is the heading, when the rows are.
+LEAST_LINE, LEAST_LINES = 120, 10
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text is."""
+    wide = len(WIDE.findall(text))
+    return wide + (len(text) - wide + 3) // 4
+
+
+def size(result: CallToolResult) -> int:
+    """The tokens of a result, in both of its forms."""
+    texts = (block.text for block in result.content if isinstance(block, TextContent))
+    structured = result.structured_content
+    return sum(map(tokens, texts)) + (0 if structured is None else tokens(as_json(structured)))
+
+
+def as_json(value: Any) -> str:
+    """As it travels. Raises ValueError: there is a number in it that JSON has no word for."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The tool that was called, and whether it takes a limit; what `is_done` can't be refused any more."""
+
+    tool: str
+    takes_limit: bool
+    is_done: bool
+
+
+def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
+    """The result, not longer than the limit: long texts are cut, and after them the lists of what has been done.
+
+    Both forms say that something was cut, and how to get it. Raises ToolError: it is still too long; the words say how
+    to ask for less.
+    """
+    found = size(result)
+    if found <= LIMIT:
+        return result
+    fewer = _fewer(result, found, asked)
+    cut = result
+    for length in LENGTHS:
+        cut = _cut(result, length, None, _cut_words(length, fewer))
+        if size(cut) <= LIMIT:
+            return cut
+    if asked.is_done:
+        return next(each for each in _shorter_lists(result) if size(each) <= LIMIT)
+    raise ToolError(_too_long(size(cut), _fewer(result, size(cut), asked)))
+
+
+def fitted_texts(texts: list[str]) -> list[str]:
+    """Texts that are read together, likewise. Markup is not cut. Raises ToolError."""
+    cut = texts
+    for length in LENGTHS:
+        if sum(map(tokens, cut)) <= LIMIT:
+            return cut
+        cut = [_read(text, length, _cut_words(length, "")) for text in texts]
+    if (found := sum(map(tokens, cut))) > LIMIT:
+        raise ToolError(_too_long(found, ""))
+    return cut
+
+
+def brief(text: str) -> str:
+    """An error's text, and of a very long one the beginning and the end."""
+    if tokens(text) <= LONGEST_ERROR:
+        return text
+    return f"{text[: LONGEST_ERROR - 500]}…{text[-500:]}"
+
+
+def _fewer(result: CallToolResult, found: int, asked: Asked) -> str:
+    """The call that has a shorter answer, where there is one."""
+    rows = max((len(each) for each in (result.structured_content or {}).values() if isinstance(each, list)), default=0)
+    if not asked.takes_limit or rows < 2:
+        return ""
+    return f"{asked.tool} limit={max(1, min(rows - 1, rows * LIMIT // found))}"
+
+
+def _cut_words(length: int, fewer: str) -> str:
+    words = _("Texts of more than {length} characters are cut, and end in “…”.").format(length=length)
+    how = _("To get them whole call {call}.").format(call=fewer) if fewer else _("To get them whole ask for less.")
+    return f"{words} {how}"
+
+
+def _too_long(found: int, fewer: str) -> str:
+    words = _("This answer is too long: about {found} tokens, and {limit} is the most.").format(
+        found=found, limit=LIMIT
+    )
+    if fewer:
+        return f"{words} {_('Call {call} instead, and go on with the cursor that it gives.').format(call=fewer)}"
+    return f"{words} {_('Ask for less: with more filters, for a shorter period, or for one thing at a time.')}"
+
+
+def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
+    """The result with the shortest texts and fewer and fewer rows in each list."""
+    for rows in (50, 20, 5, 1, 0):
+        words = _("It is done. Of each list at most {rows} rows are shown; texts are cut, and end in “…”.")
+        yield _cut(result, LENGTHS[-1], rows, words.format(rows=rows))
+
+
+def _cut(result: CallToolResult, length: int, rows: int | None, words: str) -> CallToolResult:
+    texts = [block.text for block in result.content if isinstance(block, TextContent)]
+    text = "\n".join([*(_lines(each, length, rows) for each in texts), words])
+    others = [block for block in result.content if not isinstance(block, TextContent)]
+    structured = result.structured_content
+    if structured is not None:
+        structured = _marked(_shortened(structured, length, rows), words)
+    return result.model_copy(
+        update={"content": [TextContent(type="text", text=text), *others], "structured_content": structured}
+    )
+
+
+def _read(text: str, length: int, words: str) -> str:
+    if text.startswith("<"):
+        return text
+    try:
+        return as_json(_marked(_shortened(json.loads(text), length, None), words))
+    except ValueError:
+        cut = _lines(text, length, None)
+        return text if cut == text else f"{cut}\n{words}"
+
+
+def _marked(value: Any, words: str) -> Any:
+    return {**value, "cut": words} if isinstance(value, dict) else value
+
+
+def _shortened(value: Any, length: int, rows: int | None) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= length or HANDLE.fullmatch(value) else f"{value[:length]}…"
+    if isinstance(value, list):
+        return [_shortened(each, length, rows) for each in value[:rows]]
+    if isinstance(value, dict):
+        return {name: _shortened(each, length, rows) for name, each in value.items()}
+    return value
+
+
+def _lines(text: str, length: int, rows: int | None) -> str:
+    lines = text.splitlines() if rows is None else text.splitlines()[: 2 * rows + LEAST_LINES]
+    return "\n".join(_line(line, max(length, LEAST_LINE)) for line in lines)
+
+
+def _line(line: str, length: int) -> str:
+    if tokens(line) <= length:
+        return line
+    last = line.rpartition(" ")[2]
+    # A cursor or a link at its end is worth nothing without its own.
+    return f"{line[:length]}… {last}" if HANDLE.fullmatch(last) else f"{line[:length]}…"

@@ -1,0 +1,376 @@
+"""What clients send that nobody meant, and how what can't be meant is refused: through HTTP, as it arrives."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx2
+import pytest
+from django.utils import translation
+from hypothesis import given as given_values
+from hypothesis import settings
+from hypothesis import strategies as st
+from mcp.server.mcpserver.exceptions import ToolError
+
+from core.models import Product
+from core.services import product_changes
+from mcp_server import given
+from mcp_server.calls import as_result
+from mcp_server.tools.arithmetic import Sum
+from rls import tenant_context
+from tests.mcp_server.processes import Process
+from tests.mcp_server.test_listed_tools import MODERN, post
+from tests.world import World, platform_token
+
+BLANKS: list[Any] = [None, "", "  ", "\u3000", [], {}]
+# What Cursor, n8n and others add.
+MADE_UP = {"random_string": "list", "dummy": 1, "toolCallId": "x", "sessionId": None, "action": [], "chatInput": {}}
+PARAMETERLESS = ["get_tenant_info", "get_product_stats", "get_comprehensive_tenant_stats"]
+
+
+def call(
+    server: Process, world: World, name: str, arguments: Any, language: str = "en", token: str = ""
+) -> dict[str, Any]:
+    """The result of a call, whatever it is."""
+    params = {"name": name, "arguments": arguments}
+    tenant = "" if token else world.subdomain
+    answer = post(server, tenant, token or world.token, "tools/call", params, language).json()
+    assert "result" in answer, answer
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+def text(result: dict[str, Any]) -> str:
+    return str(result["content"][0]["text"])
+
+
+def told(result: dict[str, Any]) -> dict[str, Any]:
+    """What an answer says, but for when it was asked."""
+    return {name: value for name, value in result["structuredContent"].items() if name != "as_of"}
+
+
+def optional(server: Process, tenant: str, token: str) -> list[tuple[str, list[str], bool]]:
+    """Each tool with the arguments that may be left out, and whether it needs none."""
+    listed = post(server, tenant, token, "tools/list", {}).json()["result"]["tools"]
+    return [
+        (
+            tool["name"],
+            [name for name in tool["inputSchema"]["properties"] if name not in tool["inputSchema"].get("required", ())],
+            not tool["inputSchema"].get("required") and tool["annotations"]["readOnlyHint"],
+        )
+        for tool in listed
+        if not tool["name"].startswith("shop_")
+    ]
+
+
+# Blanks.
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_what_is_blank_was_not_given_to_any_tool_that_reads(blank: Any, acme: World, server: Process) -> None:
+    for name, names, is_readable in optional(server, "acme", acme.token):
+        if is_readable:
+            without = call(server, acme, name, {})
+            blanks = call(server, acme, name, dict.fromkeys(names, blank))
+            assert not blanks["isError"], text(blanks)
+            assert shape(told(blanks)) == shape(told(without)), name
+
+
+def shape(value: Any) -> Any:
+    """A value without the times and cursors in it."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items() if name not in ("as_of", "next_cursor", "method")}
+    return [shape(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_what_is_blank_was_not_given_at_the_platforms_url_either(blank: Any, acme: World, server: Process) -> None:
+    token = platform_token()
+
+    listed = call(server, acme, "list_tenants", {"reason": "a test", "limit": blank, "cursor": blank}, token=token)
+    silent = call(server, acme, "list_tenants", {"reason": blank}, token=token)
+
+    assert [each["subdomain"] for each in listed["structuredContent"]["tenants"]] == ["acme"]
+    assert "call list_tenants again with a reason" in text(silent)
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+def test_a_change_leaves_what_was_given_blank(blank: Any, acme: World, server: Process) -> None:
+    with tenant_context(acme.id):
+        Product.objects.filter(sku="A-1").update(description="Heavy.", category="Iron")
+    blanks = dict.fromkeys(["name", "description", "category", "reorder_level", "clear", "idempotency_key"], blank)
+
+    changed = call(server, acme, "update_product", {"sku": "A-1", "price_minor": 1998, "dry_run": blank, **blanks})
+    settings_now = call(server, acme, "manage_tenant_settings", dict.fromkeys(["currency", "locale"], blank))
+
+    assert [each["field"] for each in changed["structuredContent"]["changes"]] == ["price_minor"]
+    assert settings_now["structuredContent"]["changed"] == []
+    with tenant_context(acme.id):
+        product = Product.objects.get(sku="A-1")
+    assert (product.price_minor, product.description, product.category) == (1998, "Heavy.", "Iron")
+
+
+def test_a_product_loses_its_category_by_name(acme: World, server: Process) -> None:
+    with tenant_context(acme.id):
+        product_changes.update("A-1", category="Iron", description="Heavy.")
+
+    call(server, acme, "update_product", {"sku": "A-1", "clear": ["category"]})
+
+    with tenant_context(acme.id):
+        product = Product.objects.get(sku="A-1")
+    assert (product.category, product.description) == ("", "Heavy.")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("get_product", {"sku": ""}, "sku: String should have at least 1 characters"),
+        ("get_product", {"sku": None}, "sku: Input should be a valid string"),
+        ("get_order", {"number": None}, "number: Input should be a valid integer"),
+        ("get_order", {"number": ""}, "number: Input should be a valid integer"),
+        ("create_order", {"items": []}, "items: Input should have at least 1 items"),
+        ("create_order", {"items": None}, "items: Input should be a list"),
+        ("create_order", {"items": [{"sku": "A-1", "quantity": None}]}, "items.0.quantity: Input should be a valid"),
+        ("get_tenant_products", {"colour": None}, "get_tenant_products does not take 'colour'."),
+        ("get_tenant_products", {"colour": ""}, "get_tenant_products does not take 'colour'."),
+    ],
+)
+def test_what_has_to_be_given_is_refused_blank(
+    name: str, arguments: dict[str, Any], words: str, acme: World, server: Process
+) -> None:
+    result = call(server, acme, name, arguments)
+
+    assert result["isError"]
+    assert words in text(result)
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "], ids=repr)
+@pytest.mark.parametrize("params", [{}, {"_meta": MODERN}], ids=["legacy", "2026-07-28"])
+def test_what_is_blank_was_not_given_to_a_prompt(
+    params: dict[str, Any], blank: Any, acme: World, server: Process
+) -> None:
+    def prompted(name: str, arguments: dict[str, Any]) -> Any:
+        given = {**params, "name": name, "arguments": arguments}
+        answer = post(server, "acme", acme.token, "prompts/get", given).json()
+        return [message["content"]["text"] for message in answer["result"]["messages"]]
+
+    for name, takes in [
+        ("month_end_report", ["month"]),
+        ("restock_plan", ["category"]),
+        ("customer_follow_up", ["customer", "period"]),
+        ("daily_briefing", ["random_string"]),
+    ]:
+        without = [WHEN.sub("", text) for text in prompted(name, {})]
+        assert [WHEN.sub("", text) for text in prompted(name, dict.fromkeys(takes, blank))] == without
+
+
+WHEN = re.compile(r"As of .*")
+
+
+@pytest.mark.parametrize("argument", [{"name": "category", "value": None}, {"name": "category"}])
+def test_a_completion_of_nothing_begins_at_the_beginning(
+    argument: dict[str, Any], acme: World, server: Process
+) -> None:
+    with tenant_context(acme.id):
+        product_changes.update("A-1", category="Iron")
+    ref = {"type": "ref/prompt", "name": "restock_plan"}
+    params = {"ref": ref, "argument": argument, "context": {"arguments": {"month": None}}}
+
+    answer = post(server, "acme", acme.token, "completion/complete", params).json()
+
+    assert answer["result"]["completion"]["values"] == ["Iron"]
+
+
+def test_blanks_within_objects_are_not_given_either() -> None:
+    inner = {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a"]}
+    schema = {"properties": {"one": inner, "many": {"type": "array", "items": inner}}, "required": ["many"]}
+    blanks = {"a": "", "b": ""}
+
+    found = given.of(schema, {"one": blanks, "many": [blanks, {"b": 0}], "other": None})
+
+    assert found == {"one": {"a": ""}, "many": [{"a": ""}, {"b": 0}], "other": None}
+
+
+@settings(derandomize=True, database=None)
+@given_values(
+    st.one_of(st.booleans(), st.integers(), st.floats(), st.text(min_size=1), st.lists(st.none(), min_size=1))
+)
+def test_what_says_something_is_given(value: Any) -> None:
+    assert given.is_blank(value) is (isinstance(value, str) and not value.strip())
+
+
+# What is made up.
+
+
+@pytest.mark.parametrize("name", PARAMETERLESS)
+def test_a_tool_that_takes_nothing_ignores_what_is_made_up(name: str, acme: World, server: Process) -> None:
+    without = call(server, acme, name, {})
+
+    assert told(call(server, acme, name, MADE_UP)) == told(without)
+    assert told(call(server, acme, name, {"tenant_id": "globex", "x" * 100_000: [{}]})) == told(without)
+
+
+def test_every_tool_that_takes_nothing_is_among_those(acme: World, server: Process) -> None:
+    assert [name for name, names, needs_none in optional(server, "acme", acme.token) if needs_none and not names] == (
+        sorted(PARAMETERLESS)
+    )
+
+
+@pytest.mark.parametrize("made_up", MADE_UP)
+@pytest.mark.parametrize("name", ["get_tenant_users", "get_inventory", "manage_tenant_settings"])
+def test_another_tool_refuses_it(name: str, made_up: str, acme: World, server: Process) -> None:
+    result = call(server, acme, name, {made_up: "x"})
+
+    assert result["isError"]
+    assert text(result).startswith(f"{name} does not take '{made_up}'. It takes: ")
+
+
+def test_the_documents_call_works_at_both_doors(acme: World, server: Process) -> None:
+    here = call(server, acme, "list_tenants", {"random_string": "list"})
+    everywhere = call(server, acme, "list_tenants", {"random_string": "list", "reason": "x"}, token=platform_token())
+
+    assert told(here) == told(everywhere)
+
+
+# Refusals in the caller's language.
+
+ENGLISH = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("get_product", {}),
+        ("get_product", {"sku": 5}),
+        ("get_product", {"sku": "x" * 65}),
+        ("get_product", {"sku": "\0"}),
+        ("get_product", {"sku": "A-1", "colour": 1}),
+        ("get_tenant_products", {"serach": "x"}),
+        ("get_tenant_products", {"limit": 101}),
+        ("get_tenant_products", {"limit": 0}),
+        ("get_tenant_products", {"limit": "many"}),
+        ("get_tenant_products", {"limit": 1.5}),
+        ("get_tenant_products", {"limit": [1]}),
+        ("get_tenant_products", {"stock": "some"}),
+        ("get_tenant_products", {"is_active": "perhaps"}),
+        ("get_tenant_products", {"is_active": 7}),
+        ("create_order", {"items": {"sku": "A-1"}}),
+        ("create_order", {"items": ["A-1"]}),
+        ("create_order", {"items": [{"sku": "A-1", "quantity": 1}] * 51}),
+        ("create_order", {"items": [{"sku": "A-1", "quantity": 1, "price": 1}]}),
+        ("manage_tenant_settings", {"locale": "xx"}),
+        ("manage_tenant_settings", {"currency": "eur"}),
+        ("add_numbers", {"a": "x", "b": 1}),
+        ("add_numbers", {"a": None, "b": 1}),
+        ("add_numbers", {"a": "NaN", "b": 1}),
+        ("add_numbers", {"a": 1e308, "b": 1e308}),
+    ],
+)
+def test_a_refusal_is_in_the_callers_language(
+    name: str, arguments: dict[str, Any], acme: World, server: Process
+) -> None:
+    chinese = call(server, acme, name, arguments, language="zh-TW")
+    english = call(server, acme, name, arguments)
+
+    assert chinese["isError"]
+    assert english["isError"]
+    assert re.search("[\u4e00-\u9fff]", text(chinese))
+    assert not ENGLISH.search(text(chinese)), text(chinese)
+    assert not re.search("[\u4e00-\u9fff]", text(english))
+
+
+def test_an_unknown_tool_and_prompt_are_refused_in_the_callers_language(acme: World, server: Process) -> None:
+    for method, name in (("tools/call", "get_prodcut"), ("prompts/get", "restock_paln")):
+        answer = post(server, "acme", acme.token, method, {"name": name, "arguments": {}}, "zh-TW").json()
+        words = str(answer.get("error") or answer["result"])
+        assert name in words
+        assert "您是指" in words
+
+
+def test_a_long_name_is_not_said_again(acme: World, server: Process) -> None:
+    long = "x" * 50_000
+
+    unknown = call(server, acme, "get_inventory", {long: 1, long + "y": 2})
+    inner = call(server, acme, "create_order", {"items": [{"sku": "A-1", "quantity": 1, long: 1}]})
+    tool = post(server, "acme", acme.token, "tools/call", {"name": long, "arguments": {}})
+    prompt = post(server, "acme", acme.token, "prompts/get", {"name": "restock_plan", "arguments": {long: "x"}})
+
+    assert len(text(unknown)) < 500
+    assert len(text(inner)) < 500
+    assert len(tool.content) < 3000
+    assert len(prompt.content) < 1000
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e999", "100000000000000000000000", '"NaN"', "-1e400"]
+)
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("get_order", '{"number": %s}'),
+        ("get_tenant_products", '{"limit": %s}'),
+        ("get_tenant_products", '{"min_price_minor": %s}'),
+        ("adjust_stock", '{"sku": "A-1", "reason": "count", "quantity": %s}'),
+        ("create_order", '{"items": [{"sku": "A-1", "quantity": %s}]}'),
+        ("create_demo_data", '{"seed": %s}'),
+        ("manage_tenant_settings", '{"max_order_minor": %s}'),
+        ("update_product", '{"sku": "A-1", "reorder_level": %s}'),
+        ("shop_steps", '{"steps": %s}'),
+    ],
+)
+def test_a_number_that_is_none_is_refused_in_words(
+    name: str, arguments: str, number: str, acme: World, server: Process
+) -> None:
+    answer = raw(server, acme, name, arguments % number)
+
+    assert answer["result"]["isError"], answer
+    assert f"{name} can't be called like this: " in text(answer["result"])
+
+
+def raw(server: Process, world: World, name: str, arguments: str) -> Any:
+    """A call whose arguments are written as no JSON library would."""
+    params = f'{{"name": "{name}", "arguments": {arguments}}}'
+    body = f'{{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {params}}}'
+    headers = {
+        "Authorization": f"Bearer {world.token}",
+        "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        "Accept-Language": "en",
+    }
+    return httpx2.post(server.mcp(world.subdomain), content=body, headers=headers, timeout=60).json()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ("2", "0.5", "2.5"),
+        ("123456789", "1", "123456790"),
+        ("0.1", "0.2", "0.30000000000000004"),
+        ("-0", "-0.0", "0"),
+        ("-1", "1", "0"),
+        ("1e308", "0", "1e+308"),
+        ("100000000000000000000", "1", "1e+20"),
+    ],
+)
+def test_a_sum_is_the_same_in_both_forms(a: str, b: str, said: str, acme: World, server: Process) -> None:
+    result = raw(server, acme, "add_numbers", f'{{"a": {a}, "b": {b}}}')["result"]
+
+    assert (text(result), float(said)) == (said, result["structuredContent"]["result"])
+    assert not str(result["structuredContent"]["result"]).startswith("-0")
+
+
+@pytest.mark.parametrize(("a", "b"), [("1e308", "1e308"), ("-1e308", "-1.7e308")])
+def test_a_sum_that_no_number_is_is_refused_in_words(a: str, b: str, acme: World, server: Process) -> None:
+    result = raw(server, acme, "add_numbers", f'{{"a": {a}, "b": {b}}}')["result"]
+
+    assert result["isError"]
+    assert text(result) == "The sum is larger than any number can be. Call add_numbers with smaller ones."
+
+
+def test_an_answer_with_such_a_number_is_refused_whatever_tool_gives_it() -> None:
+    with translation.override("en"), pytest.raises(ToolError, match="too large to be written"):
+        as_result(Sum(result=float("inf")))
