@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 PREDICATE = (
     "{column} = (SELECT COALESCE(NULLIF(current_setting('app.current_tenant', true), '')::uuid, app.no_tenant()))"
 )
@@ -30,13 +32,11 @@ CREATE POLICY owner_migration ON {table}
 """
 
 
-# How PostgreSQL prints the predicates of the three; `app.expected_policies` says the same.
-PRINTED = (
-    "({column} = ( SELECT COALESCE((NULLIF(current_setting('app.current_tenant'::text, true), ''::text))::uuid,"
-    ' app.no_tenant()) AS "coalesce"))',
-    "( SELECT app.require_platform() AS require_platform)",
-    "(( SELECT app.require_migrating() AS require_migrating) AND ({column} = COALESCE(( SELECT app.tenant_or_null()"
-    " AS tenant_or_null), {column})))",
+# As PostgreSQL prints them: the predicate of the platform, and one that compares a column with the tenant and no more.
+PRINTED_PLATFORM = "( SELECT app.require_platform() AS require_platform)"
+PRINTED_TENANT = re.compile(
+    r"(?:\(\( SELECT app\.require_migrating\(\) AS require_migrating\) AND )?"
+    r"\((?P<column>[^\s()]+) = (?:(?! AND | OR ).)*app\.(?:current_tenant|tenant_or_null)\b(?:(?! AND | OR ).)*\)"
 )
 
 
@@ -45,6 +45,10 @@ def policies(table: str, column: str = "tenant_id") -> str:
     return POLICIES.format(table=table, column=column, predicate=PREDICATE.format(column=column))
 
 
-def is_ours(predicate: str, *columns: str) -> bool:
-    """Whether PostgreSQL prints `predicate` for one of the template's, keyed on one of `columns`."""
-    return any(predicate == printed.format(column=column) for printed in PRINTED for column in columns)
+def asks_for_the_tenant(predicate: str, *columns: str) -> bool:
+    """Whether a predicate, as PostgreSQL prints it, accepts a row for the tenant in one of `columns` and for no more.
+
+    That of the platform accepts every row.
+    """
+    compared = PRINTED_TENANT.fullmatch(predicate)
+    return predicate == PRINTED_PLATFORM or (compared is not None and compared["column"].strip('"') in columns)

@@ -15,7 +15,7 @@ import psycopg
 from django.apps import apps
 from django.conf import settings
 
-from rls.policies import is_ours
+from rls.policies import asks_for_the_tenant
 
 PATIENCE = 2  # seconds
 
@@ -37,7 +37,7 @@ _turn = threading.Lock()
 
 
 def uncovered(wrapper: Any, table: str) -> list[str] | None:
-    """The commands for which the role of Django's `wrapper` has no policy as `rls new` writes it on `table`.
+    """The commands for which the role of Django's `wrapper` has no policy on `table` that accepts its tenant's rows.
 
     None where that can't be learnt: nobody answers in time, no table has the name, or several that differ do.
     """
@@ -60,7 +60,7 @@ def uncovered(wrapper: Any, table: str) -> list[str] | None:
 
 
 def _judge(rows: Iterable[tuple[Any, ...]]) -> list[list[str]]:
-    """For each table the commands without a policy of ours."""
+    """For each table the commands without such a policy."""
     policies: dict[int, list[tuple[str, str | None, str | None]]] = {}
     for oid, command, using, check in rows:
         policies.setdefault(oid, []).append((_text(command), using, check))
@@ -72,10 +72,12 @@ def _judge(rows: Iterable[tuple[Any, ...]]) -> list[list[str]]:
 
 def _covers(policy: tuple[str, str | None, str | None], letter: str) -> bool:
     command, *expressions = policy
-    conditions = [each for each in expressions if each is not None]
-    root = apps.get_model(settings.RLS_TENANT_MODEL)._meta.pk.column
+    columns = "tenant_id", apps.get_model(settings.RLS_TENANT_MODEL)._meta.pk.column
+    predicates = [each for each in expressions if each is not None]
     return (
-        command in ("*", letter) and bool(conditions) and all(is_ours(each, "tenant_id", root) for each in conditions)
+        command in ("*", letter)
+        and bool(predicates)
+        and all(asks_for_the_tenant(each, *columns) for each in predicates)
     )
 
 

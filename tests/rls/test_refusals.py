@@ -16,7 +16,7 @@ from psycopg.errors import InsufficientPrivilege
 from core.models import Product, Tenant, TenantUser
 from rls import CrossTenantWrite, NoTenantContext, PolicyMissing, platform_context, tenant_context
 from rls.backends import refusals
-from rls.policies import PREDICATE, is_ours, policies
+from rls.policies import PREDICATE, asks_for_the_tenant, policies
 from tests.rls.test_errors import INSERT, UPSERT, product, run, run_many
 from tests.world import World
 
@@ -217,5 +217,14 @@ def test_what_postgresql_prints_for_the_template_is_known(admin: psycopg.Connect
     printed = admin.execute("SELECT printed FROM app.expected_policies WHERE name = 'public.core_product'").fetchall()
 
     assert len(printed) == policies("core_product").count("CREATE POLICY") == 3
-    assert all(is_ours(text, "tenant_id") for (text,) in printed)
-    assert not is_ours("true", "tenant_id")
+    assert all(asks_for_the_tenant(text, "tenant_id") for (text,) in printed)
+    assert sum(asks_for_the_tenant(text, "id") for (text,) in printed) == 1
+    for other in ("true", "(stock < 0)", "(tenant_id = '0'::uuid)", f"({printed[0][0]} OR (stock < 0))"):
+        assert not asks_for_the_tenant(other, "tenant_id")
+
+
+def test_another_comparison_with_the_tenant_is_no_missing_policy(acme: World, replace: Callable[..., None]) -> None:
+    replace("TO app_tenant USING (tenant_id = NULLIF(current_setting('app.current_tenant', true), '')::uuid)")
+
+    with tenant_context(acme.id), pytest.raises(CrossTenantWrite):
+        product(tenant_id=uuid.uuid4()).save()
