@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+from time import monotonic
+
+from rls import lost
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -29,3 +32,30 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return SIGNED.sub(r"\1...", json.dumps(entry, default=str, ensure_ascii=False))
+
+
+class Anticipated(logging.Filter):
+    """Leaves out the errors of a lost connection, of which `rls.lost` has warned."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return error is None or not lost.is_lost(error)
+
+
+class Seldom(logging.Filter):
+    """Lets a warning of one kind pass once in ten seconds: what one cause makes many of is said once."""
+
+    SECONDS = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        kind, now = (record.name, str(record.msg)), monotonic()
+        if now - self._passed.get(kind, float("-inf")) < self.SECONDS:
+            return False
+        self._passed[kind] = now
+        return True

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
@@ -37,6 +36,7 @@ from psycopg.pq import TransactionStatus
 
 from rls import roles
 from rls.backends.errors import ErrorWrapper
+from rls.backends.postgresql.lasting import LastingWrapper
 from rls.context import PLATFORM_ALIAS, current_tenant_id, keep_platform, platform_is_open
 
 # How statements begin that touch rows, or savepoints. It only chooses the road: the slow one is safe for all.
@@ -53,9 +53,6 @@ LOCAL = re.compile(r"\s*SET\s+(?:LOCAL|TRANSACTION)\s+\w", re.ASCII | re.IGNOREC
 # Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
 ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})
 TRANSACTION_TAGS = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
-
-# How long a close waits, in seconds, for the look at a broken connection's neighbours.
-PATIENCE = 1
 
 # Connections whose role has been looked at.
 _bound: WeakSet[Connection[Any]] = WeakSet()
@@ -158,7 +155,7 @@ def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
     raise NotSupportedError("a server-side cursor would read its rows in another context; use iterator()")
 
 
-class DatabaseWrapper(stock.DatabaseWrapper):
+class DatabaseWrapper(LastingWrapper):
     """`ENGINE = "rls.backends.postgresql"`: the connection of a role that row-level security binds.
 
     A role that could bypass row-level security is refused at the first connection.
@@ -209,13 +206,3 @@ class DatabaseWrapper(stock.DatabaseWrapper):
             return context.run(func)
 
         super().on_commit(in_context, robust)
-
-    def _close(self) -> None:
-        broken = self.connection is not None and self.connection.broken
-        super()._close()  # type: ignore[misc]  # missing in the stubs
-        if broken and self.pool:
-            # One broken connection means a restarted server: look at its neighbours before the next caller does.
-            # It clears the pool at once and then waits for each: a silent network must not hold this thread.
-            checking = threading.Thread(target=self.pool.check, daemon=True)
-            checking.start()
-            checking.join(PATIENCE)
