@@ -7,8 +7,6 @@ import logging
 import re
 from time import monotonic
 
-from rls import lost
-
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 # Whoever has the link of an export may read it for an hour.
@@ -35,11 +33,10 @@ class JSONFormatter(logging.Formatter):
 
 
 class Anticipated(logging.Filter):
-    """Leaves out the errors of a lost connection, of which `rls.lost` has warned."""
+    """Leaves out what is answered with 503: `rls.lost` has warned of it, once for all."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        return error is None or not lost.is_lost(error)
+        return getattr(record, "status_code", None) != 503
 
 
 class Seldom(logging.Filter):

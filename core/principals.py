@@ -90,7 +90,7 @@ def open_door(subdomain: str) -> Principal | None:
 def _resolve(subdomain: str | None, token_digest: bytes | None, *, alias: str = DEFAULT_DB_ALIAS) -> Principal | None:
     if subdomain is not None and "\0" in subdomain:  # PostgreSQL has no such text
         return None
-    row = lost.again(lambda: _ask(subdomain, token_digest, alias))
+    row = lost.again(lambda: _ask(subdomain, token_digest, alias), also=lost.is_read_only)
     if row is None:
         return None
     name, tenant_id, found, locale, time_zone, token_id, scopes = row

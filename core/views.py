@@ -140,7 +140,7 @@ def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
 def server_error(request: HttpRequest) -> JsonResponse:
     """500; the log has the rest. 503 where the connection to the database was lost."""
     error = sys.exc_info()[1]
-    if error is not None and lost.is_lost(error):
+    if error is not None and (lost.is_lost(error) or lost.is_read_only(error)):
         lost.warn(error)
         return JsonResponse({"error": "unavailable"}, status=503, headers={"Retry-After": "1"})
     return JsonResponse({"error": "server_error"}, status=500)

@@ -19,7 +19,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402  (Django is set up first)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
-from django.db import InterfaceError, OperationalError, connections  # noqa: E402
+from django.db import InterfaceError, InternalError, OperationalError, connections  # noqa: E402
 from mcp.server.mcpserver import MCPServer  # noqa: E402
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: E402
 from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportSecuritySettings  # noqa: E402
@@ -157,13 +157,13 @@ def build() -> Starlette:
     return Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers=dict.fromkeys([OperationalError, InterfaceError], unavailable),
+        exception_handlers=dict.fromkeys([OperationalError, InterfaceError, InternalError], unavailable),
     )
 
 
 def unavailable(request: Request, error: Exception) -> JSONResponse:
     """503: the database did not answer before a tool was reached. The next try gets a new connection."""
-    if lost.is_lost(error):
+    if lost.is_lost(error) or lost.is_read_only(error):
         lost.warn(error)
     else:
         logger.error("the database does not answer", exc_info=error)

@@ -17,9 +17,10 @@ class Proxy:
         self.is_silent = False
         self._target = (host, port)
         self._flows: set[_Flow] = set()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
+        self._stopped: asyncio.Event
         self._started = threading.Event()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     def fall_silent(self, *, also_new: bool = True) -> None:
         """Take bytes from now on and forward none; of new connections too, or of those that there are."""
@@ -40,12 +41,18 @@ class Proxy:
     def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0))
+    async def _serve(self) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
-        self._loop.run_forever()
+        await self._stopped.wait()
+        server.close()
+        for flow in list(self._flows):
+            await flow.end()
+
+    async def _stop(self) -> None:
+        self._stopped.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         flow = _Flow()
@@ -53,14 +60,16 @@ class Proxy:
         if self.is_silent:
             flow.speaks.clear()
         flow.writers.append(writer)
+        flow.task = asyncio.current_task()
         try:
             await flow.speaks.wait()
             server_reader, server_writer = await asyncio.open_connection(*self._target)
             flow.writers.append(server_writer)
             await asyncio.gather(flow.pump(reader, server_writer), flow.pump(server_reader, writer))
         except OSError:
-            flow.close()
+            pass
         finally:
+            flow.close()
             self._flows.discard(flow)
 
     async def _silence(self, also_new: bool) -> None:
@@ -85,8 +94,7 @@ class Proxy:
             yield self
         finally:
             self.speak()
-            self.cut()
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._call(self._stop())
             self._thread.join(10)
 
 
@@ -97,6 +105,7 @@ class _Flow:
         self.speaks = asyncio.Event()
         self.speaks.set()
         self.writers: list[asyncio.StreamWriter] = []
+        self.task: asyncio.Task[None] | None = None
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -110,3 +119,13 @@ class _Flow:
     def close(self) -> None:
         for writer in self.writers:
             writer.close()
+
+    async def end(self) -> None:
+        """Close it, and wait for that."""
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+        self.close()
+        for writer in self.writers:
+            with suppress(OSError):
+                await writer.wait_closed()

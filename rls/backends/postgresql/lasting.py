@@ -45,6 +45,7 @@ class LastingWrapper(stock.DatabaseWrapper):
             connection = super().get_new_connection(conn_params)
         if isinstance(connection, Connection):
             connection.pulse = self.pulse
+            connection.pulse.renew()
         return connection
 
     def close_pool(self) -> None:

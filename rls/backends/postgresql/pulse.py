@@ -19,7 +19,7 @@ from contextvars import Context
 from time import monotonic
 from typing import Any
 
-from psycopg import Error, OperationalError, conninfo
+from psycopg import Error, conninfo
 from psycopg.pq import PGconn, Ping
 
 from rls.backends.postgresql.connection import Connection
@@ -40,6 +40,7 @@ class Pulse:
         self._lock = threading.Lock()
         self._kept: Connection | None = None
         self._keeps = False
+        self._is_pooled = False
         self._asked_at = float("-inf")
         self._beats = True
 
@@ -54,16 +55,30 @@ class Pulse:
 
     def keep(self) -> None:
         """Keep a connection for the question from now on."""
-        with self._lock:
-            self._keeps = True
-            with suppress(Error):
-                self._open()
+        self._keeps = True
+        self._renew()
+
+    def renew(self) -> None:
+        """Where what is kept has ended, open another one, in the background."""
+        # Who holds the lock is asking, and opens one itself.
+        if self._keeps and self._lock.acquire(blocking=False):
+            try:
+                is_kept = self._is_pooled or (self._kept is not None and not self._kept.has_ended())
+            finally:
+                self._lock.release()
+            if not is_kept:
+                threading.Thread(target=Context().run, args=(self._renew,), daemon=True).start()
 
     def end(self) -> None:
         """Close what is kept, and keep nothing."""
         with self._lock:
             self._keeps = False
             self._close()
+
+    def _renew(self) -> None:
+        with self._lock, suppress(Error):
+            if self._kept is None or self._kept.has_ended():
+                self._open()
 
     def _ask(self) -> bool:
         if self._kept is not None and not self._kept.has_ended():
@@ -84,7 +99,9 @@ class Pulse:
         self._close()
         connection = Connection.connect("", autocommit=True, **self._libpq())
         connection.patience = PATIENCE
-        if self._keeps and _is_direct(connection):
+        if self._keeps and not self._is_pooled:
+            self._is_pooled = not _is_direct(connection)
+        if self._keeps and not self._is_pooled:
             self._kept = connection
         else:
             connection.close()
@@ -101,8 +118,5 @@ class Pulse:
 
 def _is_direct(connection: Connection) -> bool:
     """Whether the server itself is at the other end: a pooler tells of process ids that it has made up."""
-    try:
-        row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-    except OperationalError:
-        return False
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
     return row == (connection.info.backend_pid,)
