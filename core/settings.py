@@ -89,11 +89,12 @@ NETWORK: dict[str, Any] = {
 def _database(variable: str, engine: str, *, pool_size: int = 0) -> dict[str, Any]:
     database = env.db_url(variable, engine=engine)
     # What the URL asks for in its query, such as sslmode, goes to libpq.
-    options = NETWORK | dict(database.get("OPTIONS", {}))
+    options = dict(database.get("OPTIONS", {}))
     if pool_size:
+        options = NETWORK | options
         # What is not used for half a minute is closed: the roles have few connections for all processes together.
-        # Who waits for a connection has perhaps waited for one that fell silent before, and is answered within 10 s.
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 4, "max_idle": 30, "reconnect_timeout": 4}
+        # Whoever waits for one is answered within 10 s.
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 8, "max_idle": 30, "reconnect_timeout": 8}
     return {**database, "OPTIONS": options, "CONN_MAX_AGE": 0}
 
 

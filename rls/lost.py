@@ -87,9 +87,10 @@ def _leave_connections(are_wrong: bool) -> None:
 
 
 def _says_so(error: BaseException) -> bool:
+    if isinstance(error, psycopg.DatabaseError) and error.sqlstate is not None:
+        return error.sqlstate in STATES or error.sqlstate.startswith("08")
     if isinstance(error, psycopg.OperationalError):
-        state = error.sqlstate
-        return state is None or state in STATES or state.startswith("08")
+        return True
     # Django's own, for a connection that was closed inside a transaction; psycopg's tell of misuse.
     return isinstance(error, InterfaceError) and error.__cause__ is None
 

@@ -43,11 +43,11 @@ class Connection(psycopg.Connection[Any]):
 
     def has_ended(self) -> bool:
         """Whether the server has closed it while nobody looked. Nothing is sent."""
-        if not self.closed and self._has_news():
-            try:
+        try:
+            while not self.closed and self._has_news():  # its last words, and then the end
                 self.pgconn.consume_input()
-            except OperationalError:
-                return True
+        except OperationalError:
+            return True
         return self.closed
 
     def _attended(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:

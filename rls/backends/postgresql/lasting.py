@@ -11,6 +11,9 @@ from psycopg import Connection as PsycopgConnection
 from rls.backends.postgresql.connection import Connection
 from rls.backends.postgresql.pulse import Pulse
 
+# Seconds for a new connection, where the caller has waited for one that fell silent.
+HASTE = 4
+
 
 def keep_pulses() -> None:
     """For a process that serves: from now on a connection is kept for each pulse. See Note [Silence]."""
@@ -38,6 +41,9 @@ class LastingWrapper(stock.DatabaseWrapper):
         return self._pulses.setdefault(self.alias, Pulse(self.get_connection_params))
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> PsycopgConnection[Any]:
+        if self.pool:
+            usual = self.settings_dict["OPTIONS"]["pool"].get("timeout", 30)
+            self.pool.timeout = min(usual, HASTE) if self.pulse.was_missed() else usual
         connection: PsycopgConnection[Any] = super().get_new_connection(conn_params)
         while self.pool and isinstance(connection, Connection) and connection.has_ended():
             self.pool.putconn(connection)

@@ -22,11 +22,12 @@ from typing import Any
 from psycopg import Error, conninfo
 from psycopg.pq import PGconn, Ping
 
-from rls.backends.postgresql.connection import Connection
+from rls.backends.postgresql.connection import Connection, Silent
 
-# Seconds: for the answer, and for which an answer is good.
+# Seconds: for the answer; for which an answer is good; for which silence is remembered.
 PATIENCE = 3
 FRESH = 1
+REMEMBERED = 10
 
 # What is no parameter of libpq, or of the tenants' cursors.
 OURS = frozenset({"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"})
@@ -52,6 +53,10 @@ class Pulse:
                 self._beats = Context().run(self._ask)
                 self._asked_at = monotonic()
             return self._beats
+
+    def was_missed(self) -> bool:
+        """Whether there was none when somebody asked last, and that is not long ago."""
+        return not self._beats and monotonic() - self._asked_at < REMEMBERED
 
     def keep(self) -> None:
         """Keep a connection for the question from now on."""
@@ -84,10 +89,13 @@ class Pulse:
         if self._kept is not None and not self._kept.has_ended():
             try:
                 self._kept.execute("SELECT 1")
-            except Error:
+            except Silent:
                 self._close()
                 return False
-            return True
+            except Error:  # it has ended, and was not silent
+                self._close()
+            else:
+                return True
         try:
             self._open()
         except Error:
