@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from time import monotonic
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -29,3 +30,29 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return SIGNED.sub(r"\1...", json.dumps(entry, default=str, ensure_ascii=False))
+
+
+class Anticipated(logging.Filter):
+    """Leaves out what is answered with 503: `rls.lost` has warned of it, once for all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", None) != 503
+
+
+class Seldom(logging.Filter):
+    """Lets a warning of one kind pass once in ten seconds: what one cause makes many of is said once."""
+
+    SECONDS = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        kind, now = (record.name, str(record.msg)), monotonic()
+        if now - self._passed.get(kind, float("-inf")) < self.SECONDS:
+            return False
+        self._passed[kind] = now
+        return True

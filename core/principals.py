@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
+from rls import lost
 from rls.context import PLATFORM_ALIAS
 
 # Secret scanners find tokens by their prefix.
@@ -89,12 +90,7 @@ def open_door(subdomain: str) -> Principal | None:
 def _resolve(subdomain: str | None, token_digest: bytes | None, *, alias: str = DEFAULT_DB_ALIAS) -> Principal | None:
     if subdomain is not None and "\0" in subdomain:  # PostgreSQL has no such text
         return None
-    try:
-        row = _ask(subdomain, token_digest, alias)
-    except OperationalError:
-        # That the server has ended a connection is noticed on its next use. To ask again changes nothing.
-        connections[alias].close()
-        row = _ask(subdomain, token_digest, alias)
+    row = lost.again(lambda: _ask(subdomain, token_digest, alias), also=lost.is_read_only)
     if row is None:
         return None
     name, tenant_id, found, locale, time_zone, token_id, scopes = row

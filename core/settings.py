@@ -78,13 +78,25 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
 
 
+# Of libpq: a host that has gone without a word is noticed by the kernel. What else is silent: Note [Silence].
+NETWORK: dict[str, Any] = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+
+
 def _database(variable: str, engine: str, *, pool_size: int = 0) -> dict[str, Any]:
     database = env.db_url(variable, engine=engine)
     # What the URL asks for in its query, such as sslmode, goes to libpq.
     options = dict(database.get("OPTIONS", {}))
     if pool_size:
+        options = NETWORK | options
         # What is not used for half a minute is closed: the roles have few connections for all processes together.
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10, "max_idle": 30}
+        # Whoever waits for one is answered within 10 s.
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 8, "max_idle": 30, "reconnect_timeout": 8}
     return {**database, "OPTIONS": options, "CONN_MAX_AGE": 0}
 
 
@@ -143,6 +155,12 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "core.logs.JSONFormatter"}},
+    "filters": {"seldom": {"()": "core.logs.Seldom"}, "anticipated": {"()": "core.logs.Anticipated"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    # One cut ends every connection of a process.
+    "loggers": {
+        **{name: {"filters": ["seldom"]} for name in ("rls.lost", "psycopg.pool", "mcp_server.notifications")},
+        "django.request": {"filters": ["anticipated"]},
+    },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,6 +24,7 @@ from core.services import exports, tenants
 from core.services import orders as order_service
 from core.services import products as product_service
 from core.services.export_formats import inert
+from rls import lost
 
 INDEX = """\
 django-tenant-mcp: one PostgreSQL database, many tenants, and assistants that work on it over MCP.
@@ -136,7 +138,11 @@ def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """500; the log has the rest."""
+    """500; the log has the rest. 503 where the connection to the database was lost."""
+    error = sys.exc_info()[1]
+    if error is not None and (lost.is_lost(error) or lost.is_read_only(error)):
+        lost.warn(error)
+        return JsonResponse({"error": "unavailable"}, status=503, headers={"Retry-After": "1"})
     return JsonResponse({"error": "server_error"}, status=500)
 
 

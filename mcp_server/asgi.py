@@ -19,7 +19,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402  (Django is set up first)
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
-from django.db import OperationalError, connections  # noqa: E402
+from django.db import InterfaceError, InternalError, OperationalError, connections  # noqa: E402
 from mcp.server.mcpserver import MCPServer  # noqa: E402
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: E402
 from mcp.server.transport_security import TransportSecuritySettings  # noqa: E402
@@ -40,6 +40,8 @@ from mcp_server.exchanges import Exchanges  # noqa: E402
 from mcp_server.framing import Framing  # noqa: E402
 from mcp_server.hosts import NamedHosts, SharedOrigins  # noqa: E402
 from mcp_server.registry import Door  # noqa: E402
+from rls import lost  # noqa: E402
+from rls.backends.postgresql.lasting import keep_pulses  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +132,7 @@ def build() -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await workers.run(check_database)
+        await workers.run(keep_pulses)
         async with transports[0].running(), transports[1].running():
             with told_of_the_end(tenants.close):
                 yield
@@ -149,13 +152,16 @@ def build() -> Starlette:
         routes=routes,
         middleware=[Middleware(Trimmed), Middleware(SharedOrigins), Middleware(Exchanges)],
         lifespan=lifespan,
-        exception_handlers={OperationalError: unavailable},
+        exception_handlers=dict.fromkeys([OperationalError, InterfaceError, InternalError], unavailable),
     )
 
 
 def unavailable(request: Request, error: Exception) -> JSONResponse:
     """503: the database did not answer before a tool was reached. The next try gets a new connection."""
-    logger.error("the database does not answer", exc_info=error)
+    if lost.is_lost(error) or lost.is_read_only(error):
+        lost.warn(error)
+    else:
+        logger.error("the database does not answer", exc_info=error)
     return JSONResponse({"error": "unavailable"}, 503, headers={"Retry-After": "1"})
 
 

@@ -23,6 +23,7 @@ from pydantic import BaseModel, Field, create_model
 from core.principals import Principal
 from mcp_server import changes, workers
 from mcp_server.calls import Call
+from rls import lost
 
 # The first protocol in which a question is a result: no channel back to the client is needed.
 ROUNDS = "2026-07-28"
@@ -44,7 +45,7 @@ def approval_resolver(recorded: Recorded, call_of: Callable[[Principal, dict[str
             call = call_of(principal, given)
             if stated_reason is not None:
                 call = replace(call, reason=stated(stated_reason))
-            questions = await workers.run(_open_questions, call)
+            questions = await workers.run(lost.again, functools.partial(_open_questions, call))
             _asked.set(tuple(questions))
             if not questions:
                 return None

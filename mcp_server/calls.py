@@ -48,6 +48,11 @@ class Call:
         return DEFAULT_DB_ALIAS if self.spec.door is Door.TENANT else PLATFORM_ALIAS
 
     @property
+    def has_key(self) -> bool:
+        """Whether the answer is kept, so that to call again does nothing twice."""
+        return self.spec.door is Door.TENANT and (self.idempotency_key or self.confirmation) is not None
+
+    @property
     def plain_arguments(self) -> dict[str, Any]:
         """The arguments as JSON values."""
         plain: dict[str, Any] = to_jsonable_python(self.arguments)

@@ -19,8 +19,10 @@ from mcp_types import CallToolResult
 
 from core import approval
 from core.services import idempotency, records
+from mcp_server import outages, workers
 from mcp_server.calls import Call, as_result
 from mcp_server.registry import Change, Door
+from rls import lost
 
 CONFIRMATION_SECONDS = 600
 
@@ -28,13 +30,26 @@ CONFIRMATION_SECONDS = 600
 def perform(call: Call, agreed: Collection[str]) -> CallToolResult:
     """Do what is asked, once. `agreed` are the questions that a person has said yes to; any other one ends the call.
 
-    Raises ToolError: there is a question that nobody has agreed to.
+    Where the connection is lost before the commit, nothing is done yet: it is tried once more. Where it is lost during
+    the commit, a key tells whether it was done.
+
+    Raises ToolError: there is a question that nobody has agreed to. Raises outages.Unsettled: it may have been done.
     """
     if call.dry_run:
-        return _told(call, *rehearse(call))
+        return _told(call, *lost.again(lambda: rehearse(call)))
+    with outages.unsettled_where(workers.is_decided, call):
+        return lost.again(
+            lambda: _perform(call, agreed),
+            also=lost.is_read_only,
+            may_repeat=lambda error: not workers.is_decided() or (call.has_key and not lost.is_silent(error)),
+        )
+
+
+def _perform(call: Call, agreed: Collection[str]) -> CallToolResult:
     keys = known_as(call)
     with call.working(), transaction.atomic(using=call.alias):
         if (kept := _claim(call, keys)) is not None:
+            workers.decide()
             return as_result(call.spec.answer.model_validate(kept))
         with approval.answered_by(_only(agreed, call)):
             change = cast(Change, call.run())
@@ -48,6 +63,7 @@ def perform(call: Call, agreed: Collection[str]) -> CallToolResult:
                 actor=call.principal.name,
                 details=call.plain_arguments,
             )
+        workers.decide()
         return result
 
 

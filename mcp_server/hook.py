@@ -19,10 +19,11 @@ from mcp_types import CallToolResult
 
 from core.errors import DomainError
 from core.principals import Principal, Scope
-from mcp_server import asking, changes, parameters, progress, workers
+from mcp_server import asking, changes, outages, parameters, progress, workers
 from mcp_server.calls import Call, as_result
-from mcp_server.registry import ToolSpec
+from mcp_server.registry import Answer, ToolSpec
 from mcp_server.tenancy import current_principal
+from rls import lost
 
 logger = logging.getLogger("mcp_server.calls")
 
@@ -54,10 +55,9 @@ def hooked(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
             each = replace(Call.of(spec, principal, given), reason=reason)
             progress.current.set(context)
             if spec.is_async:
-                async with workers.own_connection():
-                    return as_result(await spec.function(**each.arguments))
+                return as_result(await _again(functools.partial(spec.function, **each.arguments)))
             if spec.is_read_only:
-                return await workers.run(_read, each)
+                return await workers.run(lost.again, functools.partial(_read, each))
             return await workers.run(changes.perform, each, agreed)
 
     call.__name__, call.__doc__ = spec.function.__name__, spec.function.__doc__
@@ -93,6 +93,9 @@ def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
         if state == TOO_LONG:
             outcome = "too long"
             raise ToolError(_("This took too long, and nothing was changed. Ask for less at once.")) from error
+        if outcome_of_outage := outages.outcome(error):
+            outcome = outcome_of_outage
+            raise ToolError(outages.words(spec, error)) from error
         outcome = reference = uuid.uuid4().hex[:12]
         logger.exception("%s failed unexpectedly", spec.kind, extra={"reference": reference})
         raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error
@@ -102,6 +105,16 @@ def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
     finally:
         if outcome:
             _log(spec, principal, outcome, time.perf_counter() - started)
+
+
+async def _again(function: Callable[[], Awaitable[Answer]]) -> Answer:
+    try:
+        return await workers.run_async(function)
+    except Exception as error:
+        if not lost.may_help_again(error):
+            raise
+        lost.warn(error)
+    return await workers.run_async(function)
 
 
 def _read(call: Call) -> CallToolResult:

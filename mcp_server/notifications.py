@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds: between tries to connect, at first and at most; until a silent connection is asked whether it lives; and for
 # which a listener waits for the connection.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-SILENCE = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
+SILENCE = 5.0
 PATIENCE = 5.0
 
 
@@ -94,7 +94,7 @@ class Ear:
                         await self._tell(None)
                     pause, has_heard = FIRST_PAUSE, True
                     await self._pass_on(connection)
-            except (psycopg.Error, OSError) as error:
+            except (psycopg.Error, OSError, TimeoutError) as error:
                 logger.warning("changes are not heard for a while", extra={"error": type(error).__name__})
             self._is_hearing.clear()
             await asyncio.sleep(pause)
@@ -104,7 +104,8 @@ class Ear:
         while True:
             messages = [each.payload async for each in connection.notifies(timeout=SILENCE, stop_after=1)]
             if not messages:  # a network that has gone says nothing
-                await connection.execute("SELECT 1")
+                async with asyncio.timeout(PATIENCE):
+                    await connection.execute("SELECT 1")
             for message in dict.fromkeys(messages):
                 if (change := Change.parse(message)) is not None:
                     await self._tell(change)

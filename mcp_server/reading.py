@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -12,6 +13,7 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 from core.errors import DomainError
 from mcp_server import sizes, workers
 from mcp_server.hook import Recorded, recorded
+from rls import lost
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,7 +31,7 @@ async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs
     """
     try:
         with recorded(spec):
-            return await workers.run(function, *args, **kwargs)
+            return await workers.run(lost.again, functools.partial(function, *args, **kwargs))
     except ToolError as error:
         if isinstance(error.__cause__, DomainError):
             raise NotThere(INVALID_PARAMS, sizes.brief(str(error))) from error

@@ -36,6 +36,7 @@ from mcp_server.notifications import Change, Ear
 from mcp_server.reading import read
 from mcp_server.resource_registry import Row
 from mcp_server.tenancy import current_principal
+from rls import lost
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +87,11 @@ class Stream:
                 now = await auth.principal_of(self._request)
             else:
                 now = await workers.run(principals.open_door, self.principal.subdomain)
-        except Exception:  # a client that listens again loses nothing
-            logger.warning("a stream was ended: the database did not say whether it may go on", exc_info=True)
+        except Exception as error:  # a client that listens again loses nothing
+            logger.warning(
+                "a stream was ended: the database did not say whether it may go on",
+                exc_info=None if lost.is_lost(error) else error,
+            )
             return False
         return now is not None and (now.subject, now.scopes) == (self.principal.subject, self.principal.scopes)
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from core import principals
 from core.principals import Principal
-from mcp_server import workers
+from mcp_server import cancellation, outages, workers
 from mcp_server.auth import PrincipalToken
 from rls.context import checked_tenant_context
 
@@ -56,10 +56,16 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
     The principal is read from the request of this very message and not from the session's first one, so a
     session that outlived its token, or moved to another URL, acts as what it is now.
     """
-    principal = await _principal_of(ctx.request)
+    with outages.told_as_errors():
+        principal = await _principal_of(ctx.request)
     token, root = _principal.set(principal), _root.set(_root_of(ctx.request))
     try:
-        with translation.override(_language(ctx.request, principal)), timezone.override(principal.time_zone or "UTC"):
+        with (
+            translation.override(_language(ctx.request, principal)),
+            timezone.override(principal.time_zone or "UTC"),
+            cancellation.of(ctx),
+            outages.told_as_errors(),
+        ):
             if principal.tenant_id is None:
                 return await call_next(ctx)
             async with checked_tenant_context(principal.tenant_id):

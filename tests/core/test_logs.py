@@ -7,7 +7,7 @@ import logging
 import sys
 from uuid import UUID
 
-from core.logs import JSONFormatter
+from core.logs import Anticipated, JSONFormatter, Seldom
 
 
 def record(message: str, *args: object, extra: dict[str, object] | None = None) -> logging.LogRecord:
@@ -45,3 +45,33 @@ def test_a_traceback_stays_on_the_line() -> None:
     traceback = json.loads(line)["traceback"]
     assert traceback.startswith("Traceback (most recent call last)")
     assert traceback.endswith("ValueError: invalid literal for int() with base 10: 'no number'")
+
+
+def test_a_warning_of_many_is_said_once_and_other_kinds_beside_it() -> None:
+    seldom = Seldom()
+    first, second, other = (warning(text) for text in ("lost", "lost", "late"))
+
+    assert [seldom.filter(each) for each in (first, second, other)] == [True, False, True]
+
+
+def test_what_is_no_warning_passes() -> None:
+    seldom = Seldom()
+
+    assert seldom.filter(noted("called"))
+    assert seldom.filter(noted("called"))
+
+
+def test_an_outage_is_not_told_again_for_each_request() -> None:
+    anticipated = Anticipated()
+
+    assert not anticipated.filter(record("Service Unavailable", extra={"status_code": 503}))
+    assert anticipated.filter(record("Internal Server Error", extra={"status_code": 500}))
+    assert anticipated.filter(record("other"))
+
+
+def noted(text: str) -> logging.LogRecord:
+    return logging.LogRecord("rls.lost", logging.INFO, __file__, 1, text, (), None)
+
+
+def warning(text: str) -> logging.LogRecord:
+    return logging.LogRecord("rls.lost", logging.WARNING, __file__, 1, text, (), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from asgiref.sync import sync_to_async
 from django.db import connection
 
 from core import approval
@@ -46,6 +47,12 @@ def shop_slow(seconds: float = 0.2) -> Names:
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM core_product, pg_sleep(%s)", [seconds])
         return Names(names=[name for (name,) in cursor.fetchall()])
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Slow, async", read_only=True)
+async def shop_slow_async(seconds: float = 0.2) -> Names:
+    """Names of products after a slow query, through the async ORM."""
+    return await sync_to_async(shop_slow)(seconds)
 
 
 @tool(scope=Scope.PRODUCTS_READ, title="Raw SQL", read_only=True)
@@ -106,3 +113,25 @@ def shop_steps(steps: int = 3) -> Names:
     for step in range(steps):
         progress.report(step + 1, steps)
     return shop_names()
+
+
+class Restocked(Change):
+    """A product with its new stock."""
+
+    sku: str
+    stock: int
+
+    def subject(self) -> str:
+        return f"product {self.sku}"
+
+    def text(self) -> str:
+        return f"{self.sku} has {self.stock} now"
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Restock", read_only=False)
+def shop_restock(sku: str) -> Restocked:
+    """Put one more of a product into stock."""
+    product = Product.objects.select_for_update().get(sku=sku)
+    product.stock += 1
+    product.save(update_fields=["stock"])
+    return Restocked(sku=sku, stock=product.stock)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import anyio
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 from django.utils import translation
 
 from core import principals
-from mcp_server import reference, server
+from mcp_server import reference, server, stdio
 from mcp_server.registry import Door
 from mcp_server.tenancy import serving_stdio
+from rls.backends.postgresql.lasting import keep_pulses
 
 
 class Command(BaseCommand):
@@ -32,11 +36,18 @@ class Command(BaseCommand):
             self.stdout.write(reference.page(), ending="")
 
     def stdio(self, tenant: str, **options: Any) -> None:
-        if principals.open_door(tenant) is None:
-            raise CommandError(f"there is no active tenant {tenant!r}; `manage.py tenants list` shows all")
-        try:
-            served = server.build(Door.TENANT)
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error)) from error
-        with serving_stdio(tenant):
-            served.run("stdio")
+        with stdio.ended_by_signals():
+            try:
+                found = principals.open_door(tenant)
+                served = server.build(Door.TENANT)
+            except OperationalError as error:
+                raise CommandError("the database does not answer; try again when it does") from error
+            except ImproperlyConfigured as error:
+                raise CommandError(str(error)) from error
+            if found is None:
+                raise CommandError(f"there is no active tenant {tenant!r}; `manage.py tenants list` shows all")
+            keep_pulses()
+            with serving_stdio(tenant):
+                ended_by = anyio.run(stdio.serve, served)
+        if ended_by is not None:
+            sys.exit(128 + ended_by)

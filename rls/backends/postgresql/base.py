@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
@@ -21,10 +20,8 @@ from rls import roles
 from rls.backends.errors import ErrorWrapper
 from rls.backends.postgresql import guard
 from rls.backends.postgresql.cursor import Cursor, PlatformCursor, refuse_server_cursor, turn
+from rls.backends.postgresql.lasting import LastingWrapper
 from rls.context import PLATFORM_ALIAS, leave_platform
-
-# How long a close waits, in seconds, for the look at a broken connection's neighbours.
-PATIENCE = 1
 
 # Connections whose role has been looked at.
 _bound: WeakSet[Connection[Any]] = WeakSet()
@@ -89,7 +86,7 @@ class ContextWrapper(stock.DatabaseWrapper):
         return nullcontext() if self.connection is None else turn(self.connection)
 
 
-class DatabaseWrapper(ContextWrapper):
+class DatabaseWrapper(LastingWrapper, ContextWrapper):
     """`ENGINE = "rls.backends.postgresql"`: the connection of a role that row-level security binds.
 
     A role that could bypass row-level security is refused at the first connection.
@@ -127,13 +124,3 @@ class DatabaseWrapper(ContextWrapper):
     def chunked_cursor(self) -> Any:
         # PostgreSQL applies a policy of a server-side cursor at FETCH, when the context may be another one.
         return self.cursor()
-
-    def _close(self) -> None:
-        broken = self.connection is not None and self.connection.broken
-        super()._close()  # type: ignore[misc]  # missing in the stubs
-        if broken and self.pool:
-            # One broken connection means a restarted server: look at its neighbours before the next caller does.
-            # It clears the pool at once and then waits for each: a silent network must not hold this thread.
-            checking = threading.Thread(target=self.pool.check, daemon=True)
-            checking.start()
-            checking.join(PATIENCE)

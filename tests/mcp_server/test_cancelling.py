@@ -1,0 +1,305 @@
+"""A call that is cancelled: its change is rolled back, or reported done. Every road, and every moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from mcp.shared import jsonrpc_dispatcher
+
+from core.models import AuditEvent, IdempotencyKey, Product
+from rls import tenant_context
+from tests.mcp_server.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, products_locked, sessions, until
+from tests.mcp_server.processes import Process, connected
+from tests.world import World
+
+Message = dict[str, Any]
+RESTOCK = {"name": "shop_restock", "arguments": {"sku": "A-1", "idempotency_key": "k"}}
+SLEEP = {"name": "shop_slow", "arguments": {"seconds": 600}}
+ASYNC_SLEEP = {"name": "shop_slow_async", "arguments": {"seconds": 600}}
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+class Road:
+    """A way to a server on which a request can be cancelled by its id."""
+
+    name: str
+
+    def call(self, params: Message, number: int = 7) -> Future[Message | None]:
+        """Ask, with this id; the future holds the answer, or None where none comes."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Cancel request 7."""
+        raise NotImplementedError
+
+    def outcomes(self) -> list[str]:
+        """Of the calls that were logged."""
+        raise NotImplementedError
+
+
+class Session(Road):
+    """Streamable HTTP of the older protocol, with a session."""
+
+    def __init__(self, server: Process, world: World, threads: ThreadPoolExecutor) -> None:
+        self.name, self._server, self._threads = server.name, server, threads
+        self._asked: list[Future[Message | None]] = []
+        self._before = len(outcomes_in(server.log))
+        self._http = httpx2.Client(timeout=LONG, base_url=server.mcp(world.subdomain))
+        self._http.headers.update(
+            {
+                "Authorization": f"Bearer {world.token}",
+                "Accept": "application/json, text/event-stream",
+                "MCP-Protocol-Version": "2025-11-25",
+            }
+        )
+        opened = self._http.post("", json=initialize())
+        self._http.headers["Mcp-Session-Id"] = opened.headers["mcp-session-id"]
+        self._http.post("", json={"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def call(self, params: Message, number: int = 7) -> Future[Message | None]:
+        self._asked.append(self._threads.submit(self._call, request(number, params)))
+        return self._asked[-1]
+
+    def _call(self, message: Message) -> Message | None:
+        answer = self._http.post("", json=message)
+        lines = [line for line in answer.text.splitlines() if line.startswith("data: {")]
+        return dict(json.loads(lines[-1].removeprefix("data: ")))
+
+    def cancel(self) -> None:
+        assert self._http.post("", json=cancelled(7)).status_code == 202
+
+    def outcomes(self) -> list[str]:
+        return outcomes_in(self._server.log)[self._before :]
+
+    @contextmanager
+    def running(self) -> Iterator[Session]:
+        with closing(self._http):
+            yield self
+            wait(self._asked, LONG)
+
+
+class Stdio(Road):
+    """stdio, of either protocol."""
+
+    def __init__(self, world: World, log: Path, meta: Message | None) -> None:
+        self.name, self._log, self._meta = f"stdio of {os.getpid()}", log, meta
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "mcp", "stdio", "--tenant", world.subdomain],
+                env=os.environ | {"PGAPPNAME": self.name},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        self._answers: dict[Any, Future[Message | None]] = {}
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if meta is None:
+            self._ask(initialize()).result(LONG)
+            self.write({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def call(self, params: Message, number: int = 7) -> Future[Message | None]:
+        return self._ask(request(number, params if self._meta is None else params | {"_meta": self._meta}))
+
+    def cancel(self) -> None:
+        self.write(cancelled(7) if self._meta is None else cancelled(7, _meta=self._meta))
+
+    def outcomes(self) -> list[str]:
+        return outcomes_in(self._log)
+
+    def write(self, message: Message) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def _ask(self, message: Message) -> Future[Message | None]:
+        self._answers[message["id"]] = future = Future[Message | None]()
+        self.write(message)
+        return future
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            answer = json.loads(line)
+            if answer.get("id") in self._answers:
+                self._answers.pop(answer["id"]).set_result(answer)
+        for future in self._answers.values():
+            future.set_result(None)
+
+    @contextmanager
+    def running(self) -> Iterator[Stdio]:
+        try:
+            yield self
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self._reader.join(LONG)
+            assert self.process.stdin
+            assert self.process.stdout
+            self.process.stdin.close()
+            self.process.stdout.close()
+
+
+def request(number: int, params: Message) -> Message:
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+
+
+def initialize() -> Message:
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    return {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+
+
+def cancelled(number: int, **more: Any) -> Message:
+    return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number, **more}}
+
+
+def outcomes_in(log: Path) -> list[str]:
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return [line["outcome"] for line in lines if line["message"] == "tool call"]
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(10) as pool:
+        yield pool
+
+
+@pytest.fixture(params=["session", "stdio", "stdio, 2026-07-28"])
+def road(request: pytest.FixtureRequest, acme: World, threads: ThreadPoolExecutor, tmp_path: Path) -> Iterator[Road]:
+    if request.param == "session":
+        with Session(request.getfixturevalue("stateful_server"), acme, threads).running() as session:
+            yield session
+        return
+    meta = MODERN if request.param.endswith("28") else None
+    with Stdio(acme, tmp_path / "log", meta).running() as stdio:
+        yield stdio
+
+
+def stock(world: World) -> int:
+    with tenant_context(world.id):
+        return Product.objects.get(sku="A-1").stock
+
+
+def traces(world: World) -> tuple[int, int]:
+    """Events and keys of the change."""
+    with tenant_context(world.id):
+        return AuditEvent.objects.filter(action="shop_restock").count(), IdempotencyKey.objects.filter(key="k").count()
+
+
+def test_a_change_that_is_cancelled_in_a_statement_is_rolled_back(
+    road: Road, acme: World, admin: psycopg.Connection
+) -> None:
+    with products_locked(admin):
+        answer = road.call(RESTOCK)
+        until(lambda: sessions(admin, road.name, ON_A_ROW))
+        road.cancel()
+        # While the row is still locked: its statement was cancelled.
+        until(lambda: not sessions(admin, road.name, ON_A_ROW))
+    until(lambda: road.outcomes() == ["cancelled"])
+
+    assert stock(acme) == 5
+    assert traces(acme) == (0, 0)
+    if isinstance(road, Session):
+        told = answer.result(LONG)
+        assert told
+        assert told["error"]["message"] == "Request cancelled"
+
+
+def test_a_change_that_is_cancelled_in_its_commit_is_done_and_reported(
+    road: Road, acme: World, admin: psycopg.Connection
+) -> None:
+    with commits_held(admin) as commits:
+        answer = road.call(RESTOCK)
+        until(lambda: sessions(admin, road.name, IN_COMMIT))
+        road.cancel()
+        commits.release()
+        told = answer.result(LONG)
+
+    assert told
+    assert told["result"]["structuredContent"]["stock"] == 6
+    assert stock(acme) == 6
+    assert traces(acme) == (1, 1)
+    assert road.outcomes() == ["ok"]
+
+
+def test_a_change_that_is_cancelled_before_it_begins_never_does(
+    road: Road, acme: World, admin: psycopg.Connection
+) -> None:
+    with products_locked(admin):
+        # As many as a tenant has workers: the next one waits for its turn.
+        others = [road.call({"name": "shop_restock", "arguments": {"sku": "A-1"}}, 100 + n) for n in range(5)]
+        until(lambda: len(sessions(admin, road.name, ON_A_ROW)) == 5)
+        answer = road.call(RESTOCK)
+        # Over HTTP the cancellation may come first, and is nobody's then.
+        until(lambda: (road.cancel(), answer.done() or isinstance(road, Stdio))[1])
+    for each in others:
+        each.result(LONG)
+
+    assert traces(acme)[1] == 0
+    if isinstance(road, Session):
+        told = answer.result(LONG)
+        assert told
+        assert told["error"]["message"] == "Request cancelled"
+
+
+@pytest.mark.parametrize("params", [SLEEP, ASYNC_SLEEP], ids=["def", "async def"])
+def test_a_read_that_is_cancelled_frees_its_connection(
+    params: Message, road: Road, admin: psycopg.Connection, acme: World
+) -> None:
+    road.call(params)
+    until(lambda: sessions(admin, road.name, ASLEEP))
+    road.cancel()
+
+    until(lambda: not sessions(admin, road.name, ASLEEP))
+    until(lambda: road.outcomes() == ["cancelled"])
+
+
+@pytest.mark.parametrize("process", ["server", "stateful_server"])
+@pytest.mark.parametrize("era", ["2026-07-28", "legacy"])
+def test_who_hangs_up_leaves_nothing_half_done(
+    era: Any, process: str, request: pytest.FixtureRequest, acme: World, admin: psycopg.Connection
+) -> None:
+    server: Process = request.getfixturevalue(process)
+
+    async def story() -> None:
+        with products_locked(admin):
+            async with connected(server.mcp("acme"), acme.token, era) as client:
+                call = asyncio.ensure_future(client.call_tool("shop_restock", {"sku": "A-1", "idempotency_key": "k"}))
+                await asyncio.to_thread(until, lambda: sessions(admin, server.name, ON_A_ROW))
+                call.cancel()
+                await asyncio.wait([call])
+
+    asyncio.run(story())
+    until(lambda: not sessions(admin, server.name, "state <> 'idle'"))
+
+    # Who was not heard to hang up was answered.
+    done = traces(acme)
+    assert done in [(0, 0), (1, 1)]
+    assert stock(acme) == 5 + done[0]
+    assert outcomes_in(server.log)[-1] == ("ok" if done[0] else "cancelled")
+
+
+def test_the_list_of_requests_that_can_be_cancelled_is_where_we_look_for_it() -> None:
+    dispatcher: Callable[..., Any] = jsonrpc_dispatcher.JSONRPCDispatcher
+    made = dispatcher(None, None)
+
+    assert made._in_flight == {}
+    assert {"scope", "dctx"} <= set(jsonrpc_dispatcher._InFlight.__slots__)
+    assert "_dispatcher" in jsonrpc_dispatcher._JSONRPCDispatchContext.__dataclass_fields__
