@@ -26,7 +26,7 @@ from rls import router, setup_checks, shared_checks
 from rls.granted import Granted
 from rls.operations import RunSQLFile
 from tests.postgres import Server
-from tests.rls.test_scaffold import ROOT, SETTINGS, Project
+from tests.rls.projects import ROOT, SETTINGS, Project
 
 DJANGO = """
 INSTALLED_APPS = [
