@@ -21,6 +21,8 @@ import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
 
+from mcp_server.envelopes import Messages
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PIECE = 2**16
 
@@ -84,7 +86,9 @@ async def serve(mcp: MCPServer[Any]) -> signal.Signals | None:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, end, number)
-        async with stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (reading, writing):
+        messages = Messages(lines)
+        async with stdio_server(stdin=cast("anyio.AsyncFile[str]", messages)) as (reading, writing):
+            messages.answer_on(writing)
             lowlevel = mcp._lowlevel_server
             await lowlevel.run(reading, writing, lowlevel.create_initialization_options())
     return received[0] if received else None

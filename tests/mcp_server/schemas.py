@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 Strategy = st.SearchStrategy[Any]
 
 # Words about a schema, which allow and forbid nothing.
-NOTES = {"title", "description", "default", "examples", "$defs"}
+NOTES = {"title", "description", "default", "examples"}
 # What JSON can carry and a program may trip over: NUL where it is allowed, the ends of Unicode, other scripts.
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 
@@ -24,15 +24,19 @@ def values(schema: Schema, root: Schema | None = None) -> Strategy:
     """Values that the schema allows. `root` holds the definitions that it refers to."""
     root = schema if root is None else root
     rules = {word: rule for word, rule in schema.items() if word not in NOTES}
-    if "$ref" in rules:
-        return values(root["$defs"][rules["$ref"].rpartition("/")[2]], root)
     if "enum" in rules:
         return st.sampled_from(rules["enum"])
     if "const" in rules:
         return st.just(rules["const"])
     if "anyOf" in rules:
         return st.one_of([values(each, root) for each in rules["anyOf"]])
-    return KINDS[rules.pop("type")](rules, root)
+    kinds = rules.pop("type")
+    if isinstance(kinds, str):
+        return KINDS[kinds](rules, root)
+    assert rules.keys() <= set().union(*(WORDS[kind] for kind in kinds)), rules
+    return st.one_of(
+        [KINDS[kind]({word: rule for word, rule in rules.items() if word in WORDS[kind]}, root) for kind in kinds]
+    )
 
 
 def objects(rules: Schema, root: Schema) -> Strategy:
@@ -77,6 +81,16 @@ def numbers(rules: Schema, root: Schema) -> Strategy:
     return st.floats(allow_nan=False, allow_infinity=False)
 
 
+# What limits values of each kind, where a schema allows several.
+WORDS = {
+    "object": {"properties", "required", "additionalProperties"},
+    "array": {"items", "minItems", "maxItems"},
+    "string": {"minLength", "maxLength", "pattern"},
+    "integer": {"minimum", "maximum"},
+    "number": set[str](),
+    "boolean": set[str](),
+    "null": set[str](),
+}
 KINDS: dict[str, Callable[[Schema, Schema], Strategy]] = {
     "object": objects,
     "array": arrays,

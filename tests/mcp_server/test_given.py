@@ -344,6 +344,13 @@ def raw(server: Process, world: World, name: str, arguments: str) -> Any:
     return httpx2.post(server.mcp(world.subdomain), content=body, headers=headers, timeout=60).json()
 
 
+@pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])
+def test_a_text_is_no_way_around_it(number: str, acme: World, server: Process) -> None:
+    result = call(server, acme, "add_numbers", {"a": number, "b": 1})
+
+    assert text(result).startswith("add_numbers can't be called like this: a: Input should be a finite number.")
+
+
 @pytest.mark.parametrize(
     ("a", "b", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -12,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
     EmbeddedResource,
+    GetPromptResult,
     ImageContent,
     PromptMessage,
     ResourceLink,
@@ -20,8 +22,11 @@ from mcp_types import (
 )
 
 from core.models import Product
-from core.principals import Scope
-from mcp_server import messages
+from core.principals import Principal, Scope
+from mcp_server import messages, prompt_registry, sizes, tenancy
+from mcp_server import server as doors
+from mcp_server.prompt_registry import prompt
+from mcp_server.registry import Door
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_resources import at, narrow
@@ -104,6 +109,28 @@ def test_every_link_of_a_prompt_can_be_read(acme: World, server: Process) -> Non
         return read
 
     assert {"product://A%20B%2F1", "order://1", "report://sales/this_month"} <= at(server, acme, story)
+
+
+def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_registry, "_prompts", {})
+    token = tenancy._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", None, frozenset(Scope)))
+
+    @prompt(title="Long", description="Long.", scope=Scope.REPORTS_READ)
+    def long_and_linked() -> list[PromptMessage]:
+        link = ResourceLink(uri="product://A-1", name="product")
+        return [PromptMessage(role="user", content=link), messages.request("茶" * 50_000)]
+
+    try:
+        result = asyncio.run(doors.build(Door.TENANT).get_prompt("long_and_linked"))
+    finally:
+        tenancy._principal.reset(token)
+
+    assert isinstance(result, GetPromptResult)
+    first, second = (message.content for message in result.messages)
+    assert isinstance(first, TextContent)
+    assert isinstance(second, TextContent)
+    assert "product://A-1" in first.text
+    assert sizes.tokens(first.text + second.text) <= sizes.LIMIT
 
 
 def test_what_a_third_partys_prompt_links_to_is_named_in_its_text() -> None:
