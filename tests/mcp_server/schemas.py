@@ -20,27 +20,26 @@ NOTES = {"title", "description", "default", "examples"}
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 
 
-def values(schema: Schema, root: Schema | None = None) -> Strategy:
-    """Values that the schema allows. `root` holds the definitions that it refers to."""
-    root = schema if root is None else root
+def values(schema: Schema) -> Strategy:
+    """Values that the schema allows."""
     rules = {word: rule for word, rule in schema.items() if word not in NOTES}
     if "enum" in rules:
         return st.sampled_from(rules["enum"])
     if "const" in rules:
         return st.just(rules["const"])
     if "anyOf" in rules:
-        return st.one_of([values(each, root) for each in rules["anyOf"]])
+        return st.one_of([values(each) for each in rules["anyOf"]])
     kinds = rules.pop("type")
     if isinstance(kinds, str):
-        return KINDS[kinds](rules, root)
+        return KINDS[kinds](rules)
     assert rules.keys() <= set().union(*(WORDS[kind] for kind in kinds)), rules
     return st.one_of(
-        [KINDS[kind]({word: rule for word, rule in rules.items() if word in WORDS[kind]}, root) for kind in kinds]
+        [KINDS[kind]({word: rule for word, rule in rules.items() if word in WORDS[kind]}) for kind in kinds]
     )
 
 
-def objects(rules: Schema, root: Schema) -> Strategy:
-    properties = {name: values(each, root) for name, each in rules.pop("properties", {}).items()}
+def objects(rules: Schema) -> Strategy:
+    properties = {name: values(each) for name, each in rules.pop("properties", {}).items()}
     required = set(rules.pop("required", ()))
     assert rules in ({}, {"additionalProperties": False}), rules
     return st.fixed_dictionaries(
@@ -49,14 +48,14 @@ def objects(rules: Schema, root: Schema) -> Strategy:
     )
 
 
-def arrays(rules: Schema, root: Schema) -> Strategy:
+def arrays(rules: Schema) -> Strategy:
     least, most = rules.pop("minItems", 0), rules.pop("maxItems", 5)
-    items = values(rules.pop("items"), root)
+    items = values(rules.pop("items"))
     assert not rules, rules
     return st.lists(items, min_size=least, max_size=min(most, least + 5))
 
 
-def strings(rules: Schema, root: Schema) -> Strategy:
+def strings(rules: Schema) -> Strategy:
     least, most, pattern = rules.pop("minLength", 0), rules.pop("maxLength", None), rules.pop("pattern", None)
     assert not rules, rules
     plain = st.text(CHARACTERS, min_size=least, max_size=most)
@@ -70,13 +69,13 @@ def strings(rules: Schema, root: Schema) -> Strategy:
     return plain.filter(lambda text: fits.search(text) is not None) if wide else made
 
 
-def integers(rules: Schema, root: Schema) -> Strategy:
+def integers(rules: Schema) -> Strategy:
     least, most = rules.pop("minimum", None), rules.pop("maximum", None)
     assert not rules, rules
     return st.integers(least, most)
 
 
-def numbers(rules: Schema, root: Schema) -> Strategy:
+def numbers(rules: Schema) -> Strategy:
     assert not rules, rules
     return st.floats(allow_nan=False, allow_infinity=False)
 
@@ -91,12 +90,12 @@ WORDS = {
     "boolean": set[str](),
     "null": set[str](),
 }
-KINDS: dict[str, Callable[[Schema, Schema], Strategy]] = {
+KINDS: dict[str, Callable[[Schema], Strategy]] = {
     "object": objects,
     "array": arrays,
     "string": strings,
     "integer": integers,
     "number": numbers,
-    "boolean": lambda rules, root: st.booleans(),
-    "null": lambda rules, root: st.none(),
+    "boolean": lambda rules: st.booleans(),
+    "null": lambda rules: st.none(),
 }
