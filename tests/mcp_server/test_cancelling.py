@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,11 +20,11 @@ import psycopg
 import pytest
 from mcp.shared import jsonrpc_dispatcher
 
-from core.models import AuditEvent, IdempotencyKey, Product
+from core.models import AuditEvent, IdempotencyKey, Product, Tenant
 from rls import tenant_context
 from tests.mcp_server.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, products_locked, sessions, until
-from tests.mcp_server.processes import Process, connected
-from tests.world import World
+from tests.mcp_server.processes import Process, connected, connected_over_sse, serving
+from tests.world import World, platform_token
 
 Message = dict[str, Any]
 RESTOCK = {"name": "shop_restock", "arguments": {"sku": "A-1", "idempotency_key": "k"}}
@@ -57,14 +58,14 @@ class Road:
 class Session(Road):
     """Streamable HTTP of the older protocol, with a session."""
 
-    def __init__(self, server: Process, world: World, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, server: Process, subdomain: str, token: str, threads: ThreadPoolExecutor) -> None:
         self.name, self._server, self._threads = server.name, server, threads
         self._asked: list[Future[Message | None]] = []
         self._before = len(outcomes_in(server.log))
-        self._http = httpx2.Client(timeout=LONG, base_url=server.mcp(world.subdomain))
+        self._http = httpx2.Client(timeout=LONG, base_url=server.mcp(subdomain))
         self._http.headers.update(
             {
-                "Authorization": f"Bearer {world.token}",
+                "Authorization": f"Bearer {token}",
                 "Accept": "application/json, text/event-stream",
                 "MCP-Protocol-Version": "2025-11-25",
             }
@@ -184,7 +185,8 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture(params=["session", "stdio", "stdio, 2026-07-28"])
 def road(request: pytest.FixtureRequest, acme: World, threads: ThreadPoolExecutor, tmp_path: Path) -> Iterator[Road]:
     if request.param == "session":
-        with Session(request.getfixturevalue("stateful_server"), acme, threads).running() as session:
+        server = request.getfixturevalue("stateful_server")
+        with Session(server, acme.subdomain, acme.token, threads).running() as session:
             yield session
         return
     meta = MODERN if request.param.endswith("28") else None
@@ -269,6 +271,55 @@ def test_a_read_that_is_cancelled_frees_its_connection(
 
     until(lambda: not sessions(admin, road.name, ASLEEP))
     until(lambda: road.outcomes() == ["cancelled"])
+
+
+def test_a_change_of_the_platform_that_is_cancelled_is_rolled_back(
+    acme: World, admin: psycopg.Connection, threads: ThreadPoolExecutor, stateful_server: Process
+) -> None:
+    suspend = {"name": "suspend_tenant", "arguments": {"tenant_id": acme.subdomain, "reason": "they asked"}}
+    with Session(stateful_server, "", platform_token(), threads).running() as road:
+        with admin.transaction():
+            admin.execute("SELECT FROM core_tenant FOR UPDATE")
+            road.call(suspend)
+            until(lambda: sessions(admin, road.name, "wait_event_type = 'Lock'"))
+            road.cancel()
+            until(lambda: not sessions(admin, road.name, "wait_event_type = 'Lock'"))
+        until(lambda: road.outcomes() == ["cancelled"])
+
+    with tenant_context(acme.id):
+        assert Tenant.objects.get().is_active
+
+
+def test_a_server_that_is_stopped_finishes_what_commits(
+    acme: World, admin: psycopg.Connection, threads: ThreadPoolExecutor, tmp_path: Path, database: str
+) -> None:
+    with serving(tmp_path / "log") as server, commits_held(admin) as commits:
+        headers = {"Authorization": f"Bearer {acme.token}", "Accept": "application/json, text/event-stream"}
+        answer = threads.submit(
+            httpx2.post, server.mcp("acme"), json=request(7, RESTOCK), headers=headers, timeout=LONG
+        )
+        until(lambda: sessions(admin, server.name, IN_COMMIT))
+        os.kill(server.pid, signal.SIGTERM)
+        commits.release()
+
+        assert answer.result(LONG).json()["result"]["structuredContent"]["stock"] == 6
+
+
+def test_a_client_over_sse_that_stops_waiting_leaves_nothing_half_done(
+    stateful_server: Process, acme: World, admin: psycopg.Connection
+) -> None:
+    async def story() -> None:
+        with products_locked(admin):
+            async with connected_over_sse(stateful_server.mcp("acme"), acme.token) as client:
+                call = asyncio.ensure_future(client.call_tool("shop_restock", RESTOCK["arguments"]))
+                await asyncio.to_thread(until, lambda: sessions(admin, stateful_server.name, ON_A_ROW))
+                call.cancel()
+                await asyncio.to_thread(until, lambda: not sessions(admin, stateful_server.name, ON_A_ROW))
+
+    asyncio.run(story())
+    until(lambda: outcomes_in(stateful_server.log)[-1] == "cancelled")
+
+    assert (stock(acme), traces(acme)) == (5, (0, 0))
 
 
 @pytest.mark.parametrize("process", ["server", "stateful_server"])

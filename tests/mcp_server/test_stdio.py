@@ -124,6 +124,26 @@ def test_it_ends_with_a_silent_database(
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+def test_a_silent_database_is_an_error_without_its_words(
+    acme: World, postgres_server: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = postgres_server.urls(database)
+    place = urlsplit(urls["DATABASE_URL"])
+    with Proxy(str(place.hostname), int(place.port or 5432)).running() as proxy:
+        for name, url in urls.items():
+            monkeypatch.setenv(name, url.replace(f"@{place.hostname}:{place.port}/", f"@127.0.0.1:{proxy.port}/"))
+        with Stdio(acme, tmp_path / "log", None).running() as stdio:
+            assert stdio.call(NAMES["shop_names"], 2).result(LONG)
+            proxy.fall_silent()
+            told = stdio.call(NAMES["shop_names"], 3).result(LONG)
+            proxy.speak()
+            until(lambda: "result" in (stdio.call(NAMES["shop_names"], 4).result(LONG) or {}))
+
+    assert told
+    # Before anybody is known, in the language of the installation.
+    assert told["error"]["message"] == "與資料庫的連線中斷了，沒有任何變更。請再試一次。"
+
+
 @pytest.mark.parametrize("by", SIGNALS)
 def test_it_ends_before_it_serves(
     by: signal.Signals, postgres_server: Server, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
