@@ -52,12 +52,7 @@ def grant(labels: Sequence[str], *, tenants_read: bool = False) -> list[Path]:
     Raises CommandError, and writes nothing, where a model is not shared, where a step comes first, and where a model
     that was named lacks nothing.
     """
-    loader = MigrationLoader(None, ignore_no_migrations=True)
-    if conflicts := loader.detect_conflicts():
-        app_label, names = next(iter(conflicts.items()))
-        raise CommandError(
-            f"{app_label} has several leaf migrations, {', '.join(names)}: run manage.py makemigrations --merge first"
-        )
+    loader = scaffold.migrations()
     found = granted.read(loader)
     lacking: dict[str, list[SharedTable]] = defaultdict(list)
     needed: dict[str, set[str]] = defaultdict(set)
@@ -73,15 +68,15 @@ def grant(labels: Sequence[str], *, tenants_read: bool = False) -> list[Path]:
     if not labels and (caches := shared_checks.lacking_caches(found)):
         lacking[_home(None, loader)] += caches
     files: dict[Path, str] = {}
-    for number, (app_label, tables) in enumerate(lacking.items(), start=scaffold._next_number()):
+    for number, (app_label, tables) in enumerate(lacking.items(), start=scaffold.next_number()):
         subject = plain(tables[0].name) if len(tables) == 1 else "shared_tables"
         name = f"{number:04d}_{subject}_rights"
         files |= {
-            scaffold._directory() / f"{name}.sql": forward(name, tables, tenants_read=tenants_read),
-            scaffold._directory() / f"{name}.revert.sql": revert(name, tables),
+            scaffold.directory() / f"{name}.sql": forward(name, tables, tenants_read=tenants_read),
+            scaffold.directory() / f"{name}.revert.sql": revert(name, tables),
             **_migration(name, app_label, needed[app_label], loader),
         }
-    scaffold._write(files)
+    scaffold.write(files)
     return list(files)
 
 

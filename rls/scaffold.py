@@ -112,7 +112,7 @@ class Draft:
         names: dict[tuple[str, str], dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         for taken in self.found.taken:
             name = self._name(removals.subject(taken))
-            self._add_sql(name, *removals.files(name, taken, _directory()))
+            self._add_sql(name, *removals.files(name, taken, directory()))
             names[taken.migration][taken.place].append(name)
         for migration, places in names.items():
             found = self.loader.disk_migrations[migration]
@@ -122,7 +122,7 @@ class Draft:
             del sys.modules[found.__module__]  # who reads the migrations next in this process reads the new text
 
     def write(self) -> list[Path]:
-        _write(self.files, self.changes)
+        write(self.files, self.changes)
         return [*self.files, *self.changes]
 
     def _complete(self, model: type[Model], done: dict[type[Model], None]) -> None:
@@ -179,8 +179,8 @@ class Draft:
         return name
 
     def _add_sql(self, name: str, forward: str, revert: str) -> None:
-        self.files[_directory() / f"{name}.sql"] = forward
-        self.files[_directory() / f"{name}.revert.sql"] = revert
+        self.files[directory() / f"{name}.sql"] = forward
+        self.files[directory() / f"{name}.revert.sql"] = revert
 
     def _add_migration(self, model: type[Model], file: str, origins: list[Origin]) -> tuple[str, str]:
         """The migration that runs `file`."""
@@ -195,23 +195,29 @@ class Draft:
         number = max(MigrationAutodetector.parse_number(name) or 0 for name in names) + 1
         name = f"{number:04d}_{model._meta.model_name}_isolation"
         module, _ = self.loader.migrations_module(app_label)
-        directory = Path(str(import_module(str(module)).__file__)).parent
-        self.files[directory / f"{name}.py"] = MIGRATION.format(dependencies=dependencies, name=file)
+        folder = Path(str(import_module(str(module)).__file__)).parent
+        self.files[folder / f"{name}.py"] = MIGRATION.format(dependencies=dependencies, name=file)
         self.leaves[app_label] = name
         return app_label, name
 
 
-def _draft() -> Draft:
+def migrations() -> MigrationLoader:
+    """The migrations on disk. Raises CommandError where they have no common end."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     if conflicts := loader.detect_conflicts():
         app_label, names = next(iter(conflicts.items()))
         raise CommandError(
             f"{app_label} has several leaf migrations, {', '.join(names)}: run manage.py makemigrations --merge first"
         )
+    return loader
+
+
+def _draft() -> Draft:
+    loader = migrations()
     found = written.read(loader)
     if found.missing_files:
         raise CommandError(f"{found.missing_files[0].file}.sql is missing: restore it first")
-    return Draft(loader, found, _next_number())
+    return Draft(loader, found, next_number())
 
 
 def _model(label: str) -> type[Model]:
@@ -244,17 +250,22 @@ def _is_referred(key: TenantKey, found: Written) -> bool:
     return any(other.parent_key == key for _, other in required_keys(found))
 
 
-def _directory() -> Path:
+def directory() -> Path:
+    """Where the project's own SQL files are."""
     return Path(settings.BASE_DIR, "migrations_sql")
 
 
-def _next_number() -> int:
-    numbers = [re.match(r"\d+", path.name) for path in _directory().glob("*.sql")]
+def next_number() -> int:
+    """The number of the next SQL file."""
+    numbers = [re.match(r"\d+", path.name) for path in directory().glob("*.sql")]
     return max((int(number[0]) for number in numbers if number), default=0) + 1
 
 
-def _write(files: dict[Path, str], changes: dict[Path, str] | None = None) -> None:
-    """All of them or none; a new file that is there already is left alone."""
+def write(files: dict[Path, str], changes: dict[Path, str] | None = None) -> None:
+    """Write all of them or none; a new file that is there already is left alone.
+
+    Raises CommandError where one can't be written.
+    """
     written_paths: list[Path] = []
     before: dict[Path, bytes] = {}
     try:

@@ -324,14 +324,14 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     files = {tmp_path / "sql" / "one": "1", tmp_path / "there": "2"}
 
     with pytest.raises(CommandError, match="nothing was written"):
-        scaffold._write(files)
+        scaffold.write(files)
 
     assert list((tmp_path / "sql").iterdir()) == []
     assert (tmp_path / "there").read_text() == "mine"
 
     changes = {tmp_path / "there": "changed", tmp_path / "nowhere": "changed"}
     with pytest.raises(CommandError, match="nothing was written"):
-        scaffold._write({tmp_path / "new": "1"}, changes)
+        scaffold.write({tmp_path / "new": "1"}, changes)
 
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "there").read_text() == "mine"
@@ -340,6 +340,6 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_projects_first_file_is_0001(tmp_path: Path, settings: Any) -> None:
     settings.BASE_DIR = tmp_path
 
-    assert scaffold._next_number() == 1
-    scaffold._write({tmp_path / "migrations_sql" / "0001_core_product.sql": ""})
-    assert scaffold._next_number() == 2
+    assert scaffold.next_number() == 1
+    scaffold.write({tmp_path / "migrations_sql" / "0001_core_product.sql": ""})
+    assert scaffold.next_number() == 2
