@@ -122,6 +122,8 @@ def test_one_dead_connection_has_its_neighbours_looked_at(acme: World, admin: ps
         thread.start()
     for thread in threads:
         thread.join()
+    with tenant_context(acme.id):
+        names()  # on the one that is found dead
     admin.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE usename = 'app_tenant' AND datname = current_database() AND application_name = ''"

@@ -29,6 +29,7 @@ from core.models import ApiToken, OrderItem, Tenant
 from core.services import exports, tenant_rows
 from rls import blocks, context, middleware
 from rls.backends.postgresql import base, cursor, statements
+from rls.backends.postgresql.connection import Connection
 from rls.context import PLATFORM_ALIAS, current_tenant_id
 from tests.isolation import (
     test_blocks,
@@ -95,6 +96,19 @@ def patched(target: object, name: str, value: object) -> Guard:
             yield
 
     return replaced
+
+
+def both(*guards: Guard) -> Guard:
+    """Guards of which each is enough."""
+
+    @contextmanager
+    def removed(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        with ExitStack() as stack:
+            for guard in guards:
+                stack.enter_context(guard(admin, monkeypatch))
+            yield
+
+    return removed
 
 
 def definition(admin: psycopg.Connection, table: str, policy: str) -> str:
@@ -401,7 +415,10 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
         [functools.partial(test_lifetime.test_a_server_side_cursor_is_refused)],
     ),
     "the look at the pool": (
-        patched(ConnectionPool, "check", lambda self: None),
+        both(
+            patched(ConnectionPool, "drain", lambda self: None),
+            patched(Connection, "has_ended", lambda self: False),
+        ),
         [functools.partial(test_lifetime.test_one_dead_connection_has_its_neighbours_looked_at)],
     ),
     "the judge of what is bound": (

@@ -142,18 +142,3 @@ def test_nothing_of_one_client_stays_for_the_next(statement: str, acme: World, g
                 cursor.execute(f"SELECT count(*) FROM {left} WHERE name = 'stolen'")
 
                 assert cursor.fetchone() == (0,)
-
-
-@pytest.mark.parametrize("is_known", [True, False])
-def test_a_slow_statement_through_a_pooler_is_not_taken_for_silence(is_known: bool, acme: World, bouncer: None) -> None:
-    with tenant_context(acme.id):
-        Product.objects.count()
-    pulse = connections["default"].pulse
-    if is_known:
-        pulse.keep()
-    else:  # as where the pooler had no connection left to ask who is at the other end
-        pulse._keeps = True
-
-    # Longer than it takes to give a silent database up; it has the only connection to the server.
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(6)")

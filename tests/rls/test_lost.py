@@ -11,6 +11,7 @@ from core.models import Product
 from rls import lost, tenant_context
 from rls.backends.postgresql.connection import Connection, Silent
 from rls.interruption import CalledOff, called_off_when
+from tests.isolation.test_pgbouncer import PGBOUNCER, bouncer  # noqa: F401  (a fixture)
 from tests.mcp_server.held import end_sessions
 from tests.world import World
 
@@ -157,3 +158,20 @@ def test_a_pulse_that_is_kept_feels_silence_and_is_renewed(database: str, admin:
 
     assert pulse.beats()
     pulse.end()
+
+
+@pytest.mark.skipif(not PGBOUNCER, reason="pgbouncer is not installed")
+@pytest.mark.usefixtures("bouncer")
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_slow_statement_through_a_pooler_is_not_taken_for_silence(is_known: bool, acme: World) -> None:
+    with tenant_context(acme.id):
+        Product.objects.count()
+    pulse = connection.pulse
+    if is_known:
+        pulse.keep()
+    else:  # as where the pooler had no connection left to ask who is at the other end
+        pulse._keeps = True
+
+    # Longer than it takes to give a silent database up; it has the only connection to the server.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(6)")
