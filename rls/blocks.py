@@ -18,10 +18,12 @@ from asgiref.sync import iscoroutinefunction
 
 from rls.errors import IsolationError
 
-# Functions that enter a context manager for somebody else.
-ENTERING = frozenset({"__enter__", "__aenter__", "enter_context", "enter_async_context", "enterContext"})
-# Packages that run a generator as a fixture.
-FIXTURES = frozenset({"_pytest", "pytest_asyncio", "anyio"})
+# Functions that enter a context manager for somebody else; the last runs anyio's fixtures.
+ENTERING = frozenset(
+    {"__enter__", "__aenter__", "enter_context", "enter_async_context", "enterContext", "_run_tests_and_fixtures"}
+)
+# Packages that run a generator as a fixture, or around a hook.
+FIXTURES = frozenset({"_pytest", "pytest_asyncio", "pluggy"})
 
 GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -31,13 +33,33 @@ def refuse_generator(frame: FrameType | None) -> None:
 
     `frame` is the caller of the context's `__enter__`.
     """
-    while frame is not None and (frame.f_code.co_name in ENTERING or _is_context_manager(frame)):
-        frame = frame.f_back
-    if frame is not None and frame.f_code.co_flags & GENERATOR:
+    frame = _block(frame)
+    if frame is not None and _is_generator(frame):
         raise IsolationError(
             f"{frame.f_code.co_qualname} is a generator and can't open a context: it would stay open for whoever "
             "consumes it; open it around the loop, or in a function that the generator calls for each step"
         )
+
+
+def _block(frame: FrameType | None) -> FrameType | None:
+    """The frame in which the block stands: not one that enters a context manager for it, or that such a one calls."""
+    while frame is not None:
+        if _is_generator(frame):
+            if not _is_context_manager(frame):
+                return frame
+            frame = frame.f_back
+            continue
+        entering: FrameType | None = frame
+        while entering is not None and entering.f_code.co_name not in ENTERING:
+            entering = entering.f_back
+            if entering is None or _is_generator(entering):
+                return frame
+        frame = entering and entering.f_back
+    return None
+
+
+def _is_generator(frame: FrameType) -> bool:
+    return bool(frame.f_code.co_flags & GENERATOR)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -56,9 +78,11 @@ def refuse_generator_function(function: Callable[..., Any]) -> None:
 def refuse_iterator(function: Callable[..., Any], result: Any) -> Any:
     """`result`, which `function` has returned.
 
-    Raises TypeError where it is an iterator, other than an open file: it would run where it is consumed.
+    Raises TypeError where it is an iterator, other than an open file, or a streaming response: it would run where it is
+    consumed.
     """
-    if isinstance(result, Iterator | AsyncIterator) and not isinstance(result, IOBase):
+    is_iterator = isinstance(result, Iterator | AsyncIterator) and not isinstance(result, IOBase)
+    if is_iterator or getattr(result, "streaming", False) is True:
         raise TypeError(
             f"{_name(function)} returned a {type(result).__name__}, which runs where it is consumed; return a list"
         )
@@ -68,10 +92,11 @@ def refuse_iterator(function: Callable[..., Any], result: Any) -> Any:
 def _is_context_manager(frame: FrameType) -> bool:
     """Whether this is a generator that a context manager, or a fixture, is made of."""
     driver = frame.f_back
-    if driver is None or not frame.f_code.co_flags & GENERATOR:
+    if driver is None:
         return False
     package = str(driver.f_globals.get("__name__", "")).partition(".")[0]
-    return driver.f_code.co_name in ENTERING or package in FIXTURES
+    # A generator that another one delegates to is as that one is.
+    return _is_generator(driver) or driver.f_code.co_name in ENTERING or package in FIXTURES
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -46,8 +46,16 @@ class _Open:
     outer: _Open | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Platform:
+    """Platform work that goes on: its record, and the psycopg connection whose transaction it is."""
+
+    record: int
+    connection: Any
+
+
 _innermost: ContextVar[_Open | None] = ContextVar("rls_innermost", default=None)
-_platform_record: ContextVar[int | None] = ContextVar("rls_platform_record", default=None)
+_platform: ContextVar[_Platform | None] = ContextVar("rls_platform", default=None)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,29 +66,33 @@ def current_tenant_id() -> UUID | None:
     return innermost.tenant_id if innermost else None
 
 
-def platform_record() -> int | None:
-    """The id in `app.platform_audit` of the platform context that is open here, or None."""
-    return _platform_record.get()
+def platform_record(connection: object) -> int | None:
+    """The id in `app.platform_audit` of the platform work that this psycopg connection's transaction is, or None.
+
+    In another thread the context may be open too, and the connection is another one.
+    """
+    work = _platform.get()
+    return work.record if work is not None and work.connection is connection else None
 
 
 def platform_is_open() -> bool:
     """Whether a platform context is open here."""
-    return _platform_record.get() is not None
+    return _platform.get() is not None
 
 
 def leave_platform() -> None:
     """For a callback that runs in a copy of an earlier context: no platform context is open in it."""
-    _platform_record.set(None)
+    _platform.set(None)
 
 
 @contextmanager
 def outside() -> Iterator[None]:
     """Within the block no context is open, whatever is open around it: for what begins a request or a task."""
-    innermost, record = _innermost.set(None), _platform_record.set(None)
+    innermost, work = _innermost.set(None), _platform.set(None)
     try:
         yield
     finally:
-        _platform_record.reset(record)
+        _platform.reset(work)
         _innermost.reset(innermost)
 
 
@@ -278,11 +290,11 @@ def platform_context(*, actor: str, reason: str, origin: str = "") -> Iterator[N
     is_committed = False
     try:
         with transaction.atomic(using=PLATFORM_ALIAS, durable=True):
-            token = _platform_record.set(record)
+            token = _platform.set(_Platform(record, connection.connection))
             try:
                 yield
             finally:
-                _platform_record.reset(token)
+                _platform.reset(token)
             will_commit = not connection.get_rollback()
             if will_commit:
                 _end_record(record, "committed")

@@ -33,6 +33,12 @@ def called_off_when(question: Callable[[], bool]) -> Iterator[None]:
         _is_called_off.reset(token)
 
 
+def refuse_called_off() -> None:
+    """Before a statement is sent. What ends a transaction goes out all the same: it is asked of no cursor."""
+    if question_here()():
+        raise CalledOff
+
+
 def question_here() -> Callable[[], bool]:
     """What a statement asks while it waits."""
     return _is_called_off.get() or _never

@@ -67,19 +67,27 @@ def keep_streaming(response: Any, tenant_id: UUID) -> HttpResponseBase:
         wrap = _achunks if response.is_async else _chunks
         close = response.close  # which closes the body that the view has made
         # Not `streaming_content`: its async form does not close what it iterates over.
-        response.streaming_content = wrap(response._iterator, tenant_id)
+        response.streaming_content = wrap(response._iterator, response.make_bytes, tenant_id)
         response.close = functools.partial(_run, tenant_id, close)
     return cast(HttpResponseBase, response)
 
 
-def _chunks(chunks: Iterator[Any], tenant_id: UUID) -> Iterator[Any]:
-    while (chunk := _run(tenant_id, next, chunks, END)) is not END:
+def _chunks(chunks: Iterator[Any], as_bytes: Callable[[Any], bytes], tenant_id: UUID) -> Iterator[bytes]:
+    def step() -> Any:
+        return END if (chunk := next(chunks, END)) is END else as_bytes(chunk)
+
+    while (chunk := _run(tenant_id, step)) is not END:
         yield chunk
 
 
-async def _achunks(chunks: AsyncIterator[Any], tenant_id: UUID) -> AsyncIterator[Any]:
+async def _achunks(
+    chunks: AsyncIterator[Any], as_bytes: Callable[[Any], bytes], tenant_id: UUID
+) -> AsyncIterator[bytes]:
+    async def step() -> Any:
+        return END if (chunk := await anext(chunks, END)) is END else as_bytes(chunk)
+
     try:
-        while (chunk := await _arun(tenant_id, anext, chunks, END)) is not END:
+        while (chunk := await _arun(tenant_id, step)) is not END:
             yield chunk
     finally:
         if close := getattr(chunks, "aclose", None):

@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from rls import migrating
 from rls.backends import refusals
-from rls.context import PLATFORM_ALIAS, current_tenant_id, platform_is_open
+from rls.context import PLATFORM_ALIAS, current_tenant_id
 from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing
 
 # What `migrations_sql/0002_tenant_context.sql` raises.
@@ -102,7 +102,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
     def _missing(self) -> ProgrammingError | None:
         """See Note [The prefix]: without a context PostgreSQL refuses to plan, so the context is what is missing."""
         if self._connection.alias == PLATFORM_ALIAS:
-            return None if platform_is_open() else NoPlatformContext()
+            return NoPlatformContext()
         return None if current_tenant_id() else NoTenantContext()
 
 

@@ -46,8 +46,9 @@ def uncovered(wrapper: Any, table: str) -> list[str] | None:
 
     def ask() -> None:
         try:
-            with _turn, psycopg.connect(**params, autocommit=True) as connection:
-                connection.execute("SET search_path = pg_catalog, pg_temp")
+            # In a transaction: behind a pooler nothing may be left on the server's connection.
+            with _turn, psycopg.connect(**params, autocommit=True) as connection, connection.transaction():
+                connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
                 answers.extend(_judge(connection.execute(POLICIES, [table]).fetchall()))
         except psycopg.Error:
             answers.clear()

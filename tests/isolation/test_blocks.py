@@ -9,8 +9,11 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import psycopg
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
@@ -66,6 +69,27 @@ def rows_through_a_class(world: World) -> Iterator[str]:
         yield from names()
 
 
+class Session:
+    """A context manager that begins elsewhere than in `__enter__`."""
+
+    def __init__(self, world: World) -> None:
+        self.context = tenant_context(world.id)
+
+    def start(self) -> None:
+        self.context.__enter__()
+
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *error: Any) -> None:
+        self.context.__exit__(*error)
+
+
+def rows_through_a_session(world: World) -> Iterator[str]:
+    with Session(world):
+        yield from names()
+
+
 def rows_of_all(world: World) -> Iterator[str]:
     with platform_context(actor="tests", reason=world.name):
         yield from names()
@@ -84,6 +108,7 @@ GENERATORS = [
     rows_through_a_helper,
     rows_through_a_stack,
     rows_through_a_class,
+    rows_through_a_session,
     rows_of_all,
     wrapped,
     lambda world: (name for name in rows(world)),
@@ -147,6 +172,16 @@ def test_an_async_generator_opens_no_context(
     asyncio.run(consumed())
 
 
+def test_a_generator_that_threads_step_opens_no_context(acme: World, globex: World) -> None:
+    async def stepped() -> None:
+        with pytest.raises(IsolationError):
+            await anyio.to_thread.run_sync(next, rows(acme))
+        with pytest.raises(IsolationError):
+            await sync_to_async(next)(rows(globex))
+
+    asyncio.run(stepped())
+
+
 def test_a_generator_runs_for_who_consumes_it_and_may_call_a_function_of_another(acme: World, globex: World) -> None:
     def step(world: World) -> list[str]:
         with tenant_context(world.id):
@@ -174,12 +209,20 @@ def test_a_context_manager_made_of_a_generator_is_none_that_is_consumed(acme: Wo
         async with tenant_context(world.id):
             yield
 
+    @contextlib.contextmanager
+    def delegating(world: World) -> Iterator[None]:
+        def inner() -> Iterator[None]:
+            with tenant_context(world.id):
+                yield
+
+        yield from inner()
+
     async def awaited() -> int:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(awaiting(globex))
             return await Product.objects.acount()
 
-    with acting(acme), contextlib.ExitStack() as stack:
+    with acting(acme), delegating(acme), contextlib.ExitStack() as stack:
         stack.enter_context(acting(acme))
         assert names() == ["Acme anvil"]
     assert asyncio.run(awaited()) == 1
@@ -263,6 +306,7 @@ LAZY = [
     lambda: iter(Product.objects.all()),
     lambda: Product.objects.iterator(),
     lambda: Product.objects.aiterator(),
+    lambda: StreamingHttpResponse(make_generator()),
     returning_a_generator,
 ]
 
@@ -353,7 +397,7 @@ def test_a_body_that_is_closed_early_ends_in_its_tenants_context(is_async: bool,
         response = await ByHeader(view)(request_of(acme.id))
         async with tenant_context(globex.id):
             async with contextlib.aclosing(response._iterator) as chunks:
-                assert await anext(chunks) == "Acme anvil"
+                assert await anext(chunks) == b"Acme anvil"
             response.close()
 
     if is_async:
@@ -366,6 +410,18 @@ def test_a_body_that_is_closed_early_ends_in_its_tenants_context(is_async: bool,
 
     assert ended == ["Acme anvil"]
     assert rls.current_tenant_id() is None
+
+
+def test_a_chunk_that_is_computed_late_is_its_tenants(acme: World, globex: World) -> None:
+    class Late:
+        """Text that is read from the database when it is sent."""
+
+        def __str__(self) -> str:
+            return names()[0]
+
+    response = ByHeader(lambda request: StreamingHttpResponse(iter([Late()])))(request_of(acme.id))
+    with tenant_context(globex.id):
+        assert list(response.streaming_content) == [b"Acme anvil"]
 
 
 def test_a_body_that_another_thread_closes_ends_in_its_tenants_context(acme: World, globex: World) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, NotSupportedError, connection, connections, transaction
+from psycopg.rows import dict_row, namedtuple_row
 
 from core.models import Product
 from rls import NoTenantContext, tenant_context
+from rls.interruption import CalledOff, called_off_when
 from tests.isolation.test_hostile_sql import attack
 from tests.isolation.test_writes import snapshot
 from tests.world import World
@@ -281,6 +283,61 @@ def test_a_name_that_was_made_up_is_not_seen_by_the_next_tenant(acme: World, glo
 
     with tenant_context(globex.id):
         assert attack("SELECT current_setting('made.up', true)") == "[(None,)]"
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_a_name_is_looked_up_whatever_shape_rows_have(acme: World) -> None:
+    with tenant_context(acme.id), transaction.atomic():
+        Product.objects.count()
+        for factory in (dict_row, namedtuple_row):
+            cursor = connection.connection.cursor(row_factory=factory)
+            with pytest.raises(NotSupportedError, match="the server does not know the name"):
+                cursor.execute("SET LOCAL made.up = 'secret'")
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_a_statement_that_is_called_off_prepares_nothing(acme: World, globex: World) -> None:
+    asked: list[int] = []
+
+    def is_called_off() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    with tenant_context(acme.id), called_off_when(is_called_off):
+        with contextlib.suppress(CalledOff), contextlib.suppress(DatabaseError):
+            connection.cursor().execute("PREPARE held AS SELECT 'secret of acme', name FROM core_product")
+    connection.close()
+
+    with tenant_context(globex.id):
+        assert attack("SELECT statement FROM pg_prepared_statements") == "[]"
+
+
+def test_what_is_called_off_ends_its_transaction(acme: World, globex: World) -> None:
+    is_called_off: list[bool] = []
+
+    with tenant_context(acme.id), called_off_when(lambda: bool(is_called_off)), pytest.raises(CalledOff):
+        with transaction.atomic():
+            Product.objects.update(stock=77)
+            is_called_off.append(True)
+            Product.objects.update(stock=78)
+    with tenant_context(globex.id), transaction.atomic():
+        Product.objects.update(stock=88)
+    connection.close()
+
+    for world, stock in ((acme, 5), (globex, 88)):
+        with tenant_context(world.id):
+            assert Product.objects.get().stock == stock
+
+
+def test_executemany_takes_values_that_are_queried(acme: World) -> None:
+    with tenant_context(acme.id), connection.cursor() as cursor:
+        cursor.executemany("UPDATE core_product SET stock = %s", ([stock + 1] for stock in stocks()))
+
+        assert Product.objects.get().stock == 6
+
+
+def stocks() -> Iterator[int]:
+    yield from Product.objects.values_list("stock", flat=True)
 
 
 @pytest.mark.parametrize("within", [transaction.atomic, contextlib.nullcontext])

@@ -199,6 +199,12 @@ def unjudged(self: base.Cursor, query: Any, *, force_extended: bool = False, bin
     base.stock.Cursor._execute_send(self, query, force_extended=force_extended or self._is_alone, binary=binary)
 
 
+def anybodys_record(connection: object) -> int | None:
+    """That of the context, whatever connection asks."""
+    work = context._platform.get()
+    return work and work.record
+
+
 def open_anyhow(self: context.tenant_context) -> None:
     """Inside whatever is open."""
     context._innermost.set(context._Open(self, self.tenant_id, context._innermost.get()))
@@ -209,7 +215,7 @@ def in_a_savepoint(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -
     """SET CONSTRAINTS runs in a savepoint of its own, which is released."""
     with (
         patched(statements, "is_local", lambda text: False)(admin, monkeypatch),
-        patched(base.Cursor, "_refuse_lasting", lambda self, text, *, is_own: None)(admin, monkeypatch),
+        patched(base.Cursor, "_refuse_set", lambda self, text, *, is_own: None)(admin, monkeypatch),
     ):
         yield
 
@@ -343,12 +349,18 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
             refused("LISTEN everything"),
             refused(test_hostile_sql.FORGED),
             refused("LOCK TABLE core_product IN ACCESS SHARE MODE"),
-            *(
-                functools.partial(test_hostile_sql.test_nothing_held_reaches_the_next_request, stolen=stolen)
-                for stolen in ("DECLARE stolen CURSOR WITH HOLD FOR", "PREPARE stolen AS")
+            functools.partial(
+                test_hostile_sql.test_nothing_held_reaches_the_next_request,
+                stolen="DECLARE stolen CURSOR WITH HOLD FOR",
             ),
-            functools.partial(test_hostile_sql.test_what_was_set_on_the_session_does_not_reach_the_next_request),
         ],
+    ),
+    "the command tag, and the look at what a SET leaves": (
+        both(
+            patched(base.Cursor, "_check_tag", lambda self: None),
+            patched(base.Cursor, "_refuse_set", lambda self, text, *, is_own: None),
+        ),
+        [functools.partial(test_hostile_sql.test_what_was_set_on_the_session_does_not_reach_the_next_request)],
     ),
     "as_tenant_id()": (
         patched(context, "as_tenant_id", lambda value: value),
@@ -473,11 +485,26 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
         [functools.partial(test_entries.test_random_does_not_go_on_from_another_tenants_seed)],
     ),
     "the look at what a SET leaves": (
-        patched(base.Cursor, "_refuse_lasting", lambda self, text, *, is_own: None),
+        patched(base.Cursor, "_refuse_set", lambda self, text, *, is_own: None),
         [
             functools.partial(test_entries.test_random_does_not_go_on_from_another_tenants_seed),
             functools.partial(test_entries.test_a_name_that_was_made_up_is_not_seen_by_the_next_tenant),
+            functools.partial(test_entries.test_a_name_is_looked_up_whatever_shape_rows_have),
         ],
+    ),
+    "the refusal of what ends a transaction": (
+        patched(base.Cursor, "_refuse_lasting", lambda self, text: None),
+        [
+            *(
+                functools.partial(test_platform.test_work_does_not_end_its_own_transaction, word=word)
+                for word in ("COMMIT", "ROLLBACK")
+            ),
+            functools.partial(test_hostile_sql.test_nothing_held_reaches_the_next_request, stolen="PREPARE stolen AS"),
+        ],
+    ),
+    "the connection of platform work": (
+        patched(cursor, "platform_record", anybodys_record),
+        [functools.partial(test_platform.test_work_in_another_thread_is_no_part_of_it)],
     ),
     "the refusal of pipelines": (
         patched(base.Cursor, "_refuse_pipeline", lambda self: None),
@@ -491,6 +518,7 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
                 for generator in test_blocks.GENERATORS
             ),
             functools.partial(test_blocks.test_an_async_generator_opens_no_context, generator=test_blocks.async_rows),
+            functools.partial(test_blocks.test_a_generator_that_threads_step_opens_no_context),
         ],
     ),
     "the refusal of another tenant inside one": (

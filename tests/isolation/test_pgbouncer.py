@@ -16,6 +16,7 @@ import pytest
 from django.db import DatabaseError, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
 
+import rls
 from core.models import Product
 from rls import tenant_context
 from tests import postgres
@@ -117,6 +118,15 @@ def test_two_clients_of_one_server_connection_are_never_crossed(acme: World, glo
 
     assert len(pids) == 1
     assert seen == {"acme": {"Acme anvil"}, "globex": {"Globex anvil"}, "none": {""}}
+
+
+def test_why_a_row_was_refused_is_asked_without_a_trace(acme: World, globex: World, bouncer: None) -> None:
+    for _ in range(3):
+        with tenant_context(acme.id), pytest.raises(rls.CrossTenantWrite):
+            Product.objects.create(tenant_id=globex.id, sku="Z", name="x", price_minor=1, currency="EUR")
+        connections["default"].close()
+        with tenant_context(globex.id):
+            assert Product.objects.get().name == "Globex anvil"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
+from contextvars import copy_context
 
 import psycopg
 import pytest
@@ -100,6 +102,36 @@ def test_who_worked_is_on_record_whatever_becomes_of_the_work(
     assert admin.execute("SELECT count(*) FROM core_tenant WHERE name = 'Mine'").fetchone() == (0,)
     with platform_context(actor="ada", reason="goes on"):
         assert Product.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "word", ["COMMIT", "/**/ end", "ABORT WORK", "ROLLBACK", "COMMIT AND CHAIN", "PREPARE TRANSACTION 'x'"]
+)
+def test_work_does_not_end_its_own_transaction(word: str, acme: World, admin: psycopg.Connection) -> None:
+    with pytest.raises(ZeroDivisionError), platform_context(actor="ada", reason="ends itself"):
+        Tenant.objects.update(name="Mine")
+        with pytest.raises(DatabaseError, match=r"is refused|was rolled back"):
+            connections["platform"].cursor().execute(word)
+        raise ZeroDivisionError
+
+    assert on_record(admin) == [("ends itself", "rolled back")]
+    assert ("Mine",) not in admin.execute("SELECT name FROM core_tenant").fetchall()
+
+
+def test_work_in_another_thread_is_no_part_of_it(acme: World, admin: psycopg.Connection) -> None:
+    def write() -> None:
+        try:
+            with pytest.raises(NoPlatformContext):
+                Tenant.objects.update(name="Mine")
+        finally:
+            connections.close_all()
+
+    with platform_context(actor="ada", reason="asks a thread"):
+        thread = threading.Thread(target=copy_context().run, args=[write])
+        thread.start()
+        thread.join()
+
+    assert ("Mine",) not in admin.execute("SELECT name FROM core_tenant").fetchall()
 
 
 def test_a_lost_connection_leaves_the_record(acme: World, admin: psycopg.Connection) -> None:

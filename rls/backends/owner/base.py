@@ -38,7 +38,10 @@ class Cursor(cursor.Cursor):
     def _check_tag(self) -> None:
         """The owner defines things."""
 
-    def _refuse_lasting(self, text: str, *, is_own: bool) -> None:
+    def _refuse_lasting(self, text: str) -> None:
+        """The owner's connections serve no tenant."""
+
+    def _refuse_set(self, text: str, *, is_own: bool) -> None:
         """The owner's connections serve no tenant."""
 
 

@@ -66,6 +66,7 @@ class ContextWrapper(stock.DatabaseWrapper):
         def in_context() -> object:
             return context.run(func)
 
+        in_context.__qualname__ = getattr(func, "__qualname__", str(func))  # a partial has none
         super().on_commit(in_context, robust)
 
     # Threads that share the connection don't end a transaction between a prefix and its statement.

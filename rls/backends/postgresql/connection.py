@@ -53,8 +53,6 @@ class Connection(psycopg.Connection[Any]):
     def _attended(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         """The generator of a statement (see psycopg.generators): what it is sent is nothing where nothing has come."""
         is_called_off = question_here()
-        if is_called_off():
-            raise CalledOff
         began = monotonic()
         ends: float | None = None
         try:

@@ -30,11 +30,12 @@ from psycopg import ClientCursor, Connection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 from rls.backends.postgresql import statements
-from rls.context import current_tenant_id, platform_is_open, platform_record
+from rls.context import current_tenant_id, platform_record
+from rls.interruption import refuse_called_off
 
 # Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
 ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})
-TRANSACTION_TAGS = frozenset({"COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"})
+SAVEPOINT_TAGS = frozenset({"SAVEPOINT", "RELEASE", "ROLLBACK"})
 
 
 def turn(connection: Connection[Any]) -> threading.RLock:
@@ -54,19 +55,22 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         self.statement = None
+        refuse_called_off()
         with turn(self.connection):
             self.statement = self.mogrify(query, params)
             self._send(self.statement, options)
         return self
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        refuse_called_off()
+        values = list(params_seq)  # which may send statements of their own
         with turn(self.connection):
             self._refuse_pipeline()
             with self._transaction() as is_own:
                 super().execute(self._prefix())
                 # What is refused in the middle takes what was sent before it along.
                 with nullcontext() if is_own else self.connection.transaction(), self._alone(many=True):
-                    super().executemany(query, params_seq, **options)
+                    super().executemany(query, values, **options)
 
     def copy(self, *args: Any, **options: Any) -> NoReturn:
         raise NotSupportedError("COPY does not carry a tenant; use bulk_create() to write, iterator() to read")
@@ -79,6 +83,8 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         # What is empty behind a statement is none.
         text = text.rstrip(" \t\n\r\f;")
         is_on_rows = statements.is_on_rows(text)
+        if not is_on_rows:
+            self._refuse_lasting(text)
         if self.connection.pgconn.transaction_status == TransactionStatus.INERROR:
             # Only a ROLLBACK can run, and no SET before it.
             with self._alone():
@@ -92,7 +98,7 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
                 # The end of a savepoint would end SET TRANSACTION READ ONLY, and keep SET CONSTRAINTS.
                 is_local = statements.is_local(text)
                 if statements.is_set(text):
-                    self._refuse_lasting(text, is_own=is_own)
+                    self._refuse_set(text, is_own=is_own)
                 savepoint = nullcontext() if is_own or is_on_rows or is_local else self.connection.transaction()
                 with savepoint, self._alone():
                     super().execute(text, **options)
@@ -105,15 +111,21 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
             return
         words = self.statusmessage.split(" ")
         tag = words[0] if words[0] in ROW_TAGS else " ".join(words)
-        if tag not in ROW_TAGS and tag not in TRANSACTION_TAGS:
-            if tag == "PREPARE":  # it outlives the transaction
-                super().execute("DEALLOCATE ALL")
+        if tag not in ROW_TAGS and tag not in SAVEPOINT_TAGS:
             self._reset()
             raise NotSupportedError(
                 f"{tag} was rolled back: a serving connection reads and writes rows; use a migration, as the owner"
             )
 
-    def _refuse_lasting(self, text: str, *, is_own: bool) -> None:
+    def _refuse_lasting(self, text: str) -> None:
+        """Raise, before it is sent, for what would be done whatever is raised afterwards."""
+        word = statements.lasting(text)
+        if word == "PREPARE":
+            raise NotSupportedError("PREPARE was rolled back: a serving connection keeps no statements")
+        if word:
+            raise NotSupportedError(f"{word} is refused: use transaction.atomic(), which knows how it ends")
+
+    def _refuse_set(self, text: str, *, is_own: bool) -> None:
         """Raise where a SET would leave something on the connection, which serves the next tenant.
 
         Before it is sent: the name of a setting that is made up stays when its value is rolled back.
@@ -128,8 +140,8 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         if setting == "seed":
             raise NotSupportedError("SET LOCAL seed is refused: random() would go on from it for the next tenant")
         if setting and "." in setting:
-            super().execute("SELECT pg_catalog.current_setting(%s, true) IS NULL", [setting])
-            if self.fetchone() == (True,):
+            super().execute("SELECT pg_catalog.current_setting(%s, true) IS NOT NULL", [setting])
+            if self.pgresult is None or self.pgresult.get_value(0, 0) != b"t":
                 raise NotSupportedError(
                     f"SET LOCAL {setting} is refused: the server does not know the name, and would show it to the "
                     f"next tenant; declare it: ALTER ROLE {self.connection.info.user} SET {setting} = ''"
@@ -171,13 +183,14 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
 
 class PlatformCursor(Cursor):
-    """A cursor of `app_platform`: its statements carry the record of the platform context that is open."""
+    """A cursor of `app_platform`: its statements carry the record of the platform work whose transaction it is in."""
 
     def _prefix(self) -> str:
-        row_security = "on" if platform_is_open() else "off"
+        record = platform_record(self.connection)
+        row_security = "off" if record is None else "on"
         return (
             f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';SET LOCAL row_security={row_security};"
-            f"SET LOCAL app.platform_audit_id='{platform_record() or ''}';"
+            f"SET LOCAL app.platform_audit_id='{record or ''}';"
         )
 
 

@@ -41,8 +41,8 @@ def _refuses_two_statements(connection: Connection[Any]) -> bool:
 def _judges_what_is_bound(connection: Connection[Any]) -> bool:
     try:
         connection.cursor().executemany("/* %s */ SELECT 1", [["*/ SHOW server_version --"]])
-    except NotSupportedError:
-        return True
+    except NotSupportedError as error:
+        return "statements on rows" in str(error)
     finally:
         _end(connection)
     return False

@@ -29,6 +29,13 @@ def is_on_rows(text: str) -> bool:
     return word[0].upper() in ON_ROWS or (word[0].upper() == "ROLLBACK" and "TO" in words(text, 3))
 
 
+def lasting(text: str) -> str | None:
+    """The first word of what takes effect whatever is raised afterwards: the end of a transaction, and PREPARE."""
+    begin = words(text, 3)
+    is_end = begin[:1] in (["COMMIT"], ["END"], ["ABORT"]) or (begin[:1] == ["ROLLBACK"] and "TO" not in begin)
+    return begin[0] if is_end or begin[:1] == ["PREPARE"] else None
+
+
 def is_set(text: str) -> bool:
     """Whether `text` begins like a statement that changes settings."""
     return words(text, 1) in (["SET"], ["RESET"])
