@@ -80,7 +80,7 @@ class Suite:
                 "DJANGO_SUITE_PLACE": make_conninfo(self.admin_url, user=ROLE, password=self.password, dbname=prefix),
                 "DJANGO_SUITE_OUTCOMES": str(outcomes),
             }
-            subprocess.run(
+            done = subprocess.run(
                 command,
                 cwd=self.tests,
                 env=environment,
@@ -90,7 +90,7 @@ class Suite:
                 check=False,
             )
             if not outcomes.exists():
-                raise Unfinished(f"a run ended before its last test: read {log}")
+                raise Unfinished(f"a run ended before its last test, with status {done.returncode}: read {log}")
             return dict(json.loads(outcomes.read_text()))
 
     @contextmanager

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from core.models import Product, Tenant
 from rls import NoPlatformContext, NoTenantContext, platform_context, tenant_context
+from rls.backends.postgresql.connection import Connection
 from tests.world import World
 
 
@@ -299,3 +300,16 @@ def test_a_declared_name_can_be_set(acme: World, admin: psycopg.Connection) -> N
         admin.execute("ALTER ROLE app_tenant RESET shop.shelf")
         connection.close()
         connection.close_pool()
+
+
+def test_a_pool_may_be_asked_for_after_its_wrapper_was_made() -> None:
+    later = connection.copy()
+    later.settings_dict["OPTIONS"]["pool"] = True
+    try:
+        with later.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+            assert cursor.fetchone() == (1,)
+            assert isinstance(later.connection, Connection)
+    finally:
+        later.close()

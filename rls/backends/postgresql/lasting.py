@@ -27,13 +27,15 @@ class LastingWrapper(stock.DatabaseWrapper):
 
     _pulses: ClassVar[dict[str, Pulse]] = {}
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    @property
+    def pool(self) -> Any:
+        """Django's pool, of connections of ours, whenever the settings came to ask for one."""
         options = self.settings_dict["OPTIONS"]
-        if pool := options.get("pool"):
-            if pool is True:
-                pool = options["pool"] = {}
-            pool.setdefault("connection_class", Connection)
+        if options.get("pool") is True:
+            options["pool"] = {"connection_class": Connection}
+        elif options.get("pool"):
+            options["pool"].setdefault("connection_class", Connection)
+        return super().pool
 
     @property
     def pulse(self) -> Pulse:
