@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from mcp_types import INVALID_REQUEST, ErrorData, JSONRPCError
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_server import envelopes
+from mcp_server import envelopes, eras
 from mcp_server.bodies import BODY
 
 PROGRESS = b'"progressToken"'
@@ -74,7 +73,7 @@ class Framing:
         if self.has_sessions:
             if accepted.stream:
                 return self.streaming
-            return self.in_one_piece if _is_of_a_session(scope) else self.plain
+            return self.in_one_piece if eras.has_handshake(scope) else self.plain
         # An answer to one who takes the stream alone may still be plain: no other framing of it would say more.
         is_streamed = not accepted.json or (accepted.names_stream and PROGRESS in scope[BODY])
         return self.streaming if is_streamed else self.plain
@@ -131,11 +130,6 @@ class _Piece:
         headers["content-length"] = str(len(self._answer))
         await self._send({"type": "http.response.start", "status": 200, "headers": headers.raw})
         await self._send({"type": "http.response.body", "body": self._answer})
-
-
-def _is_of_a_session(scope: Scope) -> bool:
-    version = Headers(scope=scope).get("mcp-protocol-version")
-    return version is None or version in HANDSHAKE_PROTOCOL_VERSIONS
 
 
 def _not_acceptable(media_type: str) -> Response:
