@@ -21,6 +21,8 @@ from mcp_server import envelopes, eras
 from mcp_server.bodies import BODY
 
 PROGRESS = b'"progressToken"'
+# Where the scope says that the client can't be asked anything in the middle of this request.
+ONE_PIECE = "mcp_server.one_piece"
 JSON, STREAM = "application/json", "text/event-stream"
 
 
@@ -86,7 +88,8 @@ class InOnePiece:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, _Piece(scope, receive, send).send)
+        piece = _Piece(scope, receive, send)
+        await self.app({**scope, ONE_PIECE: True}, receive, piece.send)
 
 
 class _Piece:

@@ -10,6 +10,8 @@ import httpx2
 import pytest
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST
 
+from core.models import AuditEvent
+from rls import tenant_context
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World
@@ -209,11 +211,18 @@ def test_a_question_that_can_not_be_asked_is_not_waited_for(stateful_server: Pro
     started = raw.post(stateful_server, acme, raw.message("initialize", able))
     more = {"Mcp-Session-Id": started.headers["mcp-session-id"]}
     params = {"name": "manage_tenant_settings", "arguments": {"max_discount_percent": 30}}
+    agreed = {"jsonrpc": "2.0", "id": 0, "result": {"action": "accept", "content": {"confirm": True}}}
+    calls = {"message": "tool call", "tool": "manage_tenant_settings"}
+    before, events_before = len(raw.log_lines(stateful_server, **calls)), events(acme)
 
     answer = raw.post(stateful_server, acme, raw.message("tools/call", params), accept="application/json", **more)
+    raw.post(stateful_server, acme, agreed, accept="application/json", **more)
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (406, INVALID_REQUEST)
-    assert "must accept text/event-stream" in answer.json()["error"]["message"]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["result"]["isError"]
+    assert "call manage_tenant_settings with dry_run=true" in answer.json()["result"]["content"][0]["text"]
+    assert [line["outcome"] for line in raw.log_lines(stateful_server, **calls)[before:]] == ["refused"]
+    assert events(acme) == events_before
 
 
 LAST_EVENTS = ["1", "0", "x" * 20_000, "ü", "\\", "%00", "acme_1", "[]"]
@@ -249,6 +258,12 @@ def test_a_resume_is_like_no_resume_everywhere_else(
         assert answers[0].status_code in (400, 404, 405)
         assert answers[0].status_code == answers[1].status_code
         assert answers[0].text == answers[1].text
+
+
+def events(world: World) -> int:
+    """How many changes the audit has."""
+    with tenant_context(world.id):
+        return AuditEvent.objects.count()
 
 
 def opened(url: str, headers: Any, accept: str | None, body: str | None = None) -> int:
