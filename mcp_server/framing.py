@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from mcp_types import INVALID_REQUEST, ErrorData, JSONRPCError
+from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, ErrorData, JSONRPCError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -127,7 +127,10 @@ class _Piece:
             await _not_acceptable(STREAM)(self._scope, self._receive, self._send)
 
     async def _finish(self, headers: MutableHeaders) -> None:
-        if self._is_answered or not self._answer:
+        if self._is_answered:
+            return
+        if not self._answer:
+            await _unfinished(self._scope)(self._scope, self._receive, self._send)
             return
         headers["content-type"] = JSON
         headers["content-length"] = str(len(self._answer))
@@ -138,6 +141,13 @@ class _Piece:
 def _not_acceptable(media_type: str) -> Response:
     error = ErrorData(code=INVALID_REQUEST, message=f"Not acceptable: the client must accept {media_type}")
     return envelopes.response(JSONRPCError(jsonrpc="2.0", id=None, error=error), 406)
+
+
+def _unfinished(scope: Scope) -> Response:
+    message = "The session ended before the call did. Look whether it was done before you call again."
+    error = ErrorData(code=INTERNAL_ERROR, message=message)
+    # The stream was opened for a request, so the body has an id.
+    return envelopes.response(JSONRPCError(jsonrpc="2.0", id=json.loads(scope[BODY])["id"], error=error), 500)
 
 
 def _weighted(media_range: str) -> tuple[str, float]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
-from mcp_types import INVALID_PARAMS, INVALID_REQUEST
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
 from core.models import AuditEvent
 from rls import tenant_context
 from tests.mcp_server import raw
+from tests.mcp_server.held import ASLEEP, LONG, sessions, until
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World
 
@@ -223,6 +226,25 @@ def test_a_question_that_can_not_be_asked_is_not_waited_for(stateful_server: Pro
     assert "call manage_tenant_settings with dry_run=true" in answer.json()["result"]["content"][0]["text"]
     assert [line["outcome"] for line in raw.log_lines(stateful_server, **calls)[before:]] == ["refused"]
     assert events(acme) == events_before
+
+
+@pytest.mark.parametrize("id_", [7, "seven"])
+def test_a_session_that_ends_before_a_call_does_is_an_answer(
+    id_: int | str, stateful_server: Process, acme: World, admin: psycopg.Connection
+) -> None:
+    more = raw.session(stateful_server, acme)
+    body = raw.message("tools/call", {"name": "shop_slow", "arguments": {"seconds": 600}}, id=id_)
+
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(raw.post, stateful_server, acme, body, accept="application/json", **more)
+        until(lambda: sessions(admin, stateful_server.name, ASLEEP))
+        httpx2.delete(stateful_server.mcp("acme"), headers=raw.headers(acme.token) | more)
+        answer = call.result(LONG)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/json")
+    assert (answer.json()["id"], answer.json()["error"]["code"]) == (id_, INTERNAL_ERROR)
+    assert "Look whether it was done" in answer.json()["error"]["message"]
+    until(lambda: not sessions(admin, stateful_server.name, ASLEEP))
 
 
 LAST_EVENTS = ["1", "0", "x" * 20_000, "ü", "\\", "%00", "acme_1", "[]"]
