@@ -23,6 +23,7 @@ from pydantic import BaseModel, Field, create_model
 from core.principals import Principal
 from mcp_server import changes, workers
 from mcp_server.calls import Call
+from mcp_server.framing import ONE_PIECE
 from rls import lost
 
 # The first protocol in which a question is a result: no channel back to the client is needed.
@@ -107,7 +108,13 @@ def can_ask(context: Context[Any, Any]) -> bool:
         return False
     version = context.protocol_version
     has_rounds = version is not None and is_version_at_least(version, ROUNDS)
-    return has_rounds or context.session.can_send_request
+    return has_rounds or (context.session.can_send_request and not _is_in_one_piece(context))
+
+
+def _is_in_one_piece(context: Context[Any, Any]) -> bool:
+    # Over stdio there is no request.
+    request = context.request_context.request
+    return request is not None and ONE_PIECE in request.scope
 
 
 def _open_questions(call: Call) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_server import eras
 
 # No call that fits a schema comes near it; one that fits none is read all the same, in the event loop, before it is
 # refused.
@@ -20,7 +23,10 @@ class TooLarge(Exception):
 
 
 class WholeBodies:
-    """Reads the body; then hears whether the client hangs up, also where the transport does not listen."""
+    """Reads the body; then hears whether the client hangs up, also where the transport does not listen.
+
+    Where there is no handshake, that cancels the request (MCP specification 2026-07-28, "Transports").
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -32,15 +38,19 @@ class WholeBodies:
             await JSONResponse({"error": "too_large"}, 413)(scope, receive, send)
             return
         has_hung_up = asyncio.Event()
+        exchange = anyio.CancelScope()
 
         async def hear() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
             has_hung_up.set()
+            if not eras.has_handshake(scope):
+                exchange.cancel()
 
         hearing = asyncio.create_task(hear())
         try:
-            await self.app({**scope, BODY: body}, _again(body, has_hung_up), send)
+            with exchange:
+                await self.app({**scope, BODY: body}, _again(body, has_hung_up), send)
         finally:
             hearing.cancel()
 

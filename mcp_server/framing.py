@@ -12,16 +12,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from mcp_types import INVALID_REQUEST, ErrorData, JSONRPCError
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, ErrorData, JSONRPCError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_server import envelopes
+from mcp_server import envelopes, eras
 from mcp_server.bodies import BODY
 
 PROGRESS = b'"progressToken"'
+# Where the scope says that the client can't be asked anything in the middle of this request.
+ONE_PIECE = "mcp_server.one_piece"
 JSON, STREAM = "application/json", "text/event-stream"
 
 
@@ -74,7 +75,7 @@ class Framing:
         if self.has_sessions:
             if accepted.stream:
                 return self.streaming
-            return self.in_one_piece if _is_of_a_session(scope) else self.plain
+            return self.in_one_piece if eras.has_handshake(scope) else self.plain
         # An answer to one who takes the stream alone may still be plain: no other framing of it would say more.
         is_streamed = not accepted.json or (accepted.names_stream and PROGRESS in scope[BODY])
         return self.streaming if is_streamed else self.plain
@@ -87,7 +88,8 @@ class InOnePiece:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, _Piece(scope, receive, send).send)
+        piece = _Piece(scope, receive, send)
+        await self.app({**scope, ONE_PIECE: True}, receive, piece.send)
 
 
 class _Piece:
@@ -125,7 +127,10 @@ class _Piece:
             await _not_acceptable(STREAM)(self._scope, self._receive, self._send)
 
     async def _finish(self, headers: MutableHeaders) -> None:
-        if self._is_answered or not self._answer:
+        if self._is_answered:
+            return
+        if not self._answer:
+            await _unfinished(self._scope)(self._scope, self._receive, self._send)
             return
         headers["content-type"] = JSON
         headers["content-length"] = str(len(self._answer))
@@ -133,14 +138,16 @@ class _Piece:
         await self._send({"type": "http.response.body", "body": self._answer})
 
 
-def _is_of_a_session(scope: Scope) -> bool:
-    version = Headers(scope=scope).get("mcp-protocol-version")
-    return version is None or version in HANDSHAKE_PROTOCOL_VERSIONS
-
-
 def _not_acceptable(media_type: str) -> Response:
     error = ErrorData(code=INVALID_REQUEST, message=f"Not acceptable: the client must accept {media_type}")
     return envelopes.response(JSONRPCError(jsonrpc="2.0", id=None, error=error), 406)
+
+
+def _unfinished(scope: Scope) -> Response:
+    message = "The session ended before the call did. Look whether it was done before you call again."
+    error = ErrorData(code=INTERNAL_ERROR, message=message)
+    # The stream was opened for a request, so the body has an id.
+    return envelopes.response(JSONRPCError(jsonrpc="2.0", id=json.loads(scope[BODY])["id"], error=error), 500)
 
 
 def _weighted(media_range: str) -> tuple[str, float]:

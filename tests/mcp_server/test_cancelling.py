@@ -22,8 +22,9 @@ from mcp.shared import jsonrpc_dispatcher
 
 from core.models import AuditEvent, IdempotencyKey, Product, Tenant
 from rls import tenant_context
+from tests.mcp_server import raw
 from tests.mcp_server.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, products_locked, sessions, until
-from tests.mcp_server.processes import Process, connected, connected_over_sse, serving
+from tests.mcp_server.processes import Era, Process, connected, connected_over_sse, serving
 from tests.world import World, platform_token
 
 Message = dict[str, Any]
@@ -325,7 +326,7 @@ def test_a_client_over_sse_that_stops_waiting_leaves_nothing_half_done(
 @pytest.mark.parametrize("process", ["server", "stateful_server"])
 @pytest.mark.parametrize("era", ["2026-07-28", "legacy"])
 def test_who_hangs_up_leaves_nothing_half_done(
-    era: Any, process: str, request: pytest.FixtureRequest, acme: World, admin: psycopg.Connection
+    era: Era, process: str, request: pytest.FixtureRequest, acme: World, admin: psycopg.Connection
 ) -> None:
     server: Process = request.getfixturevalue(process)
 
@@ -340,11 +341,59 @@ def test_who_hangs_up_leaves_nothing_half_done(
     asyncio.run(story())
     until(lambda: not sessions(admin, server.name, "state <> 'idle'"))
 
-    # Who was not heard to hang up was answered.
+    # In the older protocols hanging up need not be a cancellation.
     done = traces(acme)
-    assert done in [(0, 0), (1, 1)]
+    assert done in ([(0, 0)] if era == raw.MODERN else [(0, 0), (1, 1)])
     assert stock(acme) == 5 + done[0]
-    assert outcomes_in(server.log)[-1] == ("ok" if done[0] else "cancelled")
+    until(lambda: outcomes_in(server.log)[-1] == ("ok" if done[0] else "cancelled"))
+
+
+@pytest.mark.parametrize("process", ["server", "stateful_server"])
+@pytest.mark.parametrize("accept", [raw.BOTH, "application/json", "text/event-stream"])
+@pytest.mark.parametrize("meta", [{}, {"progressToken": "t"}], ids=["plain", "progress"])
+def test_hanging_up_cancels_a_call_of_the_newer_protocol(
+    meta: Message, accept: str, process: str, request: pytest.FixtureRequest, acme: World, admin: psycopg.Connection
+) -> None:
+    server: Process = request.getfixturevalue(process)
+    before = len(outcomes_in(server.log))
+
+    with products_locked(admin):
+        with asked(server, acme, accept, meta):
+            until(lambda: sessions(admin, server.name, ON_A_ROW))
+        # While the row is still locked: its statement was cancelled.
+        until(lambda: not sessions(admin, server.name, ON_A_ROW))
+    until(lambda: outcomes_in(server.log)[before:] == ["cancelled"])
+
+    assert (stock(acme), traces(acme)) == (5, (0, 0))
+
+
+@pytest.mark.parametrize("meta", [{}, {"progressToken": "t"}], ids=["plain", "progress"])
+def test_hanging_up_on_a_commit_is_too_late(
+    meta: Message, server: Process, acme: World, admin: psycopg.Connection
+) -> None:
+    before = len(outcomes_in(server.log))
+    hang_ups = len(raw.log_lines(server, message="the client hung up"))
+
+    with commits_held(admin) as commits:
+        with asked(server, acme, raw.BOTH, meta):
+            until(lambda: sessions(admin, server.name, IN_COMMIT))
+        raw.wait_for_log(server, hang_ups + 1, message="the client hung up")
+        commits.release()
+        until(lambda: outcomes_in(server.log)[before:] == ["ok"])
+
+    assert (stock(acme), traces(acme)) == (6, (1, 1))
+
+
+@contextmanager
+def asked(server: Process, world: World, accept: str, meta: Message) -> Iterator[None]:
+    """Within the block a client of the newer protocol waits for its restock; then it hangs up."""
+    params = RESTOCK | {"_meta": MODERN | meta}
+    body = json.dumps(request(7, params)).encode()
+    sent = raw.headers(world.token, "2026-07-28", "tools/call", "shop_restock")
+    head = raw.head(world, **sent | {"Accept": accept, "Content-Length": str(len(body))})
+    with raw.connection(server) as opened:
+        opened.sendall(head + b"\r\n" + body)
+        yield
 
 
 def test_the_list_of_requests_that_can_be_cancelled_is_where_we_look_for_it() -> None:

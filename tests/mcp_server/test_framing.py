@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
-from mcp_types import INVALID_PARAMS, INVALID_REQUEST
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
+from core.models import AuditEvent
+from rls import tenant_context
 from tests.mcp_server import raw
+from tests.mcp_server.held import ASLEEP, LONG, sessions, until
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World
 
@@ -209,11 +214,37 @@ def test_a_question_that_can_not_be_asked_is_not_waited_for(stateful_server: Pro
     started = raw.post(stateful_server, acme, raw.message("initialize", able))
     more = {"Mcp-Session-Id": started.headers["mcp-session-id"]}
     params = {"name": "manage_tenant_settings", "arguments": {"max_discount_percent": 30}}
+    agreed = {"jsonrpc": "2.0", "id": 0, "result": {"action": "accept", "content": {"confirm": True}}}
+    calls = {"message": "tool call", "tool": "manage_tenant_settings"}
+    before, events_before = len(raw.log_lines(stateful_server, **calls)), events(acme)
 
     answer = raw.post(stateful_server, acme, raw.message("tools/call", params), accept="application/json", **more)
+    raw.post(stateful_server, acme, agreed, accept="application/json", **more)
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (406, INVALID_REQUEST)
-    assert "must accept text/event-stream" in answer.json()["error"]["message"]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["result"]["isError"]
+    assert "call manage_tenant_settings with dry_run=true" in answer.json()["result"]["content"][0]["text"]
+    assert [line["outcome"] for line in raw.log_lines(stateful_server, **calls)[before:]] == ["refused"]
+    assert events(acme) == events_before
+
+
+@pytest.mark.parametrize("id_", [7, "seven"])
+def test_a_session_that_ends_before_a_call_does_is_an_answer(
+    id_: int | str, stateful_server: Process, acme: World, admin: psycopg.Connection
+) -> None:
+    more = raw.session(stateful_server, acme)
+    body = raw.message("tools/call", {"name": "shop_slow", "arguments": {"seconds": 600}}, id=id_)
+
+    with ThreadPoolExecutor(1) as threads:
+        call = threads.submit(raw.post, stateful_server, acme, body, accept="application/json", **more)
+        until(lambda: sessions(admin, stateful_server.name, ASLEEP))
+        httpx2.delete(stateful_server.mcp("acme"), headers=raw.headers(acme.token) | more)
+        answer = call.result(LONG)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/json")
+    assert (answer.json()["id"], answer.json()["error"]["code"]) == (id_, INTERNAL_ERROR)
+    assert "Look whether it was done" in answer.json()["error"]["message"]
+    until(lambda: not sessions(admin, stateful_server.name, ASLEEP))
 
 
 LAST_EVENTS = ["1", "0", "x" * 20_000, "ü", "\\", "%00", "acme_1", "[]"]
@@ -249,6 +280,12 @@ def test_a_resume_is_like_no_resume_everywhere_else(
         assert answers[0].status_code in (400, 404, 405)
         assert answers[0].status_code == answers[1].status_code
         assert answers[0].text == answers[1].text
+
+
+def events(world: World) -> int:
+    """How many changes the audit has."""
+    with tenant_context(world.id):
+        return AuditEvent.objects.count()
 
 
 def opened(url: str, headers: Any, accept: str | None, body: str | None = None) -> int:
