@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 import psycopg
@@ -126,10 +126,8 @@ def test_work_in_another_thread_is_no_part_of_it(acme: World, admin: psycopg.Con
         finally:
             connections.close_all()
 
-    with platform_context(actor="ada", reason="asks a thread"):
-        thread = threading.Thread(target=copy_context().run, args=[write])
-        thread.start()
-        thread.join()
+    with platform_context(actor="ada", reason="asks a thread"), ThreadPoolExecutor(1) as pool:
+        pool.submit(copy_context().run, write).result()
 
     assert ("Mine",) not in admin.execute("SELECT name FROM core_tenant").fetchall()
 
