@@ -167,8 +167,8 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
 
 
 def _asked(tool: Tool) -> Asked:
-    is_done = tool.annotations is None or not tool.annotations.read_only_hint
-    return Asked(tool.name, takes_limit="limit" in tool.parameters.get("properties", ()), is_done=is_done)
+    is_change = tool.annotations is None or not tool.annotations.read_only_hint
+    return Asked(tool.name, takes_limit="limit" in tool.parameters.get("properties", ()), is_change=is_change)
 
 
 def _titled(tool: ListedTool, title: str) -> ListedTool:
