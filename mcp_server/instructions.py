@@ -6,7 +6,7 @@ from mcp_server import sizes
 from mcp_server.registry import Door
 
 EVERY = (
-    "An empty text or null for an optional argument is the same as leaving it out.",
+    "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number.",
     "Lists: limit is how many rows; has_more says that there are more, and next_cursor is what cursor takes in the "
     "next call, with the same other arguments.",
     "Times are ISO 8601 with their offset from UTC; days are those of time_zone.",
