@@ -352,11 +352,17 @@ def test_a_long_name_is_not_said_again(acme: World, server: Process) -> None:
     inner = call(server, acme, "create_order", {"items": [{"sku": "A-1", "quantity": 1, long: 1}]})
     tool = post(server, "acme", acme.token, "tools/call", {"name": long, "arguments": {}})
     prompt = post(server, "acme", acme.token, "prompts/get", {"name": "restock_plan", "arguments": {long: "x"}})
+    resource = post(server, "acme", acme.token, "resources/read", {"uri": f"nothing://{long}"}).json()
+    method = post(server, "", platform_token(), f"prompts/{long}", {}).json()
 
     assert len(text(unknown)) < 500
     assert len(text(inner)) < 500
     assert len(tool.content) < 3000
     assert len(prompt.content) < 1000
+    assert resource["error"]["message"].startswith("There is no resource nothing://xxx")
+    assert len(resource["error"]["message"]) < 500
+    assert method["error"]["message"].startswith("prompts/xxx")
+    assert len(str(method)) < 1000
 
 
 # Numbers.
