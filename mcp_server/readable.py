@@ -1,4 +1,4 @@
-"""The part of a tenant's server that is read: resources and prompts, as the registries have them."""
+"""Lists and serves the declared resources and prompts."""
 
 from __future__ import annotations
 
