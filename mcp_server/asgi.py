@@ -1,6 +1,6 @@
 """The composition root: MCP at `/mcp/<tenant>/`, Django beside it, in one ASGI application.
 
-uvicorn mcp_server.asgi:app
+uvicorn mcp_server.asgi:app --http mcp_server.connections:Protocol --ws none --timeout-keep-alive 75 --no-access-log
 """
 
 from __future__ import annotations

@@ -29,6 +29,9 @@ from rls import lost
 # The first protocol in which a question is a result: no channel back to the client is needed.
 ROUNDS = "2026-07-28"
 
+# How the SDK's refusal of an answer begins, which names the resolver. A sku or a name may begin with its first word.
+UNFIT = f"Resolver '{__name__}:"
+
 # What the resolver of this call has asked; the tool's function runs next in the same task.
 _asked: ContextVar[tuple[str, ...]] = ContextVar("mcp_asked", default=())
 

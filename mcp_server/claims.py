@@ -23,6 +23,8 @@ from mcp_types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from mcp_server import refusals
+
 # The methods that tell a client what there is.
 TELLING = frozenset({"initialize", "server/discover"})
 # Each list is one page, so no cursor was ever handed out for it.
@@ -42,7 +44,8 @@ class Claims:
         """The answer to a message. Raises MCPError for what is not there."""
         if not self._cover(ctx.method):
             text = _("{method} is not offered here, or not to this token. initialize or server/discover say what is.")
-            raise MCPError(METHOD_NOT_FOUND, text.format(method=ctx.method), data=ctx.method)
+            method = refusals.short(ctx.method)
+            raise MCPError(METHOD_NOT_FOUND, text.format(method=method), data=method)
         if ctx.method in LISTS and (ctx.params or {}).get("cursor"):
             raise MCPError(INVALID_PARAMS, _("There is no such cursor: the list is one page. Ask without a cursor."))
         result = await call_next(ctx)

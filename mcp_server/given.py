@@ -16,6 +16,9 @@ from mcp_server.schemas import Schema
 
 # What a bigint holds (PostgreSQL, 8.1.1).
 LEAST, MOST = -(2**63), 2**63 - 1
+# The kinds of values that a form sends an empty text for, and what else is empty.
+TEXTUAL = ("string", "integer", "number")
+EMPTY: dict[str, object] = {"array": [], "object": {}}
 
 
 def of(schema: Schema, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -41,9 +44,18 @@ async def forms(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Han
     return await call_next(replace(ctx, params=params))
 
 
-def is_blank(value: object) -> bool:
-    """Whether it stands for nothing: null, white space, an empty list or object."""
-    return not value.strip() if isinstance(value, str) else value is None or value in ([], {})
+def is_blank(value: object, schema: Schema | None = None) -> bool:
+    """Whether it stands for nothing, of what this schema describes: null, or what is empty of its kind.
+
+    White space is, for a text and for a number. For true or false only null is: an empty `dry_run` is no order to make
+    the change.
+    """
+    if value is None:
+        return True
+    kinds = set(_kinds(schema or {}))
+    if isinstance(value, str):
+        return not value.strip() and "boolean" not in kinds and (not kinds or not kinds.isdisjoint(TEXTUAL))
+    return any(value == empty and (not kinds or kinds - {"null"} == {kind}) for kind, empty in EMPTY.items())
 
 
 def out_of_range(schema: Schema, value: object, at: tuple[str, ...] = ()) -> str | None:
@@ -71,7 +83,7 @@ def _filled(schema: Schema, value: Any) -> Any:
     return {
         name: _filled(properties.get(name, {}), each)
         for name, each in value.items()
-        if name in required or name not in properties or not is_blank(each)
+        if name in required or name not in properties or not is_blank(each, properties[name])
     }
 
 
@@ -80,5 +92,10 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _kinds(schema: Schema) -> list[str]:
+    """The types that a value may have."""
     kinds = schema.get("type", [])
-    return [kinds] if isinstance(kinds, str) else kinds
+    return (
+        [kinds]
+        if isinstance(kinds, str)
+        else [*kinds, *(kind for each in schema.get("anyOf", ()) for kind in _kinds(each))]
+    )

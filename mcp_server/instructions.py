@@ -6,15 +6,13 @@ from mcp_server import sizes
 from mcp_server.registry import Door
 
 EVERY = (
-    "An empty text or null for an optional argument is the same as leaving it out.",
+    "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number.",
     "Lists: limit is how many rows; has_more says that there are more, and next_cursor is what cursor takes in the "
     "next call, with the same other arguments.",
     "Times are ISO 8601 with their offset from UTC; days are those of time_zone.",
-    "Changes: with dry_run=true nothing is changed, and the answer says what would be. idempotency_key is any text "
-    "that is new for each change: the same call with the same key is done once and gets the same answer, so after an "
-    "error or a lost answer call again with it. What a person has to agree to is asked of the person; where that can't "
-    "be, call with dry_run=true, show the person its question, and after a yes make the same call with its "
-    "confirmation.",
+    "Changes: with dry_run=true nothing is changed, and the answer says what would be. What a person has to agree to "
+    "is asked of the person; where that can't be, call with dry_run=true, show the person its question, and after a "
+    "yes make the same call with its confirmation.",
     f"An answer of more than {sizes.LIMIT:,} tokens is cut or refused, and says how to ask for less.",
 )
 OF = {
@@ -27,12 +25,14 @@ OF = {
             "last_N_days (N from 1 to 730), or a year (2026), month (2026-11), ISO week (2026-W47), day (2026-11-23) "
             "or range of days (2026-10-01..2026-11-15), in the tenant's time zone.",
             *EVERY,
+            "Keys: a change's idempotency_key is any text that is new for each change: the same call with the same key "
+            "is done once and gets the same answer, so after an error or a lost answer call again with it.",
         ]
     ),
     Door.PLATFORM: "\n".join(
         [
-            "Work across tenants. Every call needs a reason, in a sentence, and is written to the audit with it.",
-            "A change here takes no idempotency_key.",
+            "Work across tenants. Every call that touches data needs a reason, in a sentence, and is written to the "
+            "audit with it.",
             *EVERY,
         ]
     ),

@@ -1,4 +1,4 @@
-"""The part of a tenant's server that is read: resources and prompts, as the registries have them."""
+"""Lists and serves the declared resources and prompts."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class ReadableServer(MCPServer[Any]):
             return await super().read_resource(uri, context)
         except ResourceNotFoundError as error:
             text = _("There is no resource {uri}. List the resources and their templates for what there is.")
-            raise _not_found(uri, text.format(uri=uri), context) from error
+            raise _not_found(uri, text.format(uri=refusals.short(str(uri))), context) from error
 
     async def list_prompts(self) -> list[Prompt]:
         declared = [_listed(spec) for spec in prompt_registry.prompts().values()]

@@ -24,7 +24,7 @@ from mcp_types import Tool as ListedTool
 from pydantic import ConfigDict, ValidationError
 
 from core.principals import Principal
-from mcp_server import discovery, given, instructions, refusals, schemas, sizes
+from mcp_server import asking, discovery, given, instructions, refusals, schemas, sizes
 from mcp_server.claims import Claims
 from mcp_server.completions import complete
 from mcp_server.failures import told_by_reference
@@ -88,7 +88,7 @@ class DoorServer(MCPServer[Any]):
                 text = str(error.__cause__)
                 unfit = _("The answer does not fit the question. Nothing was changed; call {tool} again.")
                 raise ToolError(
-                    unfit.format(tool=name) if text.startswith("Resolver ") else sizes.brief(text)
+                    unfit.format(tool=name) if text.startswith(asking.UNFIT) else sizes.brief(text)
                 ) from None
             raise
 
@@ -167,8 +167,8 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
 
 
 def _asked(tool: Tool) -> Asked:
-    is_done = tool.annotations is None or not tool.annotations.read_only_hint
-    return Asked(tool.name, takes_limit="limit" in tool.parameters.get("properties", ()), is_done=is_done)
+    is_change = tool.annotations is None or not tool.annotations.read_only_hint
+    return Asked(tool.name, takes_limit="limit" in tool.parameters.get("properties", ()), is_change=is_change)
 
 
 def _titled(tool: ListedTool, title: str) -> ListedTool:

@@ -31,6 +31,12 @@ LENGTHS = (1_000, 300, 100, 64)
 HANDLE = re.compile(r"[!-~]{1,1000}")
 # A line of a list, with its sku and figures, is not cut; nor is the heading, when the rows are.
 LEAST_LINE, LEAST_LINES = 120, 10
+# Nor are the last lines, which say what to do next, and with which confirmation.
+LAST_LINES = 3
+# An object with more names than this is no row with its fields, but a list by name.
+MOST_FIELDS = 50
+# What the next call needs, and what it is asked for; not even the shortest answer is without them.
+NEEDED = ("dry_run", "confirmation", "next_cursor")
 
 
 def tokens(text: str) -> int:
@@ -53,15 +59,15 @@ def as_json(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The tool that was called, and whether it takes a limit; what `is_done` can't be refused any more."""
+    """The tool that was called, and whether it takes a limit; the answer to a change can't be refused any more."""
 
     tool: str
     takes_limit: bool
-    is_done: bool
+    is_change: bool
 
 
 def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
-    """The result, not longer than the limit: long texts are cut, and after them the lists of what has been done.
+    """The result, not longer than the limit: long texts are cut, and after them the lists of a change's answer.
 
     Both forms say that something was cut, and how to get it. Raises ToolError: it is still too long; the words say how
     to ask for less.
@@ -75,8 +81,8 @@ def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
         cut = _cut(result, length, None, _cut_words(length, fewer))
         if size(cut) <= LIMIT:
             return cut
-    if asked.is_done:
-        return next(each for each in _shorter_lists(result) if size(each) <= LIMIT)
+    if asked.is_change:
+        return next((each for each in _shorter_lists(result) if size(each) <= LIMIT), _shortest(result))
     raise ToolError(_too_long(size(cut), _fewer(result, size(cut), asked)))
 
 
@@ -125,8 +131,32 @@ def _too_long(found: int, fewer: str) -> str:
 def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
     """The result with the shortest texts and fewer and fewer rows in each list."""
     for rows in (50, 20, 5, 1, 0):
-        words = _("It is done. Of each list at most {rows} rows are shown; texts are cut, and end in “…”.")
-        yield _cut(result, LENGTHS[-1], rows, words.format(rows=rows))
+        words = _("Of each list at most {rows} rows are shown; texts are cut, and end in “…”.").format(rows=rows)
+        yield _cut(result, LENGTHS[-1], rows, f"{_outcome(result)} {words}")
+
+
+def _shortest(result: CallToolResult) -> CallToolResult:
+    """The end of the text, and what the next call needs where it fits."""
+    words = f"{_outcome(result)} {_('The answer is too long to be shown. Tools that read show what is there now.')}"
+    texts = [block.text for block in result.content if isinstance(block, TextContent)]
+    lines = [_line(line, LEAST_LINE) for line in "\n".join(texts).splitlines()[-LAST_LINES:]]
+    others = [block for block in result.content if not isinstance(block, TextContent)]
+    structured = result.structured_content
+    if structured is not None:
+        needed = {name: structured[name] for name in NEEDED if name in structured}
+        short = {name: value for name, value in needed.items() if tokens(as_json(value)) <= LIMIT // 10}
+        structured = _marked(short, words)
+    return result.model_copy(
+        update={
+            "content": [TextContent(type="text", text="\n".join([*lines, words])), *others],
+            "structured_content": structured,
+        }
+    )
+
+
+def _outcome(result: CallToolResult) -> str:
+    is_dry_run = (result.structured_content or {}).get("dry_run")
+    return _("Nothing was changed.") if is_dry_run else _("It is done.")
 
 
 def _cut(result: CallToolResult, length: int, rows: int | None, words: str) -> CallToolResult:
@@ -135,7 +165,8 @@ def _cut(result: CallToolResult, length: int, rows: int | None, words: str) -> C
     others = [block for block in result.content if not isinstance(block, TextContent)]
     structured = result.structured_content
     if structured is not None:
-        structured = _marked(_shortened(structured, length, rows), words)
+        shortened = {name: _shortened(each, length, rows) for name, each in structured.items()}
+        structured = _marked(shortened, words)
     return result.model_copy(
         update={"content": [TextContent(type="text", text=text), *others], "structured_content": structured}
     )
@@ -161,12 +192,15 @@ def _shortened(value: Any, length: int, rows: int | None) -> Any:
     if isinstance(value, list):
         return [_shortened(each, length, rows) for each in value[:rows]]
     if isinstance(value, dict):
-        return {name: _shortened(each, length, rows) for name, each in value.items()}
+        names = list(value)[:rows] if len(value) > MOST_FIELDS else value
+        return {name: _shortened(value[name], length, rows) for name in names}
     return value
 
 
 def _lines(text: str, length: int, rows: int | None) -> str:
-    lines = text.splitlines() if rows is None else text.splitlines()[: 2 * rows + LEAST_LINES]
+    lines = text.splitlines()
+    if rows is not None and len(lines) > (kept := 2 * rows + LEAST_LINES) + LAST_LINES:
+        lines = [*lines[:kept], *lines[-LAST_LINES:]]
     return "\n".join(_line(line, max(length, LEAST_LINE)) for line in lines)
 
 

@@ -89,7 +89,7 @@ def _language(request: object, principal: Principal) -> str:
 
 
 def _root_of(request: object) -> str:
-    # The transport has compared the request's Host with ALLOWED_HOSTS.
+    # mcp_server.hosts has compared the request's Host with ALLOWED_HOSTS.
     own = f"{request.url.scheme}://{request.url.netloc}" if isinstance(request, Request) else ""
     return settings.PUBLIC_URL.rstrip("/") or own
 

@@ -246,3 +246,11 @@ def test_every_page_can_be_reached_from_the_index() -> None:
     decisions = {path.name for path in Path("docs/adr").glob("*.md")}
 
     assert {name for name in pages - decisions if f"{name})" not in index} == set()
+
+
+def test_the_server_is_started_by_hand_as_the_module_says() -> None:
+    """Of the code and of the guide: the same options."""
+    module = ast.get_docstring(ast.parse(Path("mcp_server/asgi.py").read_text(encoding="utf-8"))) or ""
+    guide = Path("docs/how-to/deploy.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^uvicorn .+$", module, re.MULTILINE) == re.findall(r"^uvicorn .+$", guide, re.MULTILINE)

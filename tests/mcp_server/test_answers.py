@@ -141,7 +141,7 @@ def test_both_forms_say_the_same(spec: ToolSpec, language: str, server: Process,
             assert spec.name in structured["next_step"]
     if any(name.endswith("_minor") for name, _, _ in facts(structured)):
         assert "EUR" in first
-        assert ("2 decimals" if language == "en" else "2 位小數") in first
+        assert ("2 decimals" if language == "en" else "小數 2 位") in first
     if "time_zone" in structured:
         assert (ZONE if spec.door is Door.TENANT else "UTC") in text
 

@@ -293,3 +293,13 @@ def test_an_answer_that_does_not_fit_the_question_changes_nothing(
         "The answer does not fit the question. Nothing was changed; call shop_rename again."
     )
     assert name_of(acme) == "Acme anvil"
+
+
+def test_a_refusal_that_begins_with_the_word_resolver_is_told_as_it_is(acme: World, server: Process) -> None:
+    with tenant_context(acme.id):
+        Product.objects.filter(sku="A-1").update(sku="Resolver 1", stock=0)
+
+    result = call(server, acme, {"sku": "Resolver 1", "quantity": -5, "reason": "count"}, name="adjust_stock")
+
+    assert result.is_error
+    assert result.content[0].text.startswith("Resolver 1 has 0 in stock, and 5 are wanted.")

@@ -12,6 +12,7 @@ from hypothesis import given as given_values
 from hypothesis import settings
 from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import PARSE_ERROR
 
 from core.models import Product
 from core.services import product_changes
@@ -23,7 +24,8 @@ from tests.mcp_server.processes import Process
 from tests.mcp_server.test_listed_tools import MODERN, post
 from tests.world import World, platform_token
 
-BLANKS: list[Any] = [None, "", "  ", "\u3000", [], {}]
+TEXT_BLANKS: list[Any] = [None, "", "  ", "\u3000"]
+BLANKS: list[Any] = [*TEXT_BLANKS, [], {}]
 # What Cursor, n8n and others add.
 MADE_UP = {"random_string": "list", "dummy": 1, "toolCallId": "x", "sessionId": None, "action": [], "chatInput": {}}
 PARAMETERLESS = ["get_tenant_info", "get_product_stats", "get_comprehensive_tenant_stats"]
@@ -50,13 +52,17 @@ def told(result: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in result["structuredContent"].items() if name != "as_of"}
 
 
-def optional(server: Process, tenant: str, token: str) -> list[tuple[str, list[str], bool]]:
-    """Each tool with the arguments that may be left out, and whether it needs none."""
+def optional(server: Process, tenant: str, token: str) -> list[tuple[str, dict[str, Any], bool]]:
+    """Each tool with the schemas of the arguments that may be left out, and whether it needs none."""
     listed = post(server, tenant, token, "tools/list", {}).json()["result"]["tools"]
     return [
         (
             tool["name"],
-            [name for name in tool["inputSchema"]["properties"] if name not in tool["inputSchema"].get("required", ())],
+            {
+                name: each
+                for name, each in tool["inputSchema"]["properties"].items()
+                if name not in tool["inputSchema"].get("required", ())
+            },
             not tool["inputSchema"].get("required") and tool["annotations"]["readOnlyHint"],
         )
         for tool in listed
@@ -69,12 +75,30 @@ def optional(server: Process, tenant: str, token: str) -> list[tuple[str, list[s
 
 @pytest.mark.parametrize("blank", BLANKS, ids=repr)
 def test_what_is_blank_was_not_given_to_any_tool_that_reads(blank: Any, acme: World, server: Process) -> None:
-    for name, names, is_readable in optional(server, "acme", acme.token):
+    for name, schemas, is_readable in optional(server, "acme", acme.token):
         if is_readable:
             without = call(server, acme, name, {})
-            blanks = call(server, acme, name, dict.fromkeys(names, blank))
+            fitting = [each for each, schema in schemas.items() if fits(blank, kinds(schema))]
+            blanks = call(server, acme, name, dict.fromkeys(fitting, blank))
             assert not blanks["isError"], text(blanks)
             assert shape(told(blanks)) == shape(told(without)), name
+
+
+def kinds(schema: dict[str, Any]) -> set[str]:
+    found = [part["type"] for part in [schema, *schema.get("anyOf", [])] if "type" in part]
+    return {kind for each in found for kind in ([each] if isinstance(each, str) else each)}
+
+
+def fits(blank: Any, kinds: set[str]) -> bool:
+    """Whether something blank is of one of these kinds, as a form has them."""
+    match blank:
+        case None:
+            return True
+        case str():
+            return bool(kinds & {"string", "integer", "number"})
+        case list():
+            return "array" in kinds
+    return "object" in kinds
 
 
 def shape(value: Any) -> Any:
@@ -84,7 +108,7 @@ def shape(value: Any) -> Any:
     return [shape(each) for each in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+@pytest.mark.parametrize("blank", TEXT_BLANKS, ids=repr)
 def test_what_is_blank_was_not_given_at_the_platforms_url_either(blank: Any, acme: World, server: Process) -> None:
     token = platform_token()
 
@@ -95,13 +119,14 @@ def test_what_is_blank_was_not_given_at_the_platforms_url_either(blank: Any, acm
     assert "call list_tenants again with a reason" in text(silent)
 
 
-@pytest.mark.parametrize("blank", BLANKS, ids=repr)
+@pytest.mark.parametrize("blank", TEXT_BLANKS, ids=repr)
 def test_a_change_leaves_what_was_given_blank(blank: Any, acme: World, server: Process) -> None:
     with tenant_context(acme.id):
         Product.objects.filter(sku="A-1").update(description="Heavy.", category="Iron")
-    blanks = dict.fromkeys(["name", "description", "category", "reorder_level", "clear", "idempotency_key"], blank)
+    blanks = dict.fromkeys(["name", "description", "category", "reorder_level", "idempotency_key"], blank)
+    others = {"clear": [], "dry_run": None}
 
-    changed = call(server, acme, "update_product", {"sku": "A-1", "price_minor": 1998, "dry_run": blank, **blanks})
+    changed = call(server, acme, "update_product", {"sku": "A-1", "price_minor": 1998, **others, **blanks})
     settings_now = call(server, acme, "manage_tenant_settings", dict.fromkeys(["currency", "locale"], blank))
 
     assert [each["field"] for each in changed["structuredContent"]["changes"]] == ["price_minor"]
@@ -109,6 +134,38 @@ def test_a_change_leaves_what_was_given_blank(blank: Any, acme: World, server: P
     with tenant_context(acme.id):
         product = Product.objects.get(sku="A-1")
     assert (product.price_minor, product.description, product.category) == (1998, "Heavy.", "Iron")
+
+
+@pytest.mark.parametrize("blank", ["", " ", [], {}], ids=repr)
+def test_a_blank_that_is_neither_true_nor_false_is_no_order_to_make_the_change(
+    blank: Any, acme: World, server: Process
+) -> None:
+    change = call(server, acme, "update_product", {"sku": "A-1", "price_minor": 1, "dry_run": blank})
+    listed = call(server, acme, "get_tenant_products", {"is_active": blank})
+
+    for result, name in ((change, "dry_run"), (listed, "is_active")):
+        assert result["isError"]
+        assert f"{name}: Input should be true or false" in text(result)
+    with tenant_context(acme.id):
+        assert Product.objects.get(sku="A-1").price_minor != 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "blanks"),
+    [
+        ({"type": ["string", "null"]}, [None, "", " "]),
+        ({"anyOf": [{"type": "string", "enum": ["low"]}, {"type": "null"}]}, [None, "", " "]),
+        ({"type": "integer"}, [None, "", " "]),
+        ({"type": ["number", "null"]}, [None, "", " "]),
+        ({"type": ["array", "null"]}, [None, []]),
+        ({"type": "object"}, [None, {}]),
+        ({"type": ["boolean", "null"]}, [None]),
+        ({"anyOf": [{"type": "string"}, {"type": "boolean"}]}, [None]),
+        ({}, [None, "", " ", [], {}]),
+    ],
+)
+def test_a_blank_is_one_of_its_own_kind(schema: dict[str, Any], blanks: list[Any]) -> None:
+    assert [each for each in (None, "", " ", [], {}, 0, False) if given.is_blank(each, schema)] == blanks
 
 
 def test_a_product_loses_its_category_by_name(acme: World, server: Process) -> None:
@@ -295,19 +352,26 @@ def test_a_long_name_is_not_said_again(acme: World, server: Process) -> None:
     inner = call(server, acme, "create_order", {"items": [{"sku": "A-1", "quantity": 1, long: 1}]})
     tool = post(server, "acme", acme.token, "tools/call", {"name": long, "arguments": {}})
     prompt = post(server, "acme", acme.token, "prompts/get", {"name": "restock_plan", "arguments": {long: "x"}})
+    resource = post(server, "acme", acme.token, "resources/read", {"uri": f"nothing://{long}"}).json()
+    method = post(server, "", platform_token(), f"prompts/{long}", {}).json()
 
     assert len(text(unknown)) < 500
     assert len(text(inner)) < 500
     assert len(tool.content) < 3000
     assert len(prompt.content) < 1000
+    assert resource["error"]["message"].startswith("There is no resource nothing://xxx")
+    assert len(resource["error"]["message"]) < 500
+    assert method["error"]["message"].startswith("prompts/xxx")
+    assert len(str(method)) < 1000
 
 
 # Numbers.
 
+# JSON has no words for these (RFC 8259, 6): the body is refused before a tool is looked for.
+NO_JSON = ["NaN", "Infinity", "-Infinity"]
 
-@pytest.mark.parametrize(
-    "number", ["NaN", "Infinity", "-Infinity", "1e999", "100000000000000000000000", '"NaN"', "-1e400"]
-)
+
+@pytest.mark.parametrize("number", [*NO_JSON, "1e999", "100000000000000000000000", '"NaN"', "-1e400"])
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -327,8 +391,11 @@ def test_a_number_that_is_none_is_refused_in_words(
 ) -> None:
     answer = raw(server, acme, name, arguments % number)
 
-    assert answer["result"]["isError"], answer
-    assert f"{name} can't be called like this: " in text(answer["result"])
+    if number in NO_JSON:
+        assert answer["error"]["code"] == PARSE_ERROR, answer
+    else:
+        assert answer["result"]["isError"], answer
+        assert f"{name} can't be called like this: " in text(answer["result"])
 
 
 def raw(server: Process, world: World, name: str, arguments: str) -> Any:

@@ -98,10 +98,21 @@ def test_what_holds_for_every_tool_is_said_once(at: tuple[str, str], server: Pro
     discovered = post(server, *at, "server/discover", {"_meta": MODERN}).json()["result"]["instructions"]
 
     assert instructions == discovered
-    words = ["dry_run", "idempotency_key", "confirmation", "next_cursor", "time_zone", "20,000 tokens"]
-    words += ["decimals", "tenant's time zone", "_minor"] if at[0] else ["reason"]
+    words = ["dry_run", "confirmation", "next_cursor", "time_zone", "20,000 tokens"]
+    words += ["decimals", "tenant's time zone", "_minor", "idempotency_key"] if at[0] else ["reason"]
     for word in words:
         assert word in instructions
+
+
+def test_the_instructions_say_of_reasons_and_keys_what_the_tools_take(at: tuple[str, str], server: Process) -> None:
+    instructions = post(server, *at, "initialize", LEGACY).json()["result"]["instructions"]
+    listed = post(server, *at, "tools/list", {}).json()["result"]["tools"]
+    ours = {each["name"]: each["inputSchema"]["properties"] for each in listed if not each["name"].startswith("shop_")}
+
+    assert ("idempotency_key" in instructions) is any("idempotency_key" in takes for takes in ours.values())
+    if not at[0]:
+        assert "Every call that touches data needs a reason" in instructions
+        assert [name for name, takes in ours.items() if "reason" not in takes] == ["add_numbers"]
 
 
 # A third party's tools.

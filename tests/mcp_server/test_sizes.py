@@ -24,7 +24,8 @@ from tests.mcp_server.test_listed_tools import post
 from tests.world import World, platform_token, working
 
 LONG = "高山烏龍茶禮盒"
-READS = Asked("get_things", takes_limit=True, is_done=False)
+READS = Asked("get_things", takes_limit=True, is_change=False)
+CHANGES = Asked("do_all", takes_limit=False, is_change=True)
 
 
 def tokens(result: dict[str, Any]) -> int:
@@ -223,24 +224,75 @@ def test_what_is_too_long_when_cut_is_refused_with_a_call_that_is_not() -> None:
 
 
 def test_a_tool_without_a_limit_is_to_be_asked_for_less() -> None:
-    asked = Asked("get_all", takes_limit=False, is_done=False)
+    asked = Asked("get_all", takes_limit=False, is_change=False)
 
     with translation.override("en"), pytest.raises(ToolError, match="Ask for less"):
         sizes.fitted(result_of({"rows": list(range(100_000))}), asked)
 
 
 def test_what_was_done_is_never_refused() -> None:
-    asked = Asked("do_all", takes_limit=False, is_done=True)
     rows = {"rows": [{"name": LONG * 8} for _ in range(5000)], "confirmation": "c" * 150}
 
     with translation.override("en"):
-        cut = sizes.fitted(result_of(rows, "\n".join([LONG] * 20_000)), asked)
+        cut = sizes.fitted(result_of(rows, "\n".join([LONG] * 20_000)), CHANGES)
 
     assert cut.structured_content is not None
     assert cut.structured_content["cut"].startswith("It is done. Of each list at most ")
     assert cut.structured_content["confirmation"] == "c" * 150
     assert cut.content[0].text.endswith(cut.structured_content["cut"])  # type: ignore[union-attr]  # it is a text
     assert sizes.size(cut) <= sizes.LIMIT
+
+
+@pytest.mark.parametrize(
+    "structured",
+    [
+        {"prices": {f"sku {number}": LONG for number in range(20_000)}},
+        {"links": {"all": {f"{number:0300}": "x" * 300 for number in range(500)}}},
+        {f"{number:03}": "x" * 900 for number in range(500)},
+    ],
+    ids=["an object", "handles by name", "handles"],
+)
+def test_what_was_done_is_told_whatever_is_long_in_it(structured: dict[str, Any]) -> None:
+    needed = {"confirmation": "c" * 150, "next_cursor": "n" * 150}
+
+    with translation.override("en"):
+        cut = sizes.fitted(result_of({**structured, **needed}, "\n".join([LONG] * 20_000)), CHANGES)
+
+    assert cut.structured_content is not None
+    assert cut.structured_content["cut"].startswith("It is done. ")
+    assert cut.structured_content.items() >= needed.items()
+    assert cut.content[0].text.endswith(cut.structured_content["cut"])  # type: ignore[union-attr]  # it is a text
+    assert sizes.size(cut) <= sizes.LIMIT
+
+
+@pytest.mark.parametrize("rows", [{"rows": ["x"] * 50_000}, {"links": {str(n): "x" * 900 for n in range(50)}}])
+def test_a_dry_run_that_is_cut_says_that_nothing_was_changed_and_how_to_do_it(rows: dict[str, Any]) -> None:
+    question, step = "A person has to agree first: 50000 rows?", f"call do_all with confirmation={'c' * 150}."
+    dry_run = {**rows, "dry_run": True, "confirmation": "c" * 150}
+    words = "\n".join(["Dry run: nothing was changed.", *["row"] * 50_000, question, step])
+
+    with translation.override("en"):
+        cut = sizes.fitted(result_of(dry_run, words), CHANGES)
+
+    assert cut.structured_content is not None
+    told = cut.content[0].text  # type: ignore[union-attr]  # it is a text
+    assert cut.structured_content["cut"].startswith("Nothing was changed. ")
+    assert cut.structured_content["dry_run"] is True
+    assert told.endswith(f"{question}\n{step}\n{cut.structured_content['cut']}")
+    assert "It is done" not in told
+    assert sizes.size(cut) <= sizes.LIMIT
+
+
+def test_an_object_by_name_is_shortened_as_a_list_and_a_row_keeps_its_fields() -> None:
+    row = {f"field {number}": number for number in range(20)}
+    structured = {"prices": {f"sku {number}": LONG for number in range(20_000)}, "rows": [row]}
+
+    with translation.override("en"):
+        cut = sizes.fitted(result_of(structured), CHANGES)
+
+    assert cut.structured_content is not None
+    assert len(cut.structured_content["prices"]) == 50
+    assert cut.structured_content["rows"] == [row]
 
 
 def test_texts_that_are_read_fit_together() -> None:

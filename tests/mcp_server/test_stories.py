@@ -71,7 +71,7 @@ def lived(
 def lines(result: Any) -> list[str]:
     """What a person reads, but for what money and times are in."""
     text: str = result.content[0].text
-    return [line for line in text.splitlines() if not line.startswith(("Money: ", "Times: ", "金額：", "時間："))]
+    return [line for line in text.splitlines() if not line.startswith(("Money: ", "Times: ", "幣別：", "時區："))]
 
 
 RESTOCK = {
@@ -213,8 +213,8 @@ CANCELLED = {
         "question": "訂單 1 目前為「已付款」。取消後會有 2 件商品回到庫存，並退款 €39.98。要取消嗎？",
         "seen": "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)",
         "done": "已回補庫存：2 件。已退款：€39.98。",
-        "refund": " 退款（信用卡）：€39.98，經手：shop token",
-        "movement": "：+2（退貨），異動後 7，經手：shop token",
+        "refund": " 退款（信用卡）：€39.98，經手人：shop token",
+        "movement": "：+2（退貨），異動後 7，經手人：shop token",
         "week": "折扣 €0.00，收款 €39.98，退款 €39.98（1 筆），取消訂單 1 筆",
         "refused": "訂單 1 目前為「已取消」，無法變更為「已取消」",
     },
