@@ -62,7 +62,7 @@ def test_the_list_of_tools_is_short(
         each for each in listed if not each["name"].startswith("shop_")
     ]  # those of tests/shop are not the project's
     assert ours
-    assert abs(len(answer.content) - size(listed)) < 500, "what is measured is what travels"
+    assert len(answer.content) < size(listed) + 500, "more travels than is measured"
     assert size(ours) < MOST_BYTES, "shorten a description, or say it once in mcp_server/instructions.py"
 
 
