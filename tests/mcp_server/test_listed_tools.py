@@ -58,9 +58,8 @@ def test_the_list_of_tools_is_short(
     answer = post(server, *at, "tools/list", params, language)
 
     listed = answer.json()["result"]["tools"]
-    ours = [
-        each for each in listed if not each["name"].startswith("shop_")
-    ]  # those of tests/shop are not the project's
+    # Those of tests/shop are not the project's.
+    ours = [each for each in listed if not each["name"].startswith("shop_")]
     assert ours
     assert len(answer.content) < size(listed) + 500, "more travels than is measured"
     assert size(ours) < MOST_BYTES, "shorten a description, or say it once in mcp_server/instructions.py"
