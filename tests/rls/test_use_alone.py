@@ -451,6 +451,7 @@ def test_a_changed_migration_makes_another_template(
 def test_every_mark_commits_and_what_cannot_work_says_so(
     told: list[str], project: Project, admin: psycopg.Connection
 ) -> None:
+    project.run(sys.executable, "-m", "pytest", "-q", "test_widgets.py")  # whatever has changed the project before
     before = templates(admin, project.path)
     project.write("test_others.py", OTHERS)
     project.write("test_our_own.py", OUR_OWN)
