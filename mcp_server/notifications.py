@@ -19,11 +19,13 @@ from rls.context import PLATFORM_ALIAS
 
 logger = logging.getLogger(__name__)
 
-# Seconds: between tries to connect, at first and at most; until a silent connection is asked whether it lives; and for
-# which a listener waits for the connection.
+# Seconds: between tries to connect, at first and at most; until a silent connection is asked whether it lives, and
+# until it has answered.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
 SILENCE = 5.0
-PATIENCE = 5.0
+ANSWER_TIMEOUT = 5.0
+# Seconds that a listener waits for the connection: longer than two tries to connect, and an answer within ten.
+CONNECT_TIMEOUT = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Ear:
             self._is_hearing = asyncio.Event()
             self._task = asyncio.create_task(self._hear(), context=Context())
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
                 await self._is_hearing.wait()
             yield
         finally:
@@ -104,7 +106,7 @@ class Ear:
         while True:
             messages = [each.payload async for each in connection.notifies(timeout=SILENCE, stop_after=1)]
             if not messages:  # a network that has gone says nothing
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(ANSWER_TIMEOUT):
                     await connection.execute("SELECT 1")
             for message in dict.fromkeys(messages):
                 if (change := Change.parse(message)) is not None:

@@ -65,6 +65,12 @@ class Stream:
         self._request = request
         self._bus = InMemorySubscriptionBus()
         self.handler = ListenHandler(self._bus)
+        self.is_ended = False
+
+    def end(self) -> None:
+        """End the stream gracefully, also before it has begun."""
+        self.is_ended = True
+        self.handler.close()
 
     async def hear(self, change: Change | None) -> None:
         """Send an event for each URI that the change is about, or end the stream."""
@@ -76,7 +82,7 @@ class Stream:
         if not uris and not (change is not None and change.table == Tenant._meta.db_table):
             return
         if not await self._is_welcome():
-            self.handler.close()
+            self.end()
             return
         for uri in uris:
             await self._bus.publish(ResourceUpdated(uri))
@@ -116,23 +122,33 @@ class Subscriptions:
             raise MCPError(INVALID_PARAMS, _("At most {most} URIs can be watched at once.").format(most=MOST_URIS))
         stream = Stream(current_principal(), ctx.request)
         self._admit(stream)
-        end = asyncio.get_running_loop().call_later(LIFETIME, stream.handler.close)
         try:
             async with self._ear.told(stream.hear):
                 stream.rows = await read(Listening(), watchable, wanted, stream.principal)
-                granted = SubscriptionFilter(resource_subscriptions=list(stream.rows))
-                return await stream.handler(ctx, params.model_copy(update={"notifications": granted}))
+                return await self._serve(stream, ctx, params)
         except TimeoutError:
-            raise MCPError(INTERNAL_ERROR, _("Changes can't be watched at the moment. Listen again later.")) from None
+            raise _later() from None
         finally:
-            end.cancel()
             self._streams.discard(stream)
 
     def close(self) -> None:
         """End every stream gracefully, and open no more."""
         self._is_closed = True
         for stream in self._streams:
-            stream.handler.close()
+            stream.end()
+
+    async def _serve(
+        self, stream: Stream, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        # The SDK's handler closes what is open by now, and forgets that it was asked before.
+        if stream.is_ended:
+            raise _later()
+        granted = SubscriptionFilter(resource_subscriptions=list(stream.rows))
+        end = asyncio.get_running_loop().call_later(LIFETIME, stream.end)
+        try:
+            return await stream.handler(ctx, params.model_copy(update={"notifications": granted}))
+        finally:
+            end.cancel()
 
     def _admit(self, stream: Stream) -> None:
         of_tenant = sum(each.principal.tenant_id == stream.principal.tenant_id for each in self._streams)
@@ -158,6 +174,10 @@ def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[
             except DomainError:
                 continue
     return rows
+
+
+def _later() -> MCPError:
+    return MCPError(INTERNAL_ERROR, _("Changes can't be watched at the moment. Listen again later."))
 
 
 def _is_touched(row: Row, change: Change) -> bool:

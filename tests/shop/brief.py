@@ -8,7 +8,7 @@ django.setup()
 
 from mcp_server import subscriptions  # noqa: E402
 
-subscriptions.LIFETIME = 0.2
+subscriptions.LIFETIME = 0.0
 
 from mcp_server.asgi import app  # noqa: E402
 
