@@ -7,11 +7,11 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
-    from core import development
-    from core.binaries import EmbeddedError
+    from core.development.binaries import EmbeddedError
+    from core.development.environment import environment
 
     try:
-        with development.environment():
+        with environment():
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)

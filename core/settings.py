@@ -1,7 +1,7 @@
 """Django settings. Everything that differs between installations comes from the environment, typed.
 
 What has no safe default has none: a process without SECRET_KEY or DATABASE_URL stops with a sentence.
-`manage.py` and `make run` fill both for development from `.local/` (see `core.development`).
+`manage.py` and `make run` fill both for development from `.local/` (see `core.development.environment`).
 """
 
 from __future__ import annotations

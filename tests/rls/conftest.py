@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core.development import ROLES
+from core.development.environment import ROLES
 from tests.postgres import Server
 from tests.rls.projects import Project, make
 

@@ -16,7 +16,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from core.binaries import find_binaries
+from core.development.binaries import find_binaries
 from rls import audit
 from rls.audit import Level
 from tests.postgres import Server

@@ -20,7 +20,7 @@ from django.db import connections, models
 from django.db.migrations import operations
 from django.db.migrations.state import ProjectState
 
-from core.development import ROLES
+from core.development.environment import ROLES
 from core.models import PlatformToken, Product, Tenant, TenantUser
 from rls import router, setup_checks, shared_checks
 from rls.granted import Granted

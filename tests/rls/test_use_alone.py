@@ -22,7 +22,7 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 from psycopg.conninfo import conninfo_to_dict
 
-from core.binaries import EmbeddedError, find_binaries
+from core.development.binaries import EmbeddedError, find_binaries
 from rls import audit
 from rls.files import LIBRARY
 from rls.operations import RunSQLFile

@@ -12,7 +12,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
-from core import development, principals
+from core import principals
+from core.development import environment
 from core.management.platform import working
 from core.principals import Scope
 from core.services import demo, tenants, tokens
@@ -101,12 +102,12 @@ def demo_tokens() -> dict[str, str]:
     for facts in empty:
         with tenant_context(facts.id):
             demo.create(seed=list(TENANTS).index(facts.subdomain) + 1)
-    kept = development.kept_secrets()
+    kept = environment.kept_secrets()
     found = {door: token for door in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {door}", ""), door)}
     with working("quickstart", "mint the demo's tokens"):
         for door in {*TENANTS, "platform"} - found.keys():
             found[door] = tokens.create(name="quickstart", subdomain=None if door == "platform" else door)
-    development.keep_secrets({f"token {door}": token for door, token in found.items()})
+    environment.keep_secrets({f"token {door}": token for door, token in found.items()})
     return found
 
 

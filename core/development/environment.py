@@ -17,10 +17,10 @@ from pathlib import Path
 
 import environ
 
-from core.embedded import Cluster
+from core.development.cluster import Cluster
 from rls.provision import FILES, provision
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
 LOCAL = BASE_DIR / ".local"
 DATABASE = "tenants"
 
