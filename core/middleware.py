@@ -10,9 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import resolve
 from django.utils import translation
 
-from core import bearer, principals
-from core.bearer import Challenge
-from core.principals import Scope
+from core.scopes import Scope
+from mcp_server import principals
+from mcp_server.http import bearer
+from mcp_server.http.bearer import Challenge
 from rls.middleware import TenantMiddleware
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.errors import DomainError
+from mcp_server.errors import DomainError
 
 # For completions; the other forms are in the text of UnknownPeriod.
 NAMES = (

@@ -59,6 +59,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "core.urls"
+ASGI_APPLICATION = "core.asgi.application"
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -159,7 +160,7 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     # One cut ends every connection of a process.
     "loggers": {
-        **{name: {"filters": ["seldom"]} for name in ("rls.lost", "psycopg.pool", "mcp_server.notifications")},
+        **{name: {"filters": ["seldom"]} for name in ("rls.lost", "psycopg.pool", "mcp_server.watch.feed")},
         "django.request": {"filters": ["anticipated"]},
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from core.middleware import requires, signed
 from core.models import Export, Order, Product
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import exports, tenants
 from core.services import orders as order_service
 from core.services import products as product_service

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mcp_server import sizes
-from mcp_server.registry import Door
+from mcp_server.call import sizes
+from mcp_server.declare.tools import Door
 
 EVERY = (
     "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number.",

@@ -10,7 +10,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import Tool
 
 from mcp_server import instructions, server
-from mcp_server.registry import Door, tools
+from mcp_server.declare.tools import Door, tools
 
 HEAD = """# Tools, resources and prompts
 

@@ -23,7 +23,7 @@ from mcp_types.methods import SPEC_CLIENT_METHODS
 from mcp_types.version import LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
 from starlette.types import Message
 
-from mcp_server.tenancy import NOBODY
+from mcp_server.http.context import NOBODY
 
 METHODS = sorted({*SPEC_CLIENT_METHODS, "unknown/method"})
 # No name and no arguments: where the boundary is missing, nothing of ours runs either.

@@ -23,18 +23,20 @@ from mcp_types import (
 from mcp_types import Tool as ListedTool
 from pydantic import ConfigDict, ValidationError
 
-from core.principals import Principal
-from mcp_server import asking, discovery, given, instructions, refusals, schemas, sizes
-from mcp_server.claims import Claims
-from mcp_server.completions import complete
-from mcp_server.failures import told_by_reference
-from mcp_server.hook import hooked
-from mcp_server.readable import ReadableServer
-from mcp_server.registry import Door, ToolSpec, tools
+from mcp_server import instructions
+from mcp_server.call import asking, given, refusals, sizes
+from mcp_server.call.failures import told_by_reference
+from mcp_server.call.pipeline import hooked
+from mcp_server.call.sizes import Asked
+from mcp_server.declare import discovery, schemas
+from mcp_server.declare.tools import Door, ToolSpec, tools
+from mcp_server.http.context import boundary, current_principal
+from mcp_server.principals import Principal
+from mcp_server.read.claims import Claims
+from mcp_server.read.completions import complete
+from mcp_server.read.server import ReadableServer
 from mcp_server.selftest import require_boundary
-from mcp_server.sizes import Asked
-from mcp_server.subscriptions import Subscriptions
-from mcp_server.tenancy import boundary, current_principal
+from mcp_server.watch.subscriptions import Subscriptions
 
 NAME = "django-tenant-mcp"
 # JSON has no NaN and no infinity (RFC 8259, 6), but a text can be read as one.

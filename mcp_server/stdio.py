@@ -21,7 +21,7 @@ import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
 
-from mcp_server.envelopes import Messages
+from mcp_server.http.envelopes import Messages
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PIECE = 2**16

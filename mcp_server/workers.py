@@ -32,7 +32,7 @@ from django.db import connections
 from django.utils import timezone, translation
 
 import rls
-from mcp_server import cancellation
+from mcp_server.call import cancellation
 from rls.interruption import CalledOff, called_off_when
 
 P = ParamSpec("P")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core import approval
+from mcp_server import approval
 
 
 class Declined(Exception):

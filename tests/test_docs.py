@@ -250,7 +250,7 @@ def test_every_page_can_be_reached_from_the_index() -> None:
 
 def test_the_server_is_started_by_hand_as_the_module_says() -> None:
     """Of the code and of the guide: the same options."""
-    module = ast.get_docstring(ast.parse(Path("mcp_server/asgi.py").read_text(encoding="utf-8"))) or ""
+    module = ast.get_docstring(ast.parse(Path("core/asgi.py").read_text(encoding="utf-8"))) or ""
     guide = Path("docs/how-to/deploy.md").read_text(encoding="utf-8")
 
     assert re.findall(r"^uvicorn .+$", module, re.MULTILINE) == re.findall(r"^uvicorn .+$", guide, re.MULTILINE)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from django.core.management.base import CommandError
 
-from core.errors import DomainError
+from mcp_server.errors import DomainError
 from rls import platform_context
 
 

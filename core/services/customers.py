@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from core.errors import DomainError
 from core.models import Customer
+from mcp_server.errors import DomainError
 
 
 class CustomerInvalid(DomainError):

@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import formats
-from core.errors import DomainError
 from core.models import Customer, MovementReason, Product, StockMovement, TenantSettings, TenantUser
 from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
 from core.services.demo_rows import BATCH, Writer
 from core.services.demo_story import Ledger
+from mcp_server.errors import DomainError
 
 MOST_DISCOUNT = 10  # in percent of the goods
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import approval, formats
-from core.errors import DomainError
+from core import formats
 from core.models import Order, OrderItem, OrderStatus, Product
 from core.services import customers, orders, settings
+from mcp_server import approval
+from mcp_server.errors import DomainError
 
 MOST_LINES = 200
 MOST_UNITS = 1_000_000  # of one line

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from core.errors import DomainError
 from core.services.export_formats import Row, Writer, cell
+from mcp_server.errors import DomainError
 
 # Of a cell's text, as UTF-16 counts characters (Microsoft, "Excel specifications and limits").
 LONGEST = 32_767

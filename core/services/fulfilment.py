@@ -15,12 +15,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core import approval, formats
-from core.errors import DomainError
+from core import formats
 from core.models import MovementReason, Order, OrderItem, OrderStatus, Payment, PaymentKind, PaymentMethod, Product
 from core.services import drafts, orders, settings, stock
 from core.services.drafts import OrderInvalid
 from core.services.stock import OutOfStock
+from mcp_server import approval
+from mcp_server.errors import DomainError
 
 
 class Step(StrEnum):

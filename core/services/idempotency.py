@@ -8,8 +8,8 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.errors import DomainError
 from core.models import IdempotencyKey
+from mcp_server.errors import DomainError
 
 KEPT = timedelta(days=7)
 

@@ -7,11 +7,11 @@ from enum import StrEnum
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import pages
-from core.errors import DomainError
 from core.models import MovementReason, Product, StockMovement
-from core.pages import Page
 from core.services import products, settings, stock
+from mcp_server import pages
+from mcp_server.errors import DomainError
+from mcp_server.pages import Page
 
 LOWEST = ("headroom", "id")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import OperationalError, ProgrammingError, connections
 from django.utils.translation import gettext as _
 
-from core.errors import DomainError
+from mcp_server.errors import DomainError
 from rls import audit
 from rls.audit import Finding
 

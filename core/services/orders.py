@@ -8,11 +8,12 @@ from uuid import UUID
 from django.db.models import Count, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from core import pages, periods
-from core.errors import DomainError
+from core import periods
 from core.models import TRANSITIONS, Customer, Order, OrderItem, OrderStatus, Payment
 from core.periods import Period
 from core.services import customers
+from mcp_server import pages
+from mcp_server.errors import DomainError
 
 # The tool that brings an order into a status.
 MEANS = {

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from core import approval, formats
-from core.errors import DomainError
+from core import formats
 from core.models import MovementReason, Order, OrderStatus, Product
 from core.services import products, search, settings, stock
+from mcp_server import approval
+from mcp_server.errors import DomainError
 
 
 class SkuTaken(DomainError):

@@ -9,11 +9,11 @@ from typing import TypedDict, Unpack
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from core import pages
-from core.errors import DomainError
 from core.models import Product
-from core.pages import Page
 from core.services import search
+from mcp_server import pages
+from mcp_server.errors import DomainError
+from mcp_server.pages import Page
 
 NEWEST = ("-created_at", "-id")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from core import pages
 from core.models import AuditEvent
-from core.pages import Page
+from mcp_server import pages
+from mcp_server.pages import Page
 
 NEWEST = ("-created_at", "-id")
 

@@ -11,9 +11,10 @@ from babel.numbers import list_currencies
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import approval, formats
-from core.errors import DomainError
+from core import formats
 from core.models import LOCALES, Order, Product, TenantSettings
+from mcp_server import approval
+from mcp_server.errors import DomainError
 
 
 class SettingsInvalid(DomainError):

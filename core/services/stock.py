@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from core import approval, formats
-from core.errors import DomainError
+from core import formats
 from core.models import MovementReason, Order, Product, StockMovement
+from mcp_server import approval
+from mcp_server.errors import DomainError
 
 MOST = 2_147_483_647  # PostgreSQL's integer
 

@@ -12,12 +12,12 @@ from django.db.models import Count, F, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from core import approval, pages
-from core.errors import DomainError
 from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN
-from core.pages import Page
 from core.services import tenant_rows
+from mcp_server import approval, pages
+from mcp_server.errors import DomainError
+from mcp_server.pages import Page
 from rls.context import PLATFORM_ALIAS
 
 

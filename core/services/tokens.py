@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from core import principals
-from core.errors import DomainError
 from core.models import ApiToken, PlatformToken, Tenant, TenantUser
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import tenants
+from mcp_server import principals
+from mcp_server.errors import DomainError
 
 
 class TokenNotFound(DomainError):

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from core import principals
 from core.models import Tenant, TenantUser
+from mcp_server import principals
 from tests.world import World, platform_token, working
 
 ENGLISH = {"Accept-Language": "en"}

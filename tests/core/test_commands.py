@@ -13,8 +13,8 @@ from django.core.management.base import CommandError
 from django.utils import translation
 
 import rls
-from core import principals
-from core.principals import Scope
+from core.scopes import Scope
+from mcp_server import principals
 from tests.world import World, platform_token
 
 NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -10,13 +10,13 @@ from django.db.models import Sum
 from django.utils import translation
 
 import rls
-from core.errors import DomainError
 from core.models import SOLD, Order, OrderStatus, Payment, PaymentMethod, Product, StockMovement, TenantSettings
 from core.services import drafts, fulfilment
 from core.services.drafts import NotForSale, OrderInvalid, Wanted
 from core.services.fulfilment import PaymentUnclear, Step
 from core.services.orders import NotAllowed, OrderNotFound
 from core.services.stock import OutOfStock
+from mcp_server.errors import DomainError
 from tests.approvals import Declined, agreeing, declining
 from tests.together import CALLERS, together
 from tests.world import World

@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from core.models import MovementReason, Product, StockMovement
-from core.pages import InvalidCursor
 from core.services import inventory, product_changes, products, stock
 from core.services.inventory import AdjustmentInvalid, AdjustmentReason
 from core.services.products import ProductNotFound
 from core.services.stock import OutOfStock, TooMuchStock
+from mcp_server.pages import InvalidCursor
 from rls import tenant_context
 from tests.approvals import Declined, agreeing, declining
 from tests.together import together

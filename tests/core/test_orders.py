@@ -12,11 +12,11 @@ from django.utils import translation
 
 import rls
 from core.models import Order, OrderStatus
-from core.pages import InvalidCursor
 from core.periods import UnknownPeriod
 from core.services import drafts, orders
 from core.services.drafts import Wanted
 from core.services.orders import OrderNotFound
+from mcp_server.pages import InvalidCursor
 from tests.world import World
 
 

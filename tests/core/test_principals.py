@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from django.db import ProgrammingError, connection
 
-from core import principals
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import tokens
+from mcp_server import principals
 from rls import tenant_context
 from tests.world import World, platform_token, working
 

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from core.models import Order, OrderItem, Product, StockMovement, TenantSettings
-from core.pages import InvalidCursor
 from core.services import product_changes, products
 from core.services.product_changes import FieldChange, ProductInvalid, SkuTaken
 from core.services.products import CategoryNotFound, ProductNotFound, StockLevel
+from mcp_server.pages import InvalidCursor
 from rls import tenant_context
 from tests.approvals import Declined, agreeing, declining
 from tests.world import World

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.models import AuditEvent
-from core.pages import InvalidCursor
 from core.services import records
+from mcp_server.pages import InvalidCursor
 from rls import tenant_context
 from tests.world import World
 

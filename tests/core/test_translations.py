@@ -9,8 +9,8 @@ import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from mcp_server import discovery
-from mcp_server.registry import Door, tools
+from mcp_server.declare import discovery
+from mcp_server.declare.tools import Door, tools
 
 LOCALE = Path("core/locale")
 SOURCES = [path for top in ("core", "mcp_server", "rls") for path in Path(top).rglob("*.py")]

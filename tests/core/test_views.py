@@ -17,12 +17,12 @@ from django.urls import path
 from django.utils import translation
 
 import rls
-from core.bearer import INVALID, MALFORMED, MISSING, Challenge
 from core.middleware import SCOPES, SIGNED, requires
 from core.models import Product
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import tokens
 from core.urls import urlpatterns as project_urls
+from mcp_server.http.bearer import INVALID, MALFORMED, MISSING, Challenge
 from tests.world import World, platform_token, working
 
 Get = Callable[..., Any]

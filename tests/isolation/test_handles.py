@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 
 from core.models import Export, ExportFormat, IdempotencyKey, Order, Product
-from core.pages import InvalidCursor, Page
 from core.services import exports, idempotency, inventory, orders, products
 from core.services.exports import ExportNotFound
+from mcp_server.pages import InvalidCursor, Page
 from rls import tenant_context
 from tests.world import World
 

@@ -24,9 +24,9 @@ from django.db import connection
 from django.test import override_settings
 from psycopg_pool import ConnectionPool
 
-from core import pages
 from core.models import ApiToken, OrderItem, Tenant
 from core.services import exports, tenant_rows
+from mcp_server import pages
 from rls import blocks, context, middleware
 from rls.backends.postgresql import base, cursor, statements
 from rls.backends.postgresql.connection import Connection

@@ -13,7 +13,7 @@ from django.urls import path
 
 from core.middleware import requires
 from core.models import Product
-from core.principals import Scope
+from core.scopes import Scope
 from rls import platform_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World

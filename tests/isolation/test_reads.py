@@ -16,7 +16,7 @@ from django.urls import path
 
 from core.middleware import requires
 from core.models import Order, OrderItem, Product, TenantUser
-from core.principals import Scope
+from core.scopes import Scope
 from core.views import not_found
 from rls import NoTenantContext, tenant_context
 from tests.world import World

@@ -25,7 +25,7 @@ ERAS: tuple[Era, ...] = ("legacy", "2026-07-28")
 
 
 # What docs/how-to/deploy.md tells to write.
-UVICORN = ["--http", "mcp_server.connections:Protocol", "--timeout-keep-alive", "75", "--no-access-log"]
+UVICORN = ["--http", "mcp_server.http.connections:Protocol", "--timeout-keep-alive", "75", "--no-access-log"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(log: Path, app: str = "mcp_server.asgi:app", **environment: str) -> Iterator[Process]:
+def serving(log: Path, app: str = "core.asgi:application", **environment: str) -> Iterator[Process]:
     """uvicorn with the project's application, as an operator starts it, on the database of this test run."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), *UVICORN]

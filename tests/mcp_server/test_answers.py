@@ -17,9 +17,9 @@ from core import formats
 from core.models import TenantSettings
 from core.services import demo, drafts, product_changes
 from core.services.drafts import Wanted
-from mcp_server import discovery
-from mcp_server.registry import Answer, Change, Door, ToolSpec, tools
-from mcp_server.units import Dated
+from mcp_server.call.units import Dated
+from mcp_server.declare import discovery
+from mcp_server.declare.tools import Answer, Change, Door, ToolSpec, tools
 from rls import tenant_context
 from tests.mcp_server.processes import Process
 from tests.mcp_server.test_given import call
@@ -162,7 +162,7 @@ def test_each_amount_and_each_time_can_be_read(spec: ToolSpec) -> None:
 
     has_days = any(kind in (datetime, date) for _, kind in fields)
     if has_days and spec.answer.__name__ not in OFFSETS:
-        assert issubclass(spec.answer, Dated), "times and days need a zone: see mcp_server.units"
+        assert issubclass(spec.answer, Dated), "times and days need a zone: see mcp_server.call.units"
     if any(name.endswith("_minor") for name, _ in fields):
         assert {"currency", "decimals"} <= {name for name, _ in fields}, "amounts need a currency: Priced"
     if any(name == "has_more" for name, _ in fields):

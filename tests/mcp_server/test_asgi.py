@@ -107,14 +107,14 @@ def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[s
 
 
 SERVE = ["-m", "mcp_server"]
-UVICORN = ["-m", "uvicorn", "mcp_server.asgi:app", "--port", "0"]
+UVICORN = ["-m", "uvicorn", "core.asgi:application", "--port", "0"]
 STDIO = ["manage.py", "mcp", "stdio", "--tenant", "acme"]
 QUICKSTART = ["manage.py", "quickstart"]
 RUNSERVER = ["manage.py", "runserver", "--noreload", "0"]
 # What a worker of another ASGI server does before it accepts connections.
 LIFESPAN = """
 import anyio
-from mcp_server.asgi import app
+from core.asgi import application as app
 
 async def start():
     async with app.router.lifespan_context(app):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import tokens
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_changes import call

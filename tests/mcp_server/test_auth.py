@@ -7,7 +7,7 @@ import json
 import httpx2
 import pytest
 
-from core.bearer import REALM
+from mcp_server.http.bearer import REALM
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.raw import message

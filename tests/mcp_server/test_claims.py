@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from mcp_types import METHOD_NOT_FOUND
 
-from core.principals import Scope
+from core.scopes import Scope
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.raw import message, post

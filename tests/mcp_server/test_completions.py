@@ -11,7 +11,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, PromptReference, ResourceTemplateReference
 
 from core.models import Customer, Order, Product
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import search
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process

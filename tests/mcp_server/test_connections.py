@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import uvicorn
 
-from mcp_server import __main__, connections, serving
-from mcp_server.bodies import MAX_BYTES
-from mcp_server.connections import MAX_HEAD_BYTES
+from mcp_server import __main__
+from mcp_server.http import connections, serve
+from mcp_server.http.bodies import MAX_BYTES
+from mcp_server.http.connections import MAX_HEAD_BYTES
 from tests.mcp_server import raw
 from tests.mcp_server.processes import Process, free_port
 from tests.mcp_server.processes import serving as running
@@ -243,18 +244,18 @@ def test_python_m_keeps_connections_for_75_seconds(monkeypatch: pytest.MonkeyPat
 
     __main__.main()
 
-    assert (given["timeout_keep_alive"], given["http"]) == (75, "mcp_server.connections:Protocol")
+    assert (given["timeout_keep_alive"], given["http"]) == (75, "mcp_server.http.connections:Protocol")
 
 
 def test_make_run_keeps_connections_for_75_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     configs = []
 
-    def run(self: serving.Server) -> None:
+    def run(self: serve.Server) -> None:
         configs.append(self.config)
         self.started = True
 
-    monkeypatch.setattr(serving.Server, "run", run)
+    monkeypatch.setattr(serve.Server, "run", run)
 
-    serving.serve("127.0.0.1", free_port(), lambda: None)
+    serve.serve("127.0.0.1", free_port(), lambda: None)
 
-    assert (configs[0].timeout_keep_alive, configs[0].http) == (75, "mcp_server.connections:Protocol")
+    assert (configs[0].timeout_keep_alive, configs[0].http) == (75, "mcp_server.http.connections:Protocol")

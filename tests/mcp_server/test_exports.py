@@ -12,7 +12,7 @@ import pytest
 
 import rls
 from core.models import AuditEvent, Export
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import exports, tokens
 from tests.core.test_exports import tables
 from tests.mcp_server.processes import ERAS, Era, Process, connected, connected_over_stdio, serving

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mcp_server import discovery
-from mcp_server.registry import Door, tools
+from mcp_server.declare import discovery
+from mcp_server.declare.tools import Door, tools
 from tests.mcp_server import schemas
 from tests.mcp_server.processes import Process
 from tests.world import World, platform_token

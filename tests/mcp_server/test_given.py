@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import PARSE_ERROR
 
+from core.mcp_tools.tools.arithmetic import Sum
 from core.models import Product
 from core.services import product_changes
-from mcp_server import given
-from mcp_server.calls import as_result
-from mcp_server.tools.arithmetic import Sum
+from mcp_server.call import given
+from mcp_server.call.calls import as_result
 from rls import tenant_context
 from tests.mcp_server.processes import Process
 from tests.mcp_server.test_listed_tools import MODERN, post

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import tokens
 from tests.mcp_server.processes import ERAS, Era, Process, connected, serving
 from tests.world import World, working

@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from mcp_server import hosts
+from mcp_server.http import hosts
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process, serving
 from tests.mcp_server.raw import message, post

@@ -12,9 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
-from mcp_server import registry
 from mcp_server import server as doors
-from mcp_server.registry import Answer, Door, tool
+from mcp_server.declare import tools
+from mcp_server.declare.tools import Answer, Door, tool
 from tests.mcp_server.processes import Process
 from tests.world import World, platform_token
 
@@ -130,8 +130,8 @@ def test_the_instructions_say_of_reasons_and_keys_what_the_tools_take(at: tuple[
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Declarations of a test stay in the test."""
-    monkeypatch.setattr(registry, "_tools", {})
-    monkeypatch.setattr("mcp_server.discovery.load", lambda: None)
+    monkeypatch.setattr(tools, "_tools", {})
+    monkeypatch.setattr("mcp_server.declare.discovery.load", lambda: None)
 
 
 class Box(BaseModel):

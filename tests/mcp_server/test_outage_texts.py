@@ -7,11 +7,12 @@ import pytest
 from django.db import OperationalError
 from django.utils import translation
 
-from core.principals import Principal
-from mcp_server import discovery, outages
-from mcp_server.calls import Call
-from mcp_server.registry import Door, ToolSpec, tools
-from mcp_server.subscriptions import Listening
+from mcp_server.call import outages
+from mcp_server.call.calls import Call
+from mcp_server.declare import discovery
+from mcp_server.declare.tools import Door, ToolSpec, tools
+from mcp_server.principals import Principal
+from mcp_server.watch.subscriptions import Listening
 
 NOBODY = Principal("token", None, "", "en", "UTC", None, frozenset())
 

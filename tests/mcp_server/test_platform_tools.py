@@ -12,11 +12,11 @@ import pytest
 from django.db import connections
 from mcp_types import ElicitResult
 
+from core.mcp_tools.tools.platform import Locale
 from core.models import LOCALES
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import demo, isolation, tenants, tokens
 from core.services.isolation import AuditUnavailable
-from mcp_server.tools.platform import Locale
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World, make_tenant, platform_token, working

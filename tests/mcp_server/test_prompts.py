@@ -22,11 +22,14 @@ from mcp_types import (
 )
 
 from core.models import Product
-from core.principals import Principal, Scope
-from mcp_server import messages, prompt_registry, sizes, tenancy
+from core.scopes import Scope
 from mcp_server import server as doors
-from mcp_server.prompt_registry import prompt
-from mcp_server.registry import Door
+from mcp_server.call import sizes
+from mcp_server.declare import messages, prompts
+from mcp_server.declare.prompts import prompt
+from mcp_server.declare.tools import Door
+from mcp_server.http import context
+from mcp_server.principals import Principal
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_resources import at, narrow
@@ -112,8 +115,8 @@ def test_every_link_of_a_prompt_can_be_read(acme: World, server: Process) -> Non
 
 
 def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt_registry, "_prompts", {})
-    token = tenancy._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", None, frozenset(Scope)))
+    monkeypatch.setattr(prompts, "_prompts", {})
+    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", None, frozenset(Scope)))
 
     @prompt(title="Long", description="Long.", scope=Scope.REPORTS_READ)
     def long_and_linked() -> list[PromptMessage]:
@@ -123,7 +126,7 @@ def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World, monkeypatch
     try:
         result = asyncio.run(doors.build(Door.TENANT).get_prompt("long_and_linked"))
     finally:
-        tenancy._principal.reset(token)
+        context._principal.reset(token)
 
     assert isinstance(result, GetPromptResult)
     first, second = (message.content for message in result.messages)

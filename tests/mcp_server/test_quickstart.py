@@ -20,9 +20,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core.principals import Scope
+from core.management.commands.quickstart import is_valid
+from core.scopes import Scope
 from core.services import tokens
-from mcp_server.management.commands.quickstart import is_valid
 from tests.mcp_server.processes import free_port
 from tests.world import World, working
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from mcp_server import discovery, registry
-from mcp_server.registry import Answer, Door, tool, tools
+from mcp_server.declare import discovery, tools
+from mcp_server.declare.tools import Answer, Door, tool
 
 
 class Nothing(Answer):
@@ -20,11 +20,11 @@ class Nothing(Answer):
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Declarations of a test stay in the test."""
     discovery.load()
-    monkeypatch.setattr(registry, "_tools", dict(registry._tools))
+    monkeypatch.setattr(tools, "_tools", dict(tools._tools))
 
 
 def test_tools_of_installed_apps_are_found() -> None:
-    names = [spec.name for spec in tools(Door.TENANT)]
+    names = [spec.name for spec in tools.tools(Door.TENANT)]
 
     assert "list_tenants" in names
     assert "shop_names" in names

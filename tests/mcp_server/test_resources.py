@@ -15,10 +15,10 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
+from core.mcp_tools.resources.tenant import GUIDE, LEFT_OUT
 from core.models import Export, Order, OrderStatus, Product, Tenant
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import exports, tokens
-from mcp_server.resources.tenant import GUIDE, LEFT_OUT
 from rls import tenant_context
 from rls.models import Tenanted
 from tests.mcp_server.processes import ERAS, Era, Process, connected
@@ -192,7 +192,7 @@ def test_every_table_is_in_the_schema_or_left_out_for_a_reason() -> None:
     tenanted = {model for model in apps.get_models() if issubclass(model, Tenanted)} | {Tenant}
 
     assert GUIDE.keys() | LEFT_OUT.keys() == tenanted, (
-        "add it to GUIDE or to LEFT_OUT in mcp_server/resources/tenant.py"
+        "add it to GUIDE or to LEFT_OUT in core/mcp_tools/resources/tenant.py"
     )
     assert not GUIDE.keys() & LEFT_OUT.keys()
     assert all(LEFT_OUT.values())

@@ -14,8 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from mcp.server import runner
 from mcp.server.mcpserver import MCPServer
 
-from mcp_server import selftest, server, tenancy
-from mcp_server.registry import Door
+from mcp_server import selftest, server
+from mcp_server.declare.tools import Door
+from mcp_server.http import context
 from tests.mcp_server.processes import free_port
 from tests.mcp_server.test_asgi import QUICKSTART, SERVE, STDIO, UVICORN, WORKER
 from tests.world import World
@@ -92,7 +93,7 @@ def test_an_sdk_that_forgets_the_middleware_it_is_given_serves_nothing(monkeypat
 
 
 def test_nobody_is_refused_though_a_tenant_is_served_over_stdio() -> None:
-    with tenancy.serving_stdio("acme"):
+    with context.serving_stdio("acme"):
         selftest.require_boundary(server.build(Door.TENANT))
 
 

@@ -15,8 +15,8 @@ from mcp_types import CallToolResult, TextContent
 
 from core.models import Customer, Order, OrderItem, Product, TenantUser
 from core.services import records, tenants
-from mcp_server import sizes
-from mcp_server.sizes import Asked
+from mcp_server.call import sizes
+from mcp_server.call.sizes import Asked
 from rls import tenant_context
 from tests.mcp_server.processes import Process
 from tests.mcp_server.test_given import call, text

@@ -17,7 +17,7 @@ from mcp.client.subscriptions import ResourceUpdated
 from mcp.shared.exceptions import MCPError
 
 from core.models import Product
-from core.principals import Scope
+from core.scopes import Scope
 from rls import tenant_context
 from tests.mcp_server.processes import Process, connected, connected_over_stdio, serving
 from tests.mcp_server.test_resources import narrow

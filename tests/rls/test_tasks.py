@@ -25,7 +25,7 @@ from django.db import connection, connections, transaction
 
 import rls
 from core.models import Order, Product
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import tenants
 from rls import EnvelopeRefused, NoTenantContext, tenant_context, tenanted_task
 from tests.world import World, working

@@ -13,7 +13,7 @@ from mcp_types import Completion, ElicitRequest, ElicitRequestFormParams, InputR
 
 from core.models import Product  # noqa: E402
 from mcp_server import server, workers  # noqa: E402
-from mcp_server.registry import Door  # noqa: E402
+from mcp_server.declare.tools import Door  # noqa: E402
 
 build_tools = server.build
 
@@ -65,6 +65,6 @@ def add_handlers(mcp: MCPServer[Any]) -> None:
 
 server.build = build
 
-from mcp_server.asgi import app  # noqa: E402
+from core.asgi import application as app  # noqa: E402
 
 __all__ = ["app"]

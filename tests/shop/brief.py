@@ -6,10 +6,10 @@ import django
 
 django.setup()
 
-from mcp_server import subscriptions  # noqa: E402
+from mcp_server.watch import subscriptions  # noqa: E402
 
 subscriptions.LIFETIME = 0.0
 
-from mcp_server.asgi import app  # noqa: E402
+from core.asgi import application as app  # noqa: E402
 
 __all__ = ["app"]

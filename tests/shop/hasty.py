@@ -6,10 +6,10 @@ import django
 
 django.setup()
 
-from mcp_server import connections, exchanges  # noqa: E402
+from mcp_server.http import connections, exchanges  # noqa: E402
 
 connections.HEAD_SECONDS = exchanges.BODY_SECONDS = 0.5
 
-from mcp_server.asgi import app  # noqa: E402
+from core.asgi import application as app  # noqa: E402
 
 __all__ = ["app"]

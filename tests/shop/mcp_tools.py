@@ -7,12 +7,12 @@ import asyncio
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from core import approval
-from core.errors import DomainError
 from core.models import Product
-from core.principals import Scope
-from mcp_server import progress
-from mcp_server.registry import Answer, Change, tool
+from core.scopes import Scope
+from mcp_server import approval
+from mcp_server.call import progress
+from mcp_server.declare.tools import Answer, Change, tool
+from mcp_server.errors import DomainError
 from rls import platform_context
 
 

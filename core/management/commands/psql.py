@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from core import principals
+from mcp_server import principals
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from core.management.platform import add_reason, working
 from core.models import ApiToken, PlatformToken
-from core.principals import Scope
+from core.scopes import Scope
 from core.services import tokens
 
 

@@ -11,10 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import translation
 
-from core import principals
-from mcp_server import reference, server, stdio
-from mcp_server.registry import Door
-from mcp_server.tenancy import serving_stdio
+from mcp_server import principals, reference, server, stdio
+from mcp_server.declare.tools import Door
+from mcp_server.http.context import serving_stdio
 from rls.backends.postgresql.lasting import keep_pulses
 
 

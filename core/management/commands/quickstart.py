@@ -1,0 +1,147 @@
+"""`manage.py quickstart`, which is `make run`: migrated, two demo tenants, a token for each, served."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import environ
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connections
+
+from core.development import environment
+from core.management.platform import working
+from core.scopes import Scope
+from core.services import demo, tenants, tokens
+from mcp_server import principals
+from mcp_server.http import serve
+from rls import tenant_context
+from rls.router import OWNER_ALIAS
+
+TENANTS = {"test1": "測試租戶1", "test2": "測試租戶2"}
+
+BANNER = """
+Ready. Two tenants, their MCP endpoints, and a token for each:
+
+{endpoints}
+  platform  {platform_url}
+            Authorization: Bearer {platform_token}
+
+Claude Code:
+
+  {claude}
+
+Other clients, .mcp.json:
+
+{mcp_json}
+
+Call a tool:
+
+  {curl}
+
+Ctrl-C stops the server and the database it started.
+"""
+
+TENANTS_OF_ITS_OWN = """
+Ready at {root}. The database has tenants of its own, so no demo was made. For a token:
+
+  manage.py tokens create --tenant <tenant> --name <name>
+
+Ctrl-C stops the server.
+"""
+
+
+class Command(BaseCommand):
+    help = "Prepares the database, makes two demo tenants where there is none, and serves."
+    # Django 6.1 asks the database in its checks: they run where an answer that does not come is a sentence.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        env = environ.Env()
+        parser.add_argument("--host", default=env.str("HOST", default="127.0.0.1"))
+        parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        try:
+            serve.require_free(host, port)
+            self.check()
+            if OWNER_ALIAS in connections:
+                call_command("migrate", verbosity=0)
+            secrets = demo_tokens()
+            # The server opens pools of its own.
+            connections.close_all()
+            root = settings.PUBLIC_URL.rstrip("/") or f"http://{host}:{port}"
+            serve.serve(host, port, on_ready=lambda: self._announce(banner(root, secrets)))
+        except serve.CannotServe as error:
+            raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(f"the database does not answer: {error}") from error
+        except KeyboardInterrupt:
+            self.stdout.write("stopped")
+
+    def _announce(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()  # into a pipe or a file it would wait until the server ends
+
+
+def demo_tokens() -> dict[str, str]:
+    """A working token for each demo tenant and, under "platform", for the platform; tenants are made where none is.
+
+    Empty where the database has tenants of its own: nothing is made, or opened, beside them.
+    """
+    with working("quickstart", "prepare the demo"):
+        present = {facts.subdomain for facts in tenants.find()}
+        if not present <= TENANTS.keys():
+            return {}
+        for subdomain in TENANTS.keys() - present:
+            tenants.create(subdomain=subdomain, name=TENANTS[subdomain])
+        empty = [facts for facts in tenants.find() if facts.is_active and not facts.user_count]
+    for facts in empty:
+        with tenant_context(facts.id):
+            demo.create(seed=list(TENANTS).index(facts.subdomain) + 1)
+    kept = environment.kept_secrets()
+    found = {door: token for door in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {door}", ""), door)}
+    with working("quickstart", "mint the demo's tokens"):
+        for door in {*TENANTS, "platform"} - found.keys():
+            found[door] = tokens.create(name="quickstart", subdomain=None if door == "platform" else door)
+    environment.keep_secrets({f"token {door}": token for door, token in found.items()})
+    return found
+
+
+def is_valid(token: str, door: str) -> bool:
+    """Whether the token still opens the door, for every scope there is."""
+    if door == "platform":
+        principal = principals.authenticate_platform(token)
+    else:
+        principal = principals.authenticate(token, subdomain=door)
+    return principal is not None and principal.scopes >= set(Scope)
+
+
+def banner(root: str, secrets: dict[str, str]) -> str:
+    """What to paste where."""
+    if not secrets:
+        return TENANTS_OF_ITS_OWN.format(root=root)
+    doors = {door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS}
+    url, header = doors["test1"]
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_tenants", "arguments": {}}}
+    servers = {
+        door: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
+        for door, (url, header) in doors.items()
+    }
+    return BANNER.format(
+        endpoints="\n".join(f"  {door:9} {url}\n            {header}\n" for door, (url, header) in doors.items()),
+        platform_url=f"{root}/mcp/",
+        platform_token=secrets["platform"],
+        claude=shlex.join(["claude", "mcp", "add", "--transport", "http", "test1", url, "--header", header]),
+        mcp_json=json.dumps({"mcpServers": servers}, indent=2),
+        curl=" \\\n    ".join(
+            [
+                f"curl -s {url} -H {shlex.quote(header)}",
+                "-H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream'",
+                f"-d {shlex.quote(json.dumps(call))}",
+            ]
+        ),
+    )

@@ -1,0 +1,214 @@
+"""What an order looks like in answers: as a row of a list, and in full."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, Field
+
+from core import formats
+from core.mcp_tools import listing
+from core.mcp_tools.units import Priced
+from core.models import Customer, Order, OrderItem, OrderStatus, Payment, PaymentKind, PaymentMethod
+from core.services import orders
+from core.services.orders import OrderDetails
+from mcp_server.call.units import Dated, Moment
+
+# Lines of an order in one answer, in both forms: as many as one call can order.
+MOST_LINES = 50
+
+
+class Buyer(BaseModel):
+    """Whom an order is for."""
+
+    email: str
+    name: str
+
+    @classmethod
+    def of(cls, customer: Customer | None) -> Self | None:
+        return cls(email=customer.email, name=customer.name) if customer else None
+
+    def words(self) -> str:
+        """Name and address on one line."""
+        return f"{' '.join(self.name.split())} <{self.email}>"
+
+
+class OrderSummary(Priced):
+    """An order, in a list; `customer` is null for a walk-in."""
+
+    number: int
+    status: OrderStatus
+    customer: Buyer | None
+    total_minor: int
+    line_count: int
+    unit_count: int
+    created_at: Moment
+    placed_at: Moment | None
+
+    @classmethod
+    def of(cls, order: Order, *, line_count: int, unit_count: int, **more: Any) -> Self:
+        return cls(
+            number=order.number,
+            status=OrderStatus(order.status),
+            customer=Buyer.of(order.customer),
+            total_minor=order.total_minor,
+            currency=order.currency,
+            line_count=line_count,
+            unit_count=unit_count,
+            created_at=order.created_at,
+            placed_at=order.placed_at,
+            **more,
+        )
+
+    def line(self) -> str:
+        """The order on a line, in the caller's language."""
+        return listing.line(
+            _("- #{number} {status} {day} {name}{email}: {total}, {units} units"),
+            number=self.number,
+            status=self.status.label,
+            day=formats.day(self.created_at),
+            name=self.customer.name if self.customer else _("walk-in"),
+            email=f" <{self.customer.email}>" if self.customer else "",
+            total=formats.money(self.total_minor, self.currency),
+            units=formats.number(self.unit_count),
+        )
+
+
+class OrderLine(BaseModel):
+    """A line of an order; `price_minor` is that of one unit."""
+
+    sku: str
+    name: str
+    quantity: int
+    price_minor: int
+    amount_minor: int
+    currency: str
+
+    @classmethod
+    def of(cls, item: OrderItem) -> Self:
+        return cls(
+            sku=item.product.sku,
+            name=item.product.name,
+            quantity=item.quantity,
+            price_minor=item.price_minor,
+            amount_minor=item.quantity * item.price_minor,
+            currency=item.currency,
+        )
+
+    def line(self) -> str:
+        """The line, in the caller's language."""
+        return listing.line(
+            _("- {quantity} x {sku} {name} at {price}: {amount}"),
+            quantity=formats.number(self.quantity),
+            sku=self.sku,
+            name=self.name,
+            price=formats.money(self.price_minor, self.currency),
+            amount=formats.money(self.amount_minor, self.currency),
+        )
+
+
+class MoneyMoved(BaseModel):
+    """A payment or a refund."""
+
+    kind: PaymentKind
+    method: PaymentMethod
+    amount_minor: int
+    currency: str
+    at: Moment
+    actor: str
+
+    @classmethod
+    def of(cls, payment: Payment) -> Self:
+        return cls(
+            kind=PaymentKind(payment.kind),
+            method=PaymentMethod(payment.method),
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+            at=payment.created_at,
+            actor=payment.actor,
+        )
+
+    def line(self) -> str:
+        """The payment, in the caller's language."""
+        return _("- {at} {kind} ({method}): {amount}, by {actor}").format(
+            at=formats.moment(self.at),
+            kind=self.kind.label,
+            method=self.method.label,
+            amount=formats.money(self.amount_minor, self.currency),
+            actor=self.actor,
+        )
+
+
+class FullOrder(OrderSummary, Dated):
+    """An order with all that belongs to it.
+
+    `lines` are some of `line_count`, by sku; `next_line` is where the others begin. `next_statuses` are where the order
+    can go from here, and `next_calls` the tools that bring it there.
+    """
+
+    discount_minor: int
+    note: str
+    lines: list[OrderLine]
+    next_line: int | None = None
+    payments: list[MoneyMoved]
+    next_statuses: list[OrderStatus]
+    next_calls: dict[OrderStatus, str] = Field(default_factory=dict)
+
+    @classmethod
+    def in_full(cls, details: OrderDetails, *, first_line: int = 1, **more: Any) -> Self:
+        """The order, with its lines from one on, and what else the class holds."""
+        next_line = first_line + MOST_LINES
+        steps = orders.next_statuses(details.order)
+        return cls.of(
+            details.order,
+            line_count=len(details.items),
+            unit_count=sum(item.quantity for item in details.items),
+            discount_minor=details.order.discount_minor,
+            note=details.order.note,
+            lines=[OrderLine.of(item) for item in details.items[first_line - 1 : next_line - 1]],
+            next_line=next_line if next_line <= len(details.items) else None,
+            payments=[MoneyMoved.of(payment) for payment in details.payments],
+            next_statuses=steps,
+            next_calls={step: orders.MEANS[step] for step in steps},
+            **more,
+        )
+
+    def words(self) -> str:
+        """The order on a few lines, in the caller's language."""
+        return "\n".join([self._heading(), *self._lines(), *self._ending()])
+
+    def _heading(self) -> str:
+        return _("Order {number} ({status}), {day}, {customer}: {total}").format(
+            number=self.number,
+            status=self.status.label,
+            day=formats.day(self.created_at),
+            customer=self.customer.words() if self.customer else _("walk-in"),
+            total=formats.money(self.total_minor, self.currency),
+        )
+
+    def _lines(self) -> list[str]:
+        shown = [line.line() for line in self.lines]
+        if self.next_line is not None:
+            shown.append(
+                _("- and {lines} more lines: call get_order with number={number} and first_line={line}").format(
+                    lines=formats.number(self.line_count - self.next_line + 1), number=self.number, line=self.next_line
+                )
+            )
+        if self.discount_minor:
+            discount = formats.money(self.discount_minor, self.currency)
+            shown.append(_("- Discount: {discount}").format(discount=discount))
+        return shown
+
+    def _ending(self) -> list[str]:
+        lines = [payment.line() for payment in self.payments]
+        if self.note:
+            lines.append(_("- Note: {note}").format(note=self.note))
+        if self.next_statuses:
+            steps = ", ".join(f"{status.label} ({_call(status, tool)})" for status, tool in self.next_calls.items())
+            lines.append(_("What can follow: {steps}").format(steps=steps))
+        return lines
+
+
+def _call(status: OrderStatus, tool: str) -> str:
+    return f"{tool} status={status.value}" if tool == "update_order_status" else tool

@@ -1,0 +1,143 @@
+"""Stock on hand."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, Field
+
+from core import formats
+from core.mcp_tools import listing
+from core.mcp_tools.tools.products import Sku
+from core.models import Product, StockMovement
+from core.scopes import Scope
+from core.services import inventory
+from core.services.inventory import AdjustmentReason
+from core.services.stock import MOST
+from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.declare.tools import Answer, Change, tool
+from mcp_server.http.context import current_principal
+from mcp_server.pages import Page
+
+
+class StockSummary(BaseModel):
+    """What is on hand of a product."""
+
+    sku: str
+    name: str
+    stock: int
+    reorder_level: int
+    is_low: bool
+    is_active: bool
+
+    @classmethod
+    def of(cls, product: Product) -> Self:
+        return cls(
+            sku=product.sku,
+            name=product.name,
+            stock=product.stock,
+            reorder_level=product.reorder_level,
+            is_low=product.stock <= product.reorder_level,
+            is_active=product.is_active,
+        )
+
+    def line(self) -> str:
+        """The product on a line, in the caller's language."""
+        facts = {
+            "name": self.name,
+            "sku": self.sku,
+            "stock": formats.number(self.stock),
+            "level": formats.number(self.reorder_level),
+        }
+        if self.is_low:
+            return listing.line(_("- {sku} {name}: {stock} in stock, LOW (reorder level {level})"), **facts)
+        return listing.line(_("- {sku} {name}: {stock} in stock (reorder level {level})"), **facts)
+
+
+class Inventory(Answer):
+    """Products by what is on hand; `next_cursor` asks for those after them."""
+
+    products: list[StockSummary]
+    has_more: bool
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: Page[Product]) -> Self:
+        rows = [StockSummary.of(product) for product in page.rows]
+        return cls(products=rows, has_more=page.has_more, next_cursor=page.cursor)
+
+    def text(self) -> str:
+        if not self.products:
+            return _("No product is like this.")
+        lines = (product.line() for product in self.products)
+        return "\n".join([_("Stock, what is short first:"), *lines, *listing.more(self.next_cursor)])
+
+
+class StockChange(Change):
+    """Units that came or went, and what is on hand now."""
+
+    sku: str
+    name: str
+    quantity: int
+    stock_before: int
+    stock_after: int
+    reason: AdjustmentReason
+    is_low: bool
+
+    @classmethod
+    def of(cls, movement: StockMovement) -> Self:
+        return cls(
+            sku=movement.product.sku,
+            name=movement.product.name,
+            quantity=movement.quantity,
+            stock_before=movement.stock_after - movement.quantity,
+            stock_after=movement.stock_after,
+            reason=AdjustmentReason(movement.reason),
+            is_low=movement.stock_after <= movement.product.reorder_level,
+        )
+
+    def subject(self) -> str:
+        return f"product {self.sku}"
+
+    def text(self) -> str:
+        facts = {
+            "sku": self.sku,
+            "name": self.name,
+            "before": formats.number(self.stock_before),
+            "after": formats.number(self.stock_after),
+        }
+        if self.is_low:
+            return _("{sku} {name}: {before} in stock before, {after} now. That is low.").format(**facts)
+        return _("{sku} {name}: {before} in stock before, {after} now.").format(**facts)
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Stock on hand", read_only=True)
+def get_inventory(
+    low_only: Annotated[bool, Field(description="True: only what is at its reorder level or below.")] = False,
+    include_inactive: Annotated[bool, Field(description="True: also what is not for sale any more.")] = False,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Inventory:
+    """List stock on hand, what is short first. For one product's movements call get_product; to search by name,
+    category or price call get_tenant_products."""
+    return Inventory.of(
+        inventory.page(limit=limit, cursor=cursor, low_only=low_only, include_inactive=include_inactive)
+    )
+
+
+@tool(scope=Scope.PRODUCTS_WRITE, title="Adjust stock", read_only=False, asks=True)
+def adjust_stock(
+    sku: Sku,
+    quantity: Annotated[
+        int, Field(ge=-MOST, le=MOST, description="Units that came (positive) or went (negative); not the new stock.")
+    ],
+    reason: Annotated[
+        AdjustmentReason,
+        Field(description="purchase: came in; damage: lost; count: found different when counted; return: came back."),
+    ],
+    note: Annotated[str, Field(max_length=200, pattern=NO_NUL, description="What to remember of it.")] = "",
+) -> StockChange:
+    """Write into the ledger that units of a product came or went. Sales do that themselves: call create_order and
+    place_order. To look first call get_product."""
+    return StockChange.of(inventory.adjust(sku, quantity, reason=reason, actor=current_principal().name, note=note))

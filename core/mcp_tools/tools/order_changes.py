@@ -1,0 +1,124 @@
+"""Orders: taking one, and bringing it on its way."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, ConfigDict, Field
+
+from core import formats
+from core.mcp_tools.order_shapes import FullOrder
+from core.mcp_tools.tools.orders import Number
+from core.mcp_tools.tools.products import Sku
+from core.models import PaymentMethod
+from core.scopes import Scope
+from core.services import drafts, fulfilment, orders
+from core.services.drafts import MOST_MONEY, MOST_UNITS, Wanted
+from core.services.fulfilment import Step
+from mcp_server.call.signature import NO_NUL
+from mcp_server.declare.tools import Change, tool
+from mcp_server.http.context import current_principal
+
+Units = Annotated[int, Field(ge=1, le=MOST_UNITS, description="How many units.")]
+
+
+class Item(BaseModel):
+    """So many units of a product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sku: Sku
+    quantity: Units
+
+
+class OrderChange(FullOrder, Change):
+    """The order as it is after the change."""
+
+    def text(self) -> str:
+        return self.words()
+
+    def subject(self) -> str:
+        return f"order {self.number}"
+
+
+class OrderCancelled(OrderChange):
+    """The cancelled order; `returned_units` are back in stock, `refund_minor` is to go back to the customer."""
+
+    returned_units: int
+    refund_minor: int
+
+    def text(self) -> str:
+        what = _("Back in stock: {units} units. Refunded: {refund}.").format(
+            units=formats.number(self.returned_units), refund=formats.money(self.refund_minor, self.currency)
+        )
+        return f"{self.words()}\n{what}"
+
+
+@tool(scope=Scope.ORDERS_WRITE, title="Create an order", read_only=False, asks=True)
+def create_order(
+    items: Annotated[list[Item], Field(min_length=1, max_length=50, description="What is ordered.")],
+    customer_email: Annotated[
+        str,
+        Field(max_length=254, pattern=NO_NUL, description="Finds the customer, or makes one. Empty for a walk-in."),
+    ] = "",
+    customer_name: Annotated[
+        str, Field(max_length=200, pattern=NO_NUL, description="Of a new customer; a known one keeps its name.")
+    ] = "",
+    discount_minor: Annotated[int, Field(ge=0, le=MOST_MONEY, description="Off the whole order: 150 is 1.50 EUR.")] = 0,
+    note: Annotated[str, Field(max_length=1000, pattern=NO_NUL, description="For the people who handle it.")] = "",
+) -> OrderChange:
+    """Make a draft order at today's prices; it takes nothing from stock yet. Then call place_order to sell it, or
+    add_order_item for more. To find skus call get_tenant_products."""
+    order = drafts.create(
+        items=[Wanted(item.sku, item.quantity) for item in items],
+        customer_email=customer_email,
+        customer_name=customer_name,
+        discount_minor=discount_minor,
+        note=note,
+    )
+    return _changed(order.number)
+
+
+@tool(scope=Scope.ORDERS_WRITE, title="Add to an order", read_only=False)
+def add_order_item(number: Number, sku: Sku, quantity: Units) -> OrderChange:
+    """Add units of a product to a draft order; one that is in it already gets more units at its price. For an order
+    that is placed call create_order for a new one."""
+    return _changed(drafts.add_item(number, Wanted(sku, quantity)).number)
+
+
+@tool(scope=Scope.ORDERS_WRITE, title="Place an order", read_only=False, asks=True)
+def place_order(number: Number) -> OrderChange:
+    """Sell a draft order: its units leave the stock. To make one call create_order; when it is paid call
+    update_order_status."""
+    return _changed(fulfilment.place(number, actor=current_principal().name).number)
+
+
+@tool(scope=Scope.ORDERS_WRITE, title="Update an order's status", read_only=False)
+def update_order_status(
+    number: Number,
+    status: Annotated[Step, Field(description="A placed order becomes paid, then shipped, then delivered.")],
+    payment_method: Annotated[PaymentMethod | None, Field(description="How it was paid; with paid alone.")] = None,
+) -> OrderChange:
+    """Say that a placed order was paid, shipped or delivered. To place a draft call place_order; to cancel call
+    cancel_order."""
+    actor = current_principal().name
+    return _changed(fulfilment.advance(number, status, actor=actor, method=payment_method).number)
+
+
+@tool(scope=Scope.ORDERS_WRITE, title="Cancel an order", read_only=False, destructive=True, asks=True)
+def cancel_order(
+    number: Number,
+    reason: Annotated[
+        str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="Why; it stands in the stock's ledger.")
+    ],
+) -> OrderCancelled:
+    """Cancel an order that is not shipped: its units go back into stock, and what was paid is refunded. To see what
+    that is call get_order first."""
+    cancelled = fulfilment.cancel(number, reason=reason, actor=current_principal().name)
+    facts: dict[str, Any] = {"returned_units": cancelled.units, "refund_minor": cancelled.refund_minor}
+    return OrderCancelled.in_full(orders.get(number), **facts)
+
+
+def _changed(number: int) -> OrderChange:
+    return OrderChange.in_full(orders.get(number))

@@ -1,0 +1,78 @@
+"""Orders: finding them, and seeing one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from django.utils.translation import gettext as _
+from pydantic import Field
+
+from core.mcp_tools import listing
+from core.mcp_tools.order_shapes import FullOrder, OrderSummary
+from core.models import OrderStatus
+from core.scopes import Scope
+from core.services import orders
+from core.services.drafts import MOST_LINES as MOST
+from core.services.orders import OrderRows
+from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.units import Dated
+from mcp_server.declare.tools import Answer, tool
+
+Number = Annotated[int, Field(ge=1, le=2**31 - 1, description="Of an order; list_orders shows them.")]
+
+
+class OrderPage(Dated, Answer):
+    """Some orders of a list; `next_cursor` asks for those after them."""
+
+    orders: list[OrderSummary]
+    has_more: bool
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: OrderRows) -> Self:
+        rows = [OrderSummary.of(row.order, line_count=row.lines, unit_count=row.units) for row in page.rows]
+        return cls(orders=rows, has_more=page.cursor is not None, next_cursor=page.cursor)
+
+    def text(self) -> str:
+        if not self.orders:
+            return _("No orders are like this. Call list_orders with fewer filters.")
+        return "\n".join([_("Orders:"), *(order.line() for order in self.orders), *listing.more(self.next_cursor)])
+
+
+class OrderAnswer(FullOrder, Answer):
+    """One order."""
+
+    def text(self) -> str:
+        return self.words()
+
+
+@tool(scope=Scope.ORDERS_READ, title="Find orders", read_only=True)
+def list_orders(
+    status: Annotated[OrderStatus | None, Field(description="Where the order stands.")] = None,
+    customer: Annotated[
+        str, Field(max_length=254, pattern=NO_NUL, description="The customer's e-mail address, in whatever case.")
+    ] = "",
+    period: Annotated[
+        str,
+        Field(
+            max_length=40,
+            pattern=NO_NUL,
+            description="When it was made, such as last_30_days or 2026-11.",
+        ),
+    ] = "",
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> OrderPage:
+    """List this tenant's orders, newest first. For one order with its lines and payments call get_order; for revenue
+    and other totals call get_sales_statistics."""
+    return OrderPage.of(orders.page(status=status, customer_email=customer, period=period, limit=limit, cursor=cursor))
+
+
+@tool(scope=Scope.ORDERS_READ, title="Get an order", read_only=True)
+def get_order(
+    number: Number,
+    first_line: Annotated[int, Field(ge=1, le=MOST, description="The next_line of the answer before.")] = 1,
+) -> OrderAnswer:
+    """Show one order with its lines, its customer, its payments and what can follow. To find its number call
+    list_orders."""
+    return OrderAnswer.in_full(orders.get(number), first_line=first_line)

@@ -1,0 +1,163 @@
+"""What the platform sees of the whole installation."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel
+
+from core import formats
+from core.mcp_tools import listing
+from core.mcp_tools.tools.tenants import status
+from core.scopes import Scope
+from core.services import isolation, platform_stats
+from core.services.platform_stats import PlatformFigures, TenantFigures
+from mcp_server.declare.tools import Answer, Door, tool
+from rls.audit import Finding, Level
+
+MOST_FINDINGS = 50
+
+
+class TenantSize(BaseModel):
+    """How large a tenant is."""
+
+    subdomain: str
+    name: str
+    is_active: bool
+    users: int
+    products: int
+    orders: int
+
+    @classmethod
+    def of(cls, figures: TenantFigures) -> Self:
+        return cls(
+            subdomain=figures.subdomain,
+            name=figures.name,
+            is_active=figures.is_active,
+            users=figures.users,
+            products=figures.products,
+            orders=figures.orders,
+        )
+
+    def line(self) -> str:
+        """The tenant on a line, in the caller's language."""
+        return listing.line(
+            _("- {name} ({subdomain}) - {status} - {users} users, {products} products, {orders} orders"),
+            name=self.name,
+            subdomain=self.subdomain,
+            status=status(self.is_active),
+            users=formats.number(self.users),
+            products=formats.number(self.products),
+            orders=formats.number(self.orders),
+        )
+
+
+class PlatformStats(Answer):
+    """Figures over all tenants; `largest` are the twenty with most orders, and `next_step` says how to see others."""
+
+    tenants_active: int
+    tenants_suspended: int
+    users: int
+    products: int
+    orders: int
+    largest: list[TenantSize]
+    next_step: str | None
+
+    @classmethod
+    def of(cls, figures: PlatformFigures) -> Self:
+        is_all = figures.active + figures.suspended == len(figures.largest)
+        return cls(
+            tenants_active=figures.active,
+            tenants_suspended=figures.suspended,
+            users=figures.users,
+            products=figures.products,
+            orders=figures.orders,
+            largest=[TenantSize.of(each) for each in figures.largest],
+            next_step=None if is_all else _("list_tenants shows the others."),
+        )
+
+    def text(self) -> str:
+        total = _(
+            "{active} active tenants, {suspended} suspended; {users} users, {products} products, {orders} orders."
+        ).format(
+            active=formats.number(self.tenants_active),
+            suspended=formats.number(self.tenants_suspended),
+            users=formats.number(self.users),
+            products=formats.number(self.products),
+            orders=formats.number(self.orders),
+        )
+        lines = [total, *(tenant.line() for tenant in self.largest)]
+        return "\n".join([*lines, self.next_step] if self.next_step else lines)
+
+
+class Weakness(BaseModel):
+    """A finding of the audit: what is weaker, on which object, and the SQL that mends it."""
+
+    rule: str
+    level: Level
+    object: str
+    finding: str
+    mend: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        return cls(
+            rule=finding.rule,
+            level=finding.level,
+            object=finding.object,
+            finding=finding.finding,
+            mend=finding.mend,
+        )
+
+
+class IsolationAudit(Answer):
+    """What the audit found: all of it counted, the first fifty findings named; `next_step` names the others."""
+
+    is_green: bool
+    errors: int
+    warnings: int
+    findings: list[Weakness]
+    next_step: str | None
+
+    @classmethod
+    def of(cls, findings: list[Finding]) -> Self:
+        errors = sum(each.level is Level.ERROR for each in findings)
+        return cls(
+            is_green=not findings,
+            errors=errors,
+            warnings=len(findings) - errors,
+            findings=[Weakness.of(each) for each in findings[:MOST_FINDINGS]],
+            next_step=_others(len(findings) - MOST_FINDINGS) if len(findings) > MOST_FINDINGS else None,
+        )
+
+    def text(self) -> str:
+        if self.is_green:
+            return _("Isolation audit: green. Every guard is as it was built.")
+        lines = [
+            _("Isolation audit: red, {errors} errors, {warnings} warnings.").format(
+                errors=formats.number(self.errors), warnings=formats.number(self.warnings)
+            )
+        ]
+        lines += [f"- {each.level} {each.rule} {each.object}: {each.finding}\n  {each.mend}" for each in self.findings]
+        return "\n".join([*lines, self.next_step] if self.next_step else lines)
+
+
+def _others(count: int) -> str:
+    return _("And {count} more: `manage.py rls audit` names all.").format(count=formats.number(count))
+
+
+@tool(scope=Scope.TENANTS_READ, title="Platform figures", read_only=True, door=Door.PLATFORM)
+def get_platform_stats() -> PlatformStats:
+    """Count tenants, users, products and orders over all tenants, with the twenty largest tenants.
+
+    For each tenant with its age call list_tenants instead.
+    """
+    return PlatformStats.of(platform_stats.get())
+
+
+@tool(scope=Scope.AUDIT_READ, title="Run the isolation audit", read_only=True, door=Door.PLATFORM)
+def run_isolation_audit() -> IsolationAudit:
+    """Compare the live database with what the SQL files write, and name what lets a row cross tenants, with the SQL
+    that mends it. It reads the catalog and no tenant's row. For figures call get_platform_stats instead."""
+    return IsolationAudit.of(isolation.findings())

@@ -1,0 +1,143 @@
+"""The life of tenants, at the platform's URL."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from django.utils.translation import gettext as _
+from pydantic import Field
+
+from core.mcp_tools.tools.tenants import TenantId
+from core.scopes import Scope
+from core.services import tenant_rows, tenants
+from mcp_server.call.signature import NO_NUL
+from mcp_server.declare.tools import Change, Door, tool
+
+Locale = Literal["zh-hant", "en"]
+
+
+class TenantChange(Change):
+    """A tenant, as it is now."""
+
+    subdomain: str
+    name: str
+    is_active: bool
+
+    def subject(self) -> str:
+        return f"tenant {self.subdomain}"
+
+
+class NewTenant(TenantChange):
+    """A tenant that was made. Nobody has a token for it yet."""
+
+    locale: str
+
+    def text(self) -> str:
+        made = _("Created {name} ({subdomain}).").format(name=self.name, subdomain=self.subdomain)
+        return f"{made} {_mint(self.subdomain)}"
+
+
+class SuspendedTenant(TenantChange):
+    """A tenant that is refused at every door."""
+
+    def text(self) -> str:
+        done = _("Suspended {name} ({subdomain}): every door refuses it at once.")
+        return f"{done.format(name=self.name, subdomain=self.subdomain)} {_resume()}"
+
+
+class ResumedTenant(TenantChange):
+    """A tenant that works again."""
+
+    def text(self) -> str:
+        return _("Resumed {name} ({subdomain}): it works again.").format(name=self.name, subdomain=self.subdomain)
+
+
+class DeletedTenant(Change):
+    """What went with a tenant; `deleted` counts the rows by model."""
+
+    subdomain: str
+    name: str
+    deleted: dict[str, int]
+
+    def subject(self) -> str:
+        return f"tenant {self.subdomain}"
+
+    def text(self) -> str:
+        return _("Deleted {name} ({subdomain}): {rows}.").format(
+            name=self.name, subdomain=self.subdomain, rows=tenant_rows.in_words(self.deleted)
+        )
+
+
+@tool(scope=Scope.TENANTS_WRITE, title="Create a tenant", read_only=False, door=Door.PLATFORM)
+def create_tenant(
+    subdomain: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=63,
+            pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+            description='Its name in URLs: lower-case letters, digits and inner hyphens, such as "test2".',
+        ),
+    ],
+    name: Annotated[
+        str, Field(min_length=1, max_length=100, pattern=NO_NUL, description='Its name for people: "測試租戶2".')
+    ],
+    locale: Annotated[Locale, Field(description="The language in which it is answered.")] = "zh-hant",
+) -> NewTenant:
+    """Add an active tenant, empty and without a token, which manage.py alone mints.
+
+    To let a suspended one work again call resume_tenant instead.
+    """
+    tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
+    return NewTenant(
+        subdomain=tenant.subdomain,
+        name=tenant.name,
+        is_active=tenant.is_active,
+        locale=locale,
+        next_step=_mint(tenant.subdomain),
+    )
+
+
+@tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, door=Door.PLATFORM)
+def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
+    """Refuse a tenant at every door, at once; its data stays. To remove it for good call delete_tenant instead."""
+    tenant = tenants.set_active(tenant_id, active=False)
+    return SuspendedTenant(
+        subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active, next_step=_resume()
+    )
+
+
+@tool(scope=Scope.TENANTS_WRITE, title="Resume a tenant", read_only=False, idempotent=True, door=Door.PLATFORM)
+def resume_tenant(tenant_id: TenantId) -> ResumedTenant:
+    """Let a suspended tenant work again. For a new tenant call create_tenant instead."""
+    tenant = tenants.set_active(tenant_id, active=True)
+    return ResumedTenant(subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active)
+
+
+@tool(
+    scope=Scope.TENANTS_WRITE,
+    title="Delete a tenant",
+    read_only=False,
+    destructive=True,
+    asks=True,
+    door=Door.PLATFORM,
+)
+def delete_tenant(tenant_id: TenantId) -> DeletedTenant:
+    """Delete a tenant with every row it has. A person is asked first, and there is no way back.
+
+    To keep the data call suspend_tenant instead.
+    """
+    facts = tenants.get(tenant_id)
+    deleted = tenants.delete(tenant_id)
+    return DeletedTenant(subdomain=facts.subdomain, name=facts.name, deleted=deleted)
+
+
+def _mint(subdomain: str) -> str:
+    return _(
+        "No token was made: an operator mints one in a shell with "
+        "`manage.py tokens create --tenant {subdomain} --name <name>`."
+    ).format(subdomain=subdomain)
+
+
+def _resume() -> str:
+    return _("resume_tenant lets it work again.")

@@ -1,0 +1,186 @@
+"""Products: what a shop keeper changes of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, Field
+
+from core import formats
+from core.mcp_tools.tools.products import MOST_MINOR, ProductSummary, Sku
+from core.scopes import Scope
+from core.services import product_changes
+from core.services.product_changes import FieldChange, ProductChange
+from core.services.stock import MOST
+from mcp_server.call.signature import NO_NUL
+from mcp_server.declare.tools import Change, tool
+from mcp_server.http.context import current_principal
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="What people call it.")]
+Description = Annotated[str, Field(max_length=5000, pattern=NO_NUL, description="For customers.")]
+Category = Annotated[str, Field(max_length=100, pattern=NO_NUL, description="One that there is, or a new one.")]
+Price = Annotated[int, Field(ge=0, le=MOST_MINOR, description="In the currency's minor unit: 1999 is 19.99 EUR.")]
+ReorderLevel = Annotated[int, Field(ge=0, le=MOST, description="At this many units or fewer, stock is low.")]
+
+
+class Emptied(StrEnum):
+    """What a product can be without. An empty text says nothing about it: that is what was not given."""
+
+    DESCRIPTION = "description"
+    CATEGORY = "category"
+
+
+class ProductCreated(ProductSummary, Change):
+    """A new product."""
+
+    reorder_level: int
+
+    def subject(self) -> str:
+        return f"product {self.sku}"
+
+    def text(self) -> str:
+        lines = [
+            _("There is a new product {sku} {name}: {price}, {stock} in stock.").format(
+                sku=self.sku,
+                name=self.name,
+                price=formats.money(self.price_minor, self.currency),
+                stock=formats.number(self.stock),
+            ),
+            _("- To be ordered again at {level}").format(level=formats.number(self.reorder_level)),
+        ]
+        if self.category:
+            lines.append(_("- Category: {category}").format(category=self.category))
+        return "\n".join(lines)
+
+
+class Difference(BaseModel):
+    """What a field was and is."""
+
+    field: str
+    before: str | int | bool
+    after: str | int | bool
+
+    @classmethod
+    def of(cls, change: FieldChange) -> Self:
+        return cls(field=change.field, before=change.before, after=change.after)
+
+
+class ProductChanged(Change):
+    """A product, and what of it has changed."""
+
+    product: ProductSummary
+    changes: list[Difference]
+
+    @classmethod
+    def of(cls, change: ProductChange) -> Self:
+        return cls(product=ProductSummary.of(change.product), changes=[Difference.of(each) for each in change.changes])
+
+    def subject(self) -> str:
+        return f"product {self.product.sku}"
+
+    def has_changed(self) -> bool:
+        return bool(self.changes)
+
+    def text(self) -> str:
+        who = {"sku": self.product.sku, "name": self.product.name}
+        if not self.changes:
+            return _("{sku} {name} is like this already; nothing has changed.").format(**who)
+        changes = map(self._line, self.changes)
+        return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
+
+    def _line(self, change: Difference) -> str:
+        before, after = (self._shown(change.field, value) for value in (change.before, change.after))
+        return _("- {field}: {before}, now {after}").format(field=_labels()[change.field], before=before, after=after)
+
+    def _shown(self, field: str, value: str | int | bool) -> str:
+        if isinstance(value, str):
+            return value or "-"
+        if field == "is_active":
+            return _("yes") if value else _("no")
+        return formats.money(value, self.product.currency) if field == "price_minor" else formats.number(value)
+
+
+@tool(scope=Scope.PRODUCTS_WRITE, title="Create a product", read_only=False, asks=True)
+def create_product(
+    sku: Annotated[
+        str, Field(min_length=1, max_length=64, pattern=NO_NUL, description="What identifies it; no other has it.")
+    ],
+    name: Name,
+    price_minor: Price,
+    description: Description = "",
+    category: Category = "",
+    opening_stock: Annotated[int, Field(ge=0, le=MOST, description="Units on hand from the beginning.")] = 0,
+    reorder_level: Annotated[ReorderLevel | None, Field(description="Without one, the shop's own setting.")] = None,
+) -> ProductCreated:
+    """Add a product to what the shop sells, priced in the shop's currency. To change one call update_product; to
+    change its stock call adjust_stock."""
+    product = product_changes.create(
+        sku=sku,
+        name=name,
+        price_minor=price_minor,
+        actor=current_principal().name,
+        description=description,
+        category=category,
+        opening_stock=opening_stock,
+        reorder_level=reorder_level,
+    )
+    return ProductCreated.of(product, reorder_level=product.reorder_level)
+
+
+@tool(
+    scope=Scope.PRODUCTS_WRITE,
+    title="Change a product",
+    read_only=False,
+    destructive=True,
+    idempotent=True,
+    asks=True,
+)
+def update_product(
+    sku: Sku,
+    name: Name | None = None,
+    description: Description | None = None,
+    category: Category | None = None,
+    price_minor: Price | None = None,
+    reorder_level: ReorderLevel | None = None,
+    clear: Annotated[list[Emptied] | None, Field(max_length=2, description="What to empty.")] = None,
+) -> ProductChanged:
+    """Change a product's name, description, category, price or reorder level; what is not given stays. For its stock
+    call adjust_stock, and to take it off sale set_product_active. Orders keep the price that they were made with."""
+    return ProductChanged.of(
+        product_changes.update(
+            sku,
+            name=name,
+            description="" if Emptied.DESCRIPTION in (clear or ()) else description,
+            category="" if Emptied.CATEGORY in (clear or ()) else category,
+            price_minor=price_minor,
+            reorder_level=reorder_level,
+        )
+    )
+
+
+@tool(
+    scope=Scope.PRODUCTS_WRITE,
+    title="Put a product on or off sale",
+    read_only=False,
+    destructive=True,
+    idempotent=True,
+    asks=True,
+)
+def set_product_active(
+    sku: Sku, is_active: Annotated[bool, Field(description="False: it can't be sold any more.")]
+) -> ProductChanged:
+    """Put a product on sale, or take it off; nothing of it is deleted. For its other facts call update_product."""
+    return ProductChanged.of(product_changes.set_active(sku, is_active=is_active))
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "name": _("Name"),
+        "description": _("Description"),
+        "category": _("Category"),
+        "price_minor": _("Price"),
+        "reorder_level": _("Reorder level"),
+        "is_active": _("For sale"),
+    }

@@ -1,0 +1,98 @@
+"""A call of a tool: what was asked for, and by whom."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.db import DEFAULT_DB_ALIAS
+from django.utils.translation import gettext as _
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, TextContent
+from pydantic_core import to_jsonable_python
+
+from mcp_server.call import sizes, units
+from mcp_server.declare.tools import Answer, Door, ToolSpec
+from mcp_server.principals import Principal
+from rls import platform_context
+from rls.context import PLATFORM_ALIAS
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `arguments` are those of the tool's own function; the rest is what the hook added to its parameters."""
+
+    spec: ToolSpec
+    principal: Principal
+    arguments: dict[str, Any]
+    reason: str = ""
+    idempotency_key: str | None = None
+    dry_run: bool = False
+    confirmation: str | None = None
+
+    @classmethod
+    def of(cls, spec: ToolSpec, principal: Principal, given: dict[str, Any]) -> Self:
+        """The call with what the client has given."""
+        own = inspect.signature(spec.function).parameters
+        added = {name: value for name, value in given.items() if name not in own}
+        return cls(spec, principal, {name: value for name, value in given.items() if name in own}, **added)
+
+    @property
+    def alias(self) -> str:
+        """The connection that it works on."""
+        return DEFAULT_DB_ALIAS if self.spec.door is Door.TENANT else PLATFORM_ALIAS
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the answer is kept, so that to call again does nothing twice."""
+        return self.spec.door is Door.TENANT and (self.idempotency_key or self.confirmation) is not None
+
+    @property
+    def plain_arguments(self) -> dict[str, Any]:
+        """The arguments as JSON values."""
+        plain: dict[str, Any] = to_jsonable_python(self.arguments)
+        return plain
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that are the same for the same caller, tool and arguments, and for no other."""
+        facts = [self.principal.subject, self.spec.name, self.plain_arguments]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).digest()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Across tenants, one platform context with its audit row; at a tenant's door its context is open."""
+        if not self.spec.is_platform_work:
+            yield
+            return
+        with platform_context(actor=self.principal.name, reason=f"{self.spec.name}: {self.reason}", origin="mcp"):
+            yield
+
+    def run(self) -> Answer:
+        """Call the function."""
+        answer: Answer = self.spec.function(**self.arguments)
+        return answer
+
+
+def as_result(answer: Answer, text: str | None = None) -> CallToolResult:
+    """Both forms of an answer: structured content for programs, text for people. Each says what it is in.
+
+    Raises ToolError: JSON has no word for a number of it.
+    """
+    structured = answer.model_dump(mode="json")
+    try:
+        sizes.as_json(structured)
+    except ValueError as error:
+        raise ToolError(_("The answer has a number that is too large to be written. Nothing was changed.")) from error
+    lines = [answer.text() if text is None else text]
+    if note := units.note(answer):
+        lines.append(note)
+    blocks = lines if answer.is_verbatim else ["\n".join(lines)]
+    return CallToolResult(
+        content=[TextContent(type="text", text=block) for block in blocks], structured_content=structured
+    )

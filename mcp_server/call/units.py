@@ -1,0 +1,47 @@
+"""What an answer's times and other quantities are in, said once in its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, PlainSerializer, computed_field
+
+# In the caller's time zone, with its offset from UTC.
+Moment = Annotated[datetime, PlainSerializer(timezone.localtime, return_type=datetime)]
+
+
+class Dated(BaseModel):
+    """Has times or days: those of the caller's time zone."""
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic wants it above a property
+    @property
+    def time_zone(self) -> str:
+        return timezone.get_current_timezone_name()
+
+    def unit_note(self) -> str:
+        return _("Times: {time_zone}.").format(time_zone=self.time_zone)
+
+
+def note(answer: object) -> str:
+    """What `unit_note` of an answer, of its base classes and of its parts says, each once; '' where none has any."""
+    return " ".join(dict.fromkeys(_notes(answer)))
+
+
+def _notes(value: object) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        # A class has one base for each kind of unit, and each says its own.
+        for base in type(value).__mro__:
+            if "unit_note" in vars(base):
+                yield vars(base)["unit_note"](value)
+        for name in type(value).model_fields:
+            yield from _notes(getattr(value, name))
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _notes(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _notes(each)

@@ -1,0 +1,134 @@
+"""`@resource`: what makes a function a resource of tenants, and the resources there are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from mcp.shared.uri_template import UriTemplate
+
+from mcp_server.declare.arguments import Argument, Words, arguments_of
+from mcp_server.declare.tools import Answer
+
+JSON = "application/json"
+# Of a URI: a sku of 64 characters, each of four bytes, percent-encoded, is 768.
+LONGEST = 2_000
+
+# A row that a resource is made of: its table and id, or None for each row of the table.
+Row = tuple[str, UUID | None]
+
+EMPTY = inspect.Parameter.empty
+
+F = TypeVar("F", bound=Callable[..., Sequence["Content"]])
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One part of a resource."""
+
+    data: str | bytes
+    mime_type: str
+
+    @classmethod
+    def of(cls, answer: Answer) -> Self:
+        """The structured content of a tool's answer."""
+        return cls(answer.model_dump_json(), JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSpec:
+    """A resource, or a template of resources, as it was declared."""
+
+    function: Callable[..., Sequence[Content]]
+    name: str
+    uri: UriTemplate
+    title: Words
+    description: Words
+    mime_type: str
+    scope: str
+    rows: Callable[..., Iterable[Row]] | None
+    arguments: dict[str, Argument]
+
+    kind: ClassVar[str] = "resource"
+
+    def matched(self, uri: str) -> dict[str, str] | None:
+        """The arguments in a URI of this template, decoded; None for another one, and for what no text column holds.
+
+        An empty one is left out where the function can do without.
+        """
+        found = self.uri.match(uri, max_uri_length=LONGEST)
+        if found is None:
+            return None
+        values = {name: value for name, value in found.items() if isinstance(value, str) and "\0" not in value}
+        if len(values) < len(found):
+            return None
+        parameters = inspect.signature(self.function).parameters
+        return {name: value for name, value in values.items() if value.strip() or parameters[name].default is EMPTY}
+
+
+_resources: dict[str, ResourceSpec] = {}
+
+
+def resource(
+    uri: str,
+    *,
+    title: Words,
+    description: Words,
+    scope: str,
+    mime_type: str = JSON,
+    rows: Callable[..., Iterable[Row]] | None = None,
+) -> Callable[[F], F]:
+    """Offer a function at the tenants' URLs as an MCP resource. It is a plain def, and runs in the tenant context.
+
+    Args:
+        uri: a URI, or a template (RFC 6570) whose variables are the function's parameters, each Annotated with
+            an Argument. What stands in them is percent-encoded in a URI: product://A%20B%2F1.
+        title, description: translated when they are listed, so marked with gettext_lazy.
+        mime_type: of the first part.
+        rows: what the resource is made of, for those who watch it; called with the same arguments and likewise
+            raising DomainError. Without it nobody can watch.
+
+    Raises ImproperlyConfigured: two functions want one URI, or variables and parameters differ.
+    """
+
+    def declare(function: F) -> F:
+        spec = ResourceSpec(
+            function=function,
+            name=function.__name__,
+            uri=UriTemplate.parse(uri),
+            title=title,
+            description=description,
+            mime_type=mime_type,
+            scope=scope,
+            rows=rows,
+            arguments=arguments_of(function),
+        )
+        if spec.uri.variable_names != list(spec.arguments):
+            raise ImproperlyConfigured(f"{function.__qualname__} takes other parameters than {uri} has variables")
+        if _resources.setdefault(uri, spec).function is not function:
+            raise ImproperlyConfigured(f"two resources have the URI {uri}; change one")
+        return function
+
+    return declare
+
+
+def resources() -> list[ResourceSpec]:
+    """Every resource and template, by URI."""
+    return [_resources[uri] for uri in sorted(_resources)]
+
+
+def template(uri: str) -> ResourceSpec | None:
+    """The resource that was declared with this very URI or template."""
+    return _resources.get(uri)
+
+
+def find(uri: str) -> tuple[ResourceSpec, dict[str, str]] | None:
+    """What a URI names, with its arguments."""
+    for spec in resources():
+        if (arguments := spec.matched(uri)) is not None:
+            return spec, arguments
+    return None

@@ -1,0 +1,81 @@
+"""The body of a request to the MCP door: read whole, and of a bounded size, before anything is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_server.http import eras
+
+# No call that fits a schema comes near it; one that fits none is read all the same, in the event loop, before it is
+# refused.
+MAX_BYTES = 2**18
+# Where the scope holds the body.
+BODY = "mcp_server.body"
+
+
+class TooLarge(Exception):
+    """A body has more than MAX_BYTES."""
+
+
+class WholeBodies:
+    """Reads the body; then hears whether the client hangs up, also where the transport does not listen.
+
+    Where there is no handshake, that cancels the request (MCP specification 2026-07-28, "Transports").
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await _read(receive)
+        except TooLarge:
+            await JSONResponse({"error": "too_large"}, 413)(scope, receive, send)
+            return
+        has_hung_up = asyncio.Event()
+        exchange = anyio.CancelScope()
+
+        async def hear() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            has_hung_up.set()
+            if not eras.has_handshake(scope):
+                exchange.cancel()
+
+        hearing = asyncio.create_task(hear())
+        try:
+            with exchange:
+                await self.app({**scope, BODY: body}, _again(body, has_hung_up), send)
+        finally:
+            hearing.cancel()
+
+
+def _again(body: bytes, has_hung_up: asyncio.Event) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop()
+        await has_hung_up.wait()
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+async def _read(receive: Receive) -> bytes:
+    """The whole body. Raises TooLarge, and ClientDisconnect where its end does not come."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MAX_BYTES:
+            raise TooLarge
+        if not message.get("more_body", False):
+            return bytes(body)

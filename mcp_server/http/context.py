@@ -1,0 +1,109 @@
+"""The context hook: every MCP message runs as the principal of the request that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_REQUEST, ErrorData
+from starlette.requests import Request
+
+from mcp_server import principals, workers
+from mcp_server.call import cancellation, outages
+from mcp_server.http.authentication import PrincipalToken
+from mcp_server.principals import Principal
+from rls.context import checked_tenant_context
+
+# The answer to a message that acts for nobody; see mcp_server.selftest.
+NOBODY = ErrorData(code=INVALID_REQUEST, message="Authentication required")
+
+_principal: ContextVar[Principal] = ContextVar("mcp_principal")
+_root: ContextVar[str] = ContextVar("mcp_root", default="")
+_stdio_tenant: ContextVar[str] = ContextVar("mcp_stdio_tenant", default="")
+
+
+def current_principal() -> Principal:
+    """The caller of the message that is being handled. Raises LookupError outside of one."""
+    return _principal.get()
+
+
+def current_root() -> str:
+    """Where clients reach this server, without a path: PUBLIC_URL, or what the request names; '' where neither is."""
+    return _root.get()
+
+
+@contextmanager
+def serving_stdio(subdomain: str) -> Iterator[None]:
+    """Within the block, messages that come with no HTTP request act for this tenant: whoever started us may."""
+    token = _stdio_tenant.set(subdomain)
+    try:
+        yield
+    finally:
+        _stdio_tenant.reset(token)
+
+
+async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """An SDK middleware: opens the context around tools, resources, prompts, completions and whatever comes.
+
+    The principal is read from the request of this very message and not from the session's first one, so a
+    session that outlived its token, or moved to another URL, acts as what it is now.
+    """
+    with outages.told_as_errors():
+        principal = await _principal_of(ctx.request)
+    token, root = _principal.set(principal), _root.set(_root_of(ctx.request))
+    try:
+        with (
+            translation.override(_language(ctx.request, principal)),
+            timezone.override(principal.time_zone or "UTC"),
+            cancellation.of(ctx),
+            outages.told_as_errors(),
+        ):
+            if principal.tenant_id is None:
+                return await call_next(ctx)
+            async with checked_tenant_context(principal.tenant_id):
+                return await call_next(ctx)
+    finally:
+        _root.reset(root)
+        _principal.reset(token)
+
+
+def _language(request: object, principal: Principal) -> str:
+    """What the request asks for (Accept-Language, RFC 9110 12.5.4), or else the tenant's, or the installation's."""
+    wanted = request.headers.get("Accept-Language", "") if isinstance(request, Request) else ""
+    for code, _ in parse_accept_lang_header(wanted):
+        if code == "*":
+            break
+        try:
+            return get_supported_language_variant(code)
+        except LookupError:
+            continue
+    return principal.locale or settings.LANGUAGE_CODE
+
+
+def _root_of(request: object) -> str:
+    # mcp_server.http.hosts has compared the request's Host with ALLOWED_HOSTS.
+    own = f"{request.url.scheme}://{request.url.netloc}" if isinstance(request, Request) else ""
+    return settings.PUBLIC_URL.rstrip("/") or own
+
+
+async def _principal_of(request: object) -> Principal:
+    principal = None
+    if isinstance(request, Request):
+        user = request.scope.get("user")
+        if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, PrincipalToken):
+            principal = user.access_token.principal
+            if principal.subdomain != request.path_params.get("tenant", ""):
+                principal = None
+    elif subdomain := _stdio_tenant.get():
+        principal = await workers.run(principals.open_door, subdomain)
+    if principal is None:
+        raise MCPError(NOBODY.code, NOBODY.message)
+    return principal

@@ -1,0 +1,77 @@
+"""What a server says it can do (`initialize`, `server/discover`), and does: of one door, era and token.
+
+The SDK claims what it has a handler for. That a door offers no prompts, that a token may read no resource, and that no
+list changes while the process runs, it does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    CompletionsCapability,
+    PromptsCapability,
+    ResourcesCapability,
+    ServerCapabilities,
+    ToolsCapability,
+)
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from mcp_server.call import refusals
+
+# The methods that tell a client what there is.
+TELLING = frozenset({"initialize", "server/discover"})
+# Each list is one page, so no cursor was ever handed out for it.
+LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What there is for one principal, beside tools."""
+
+    resources: bool = False
+    watching: bool = False
+    prompts: bool = False
+    completions: bool = False
+
+    async def kept(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """The answer to a message. Raises MCPError for what is not there."""
+        if not self._cover(ctx.method):
+            text = _("{method} is not offered here, or not to this token. initialize or server/discover say what is.")
+            method = refusals.short(ctx.method)
+            raise MCPError(METHOD_NOT_FOUND, text.format(method=method), data=method)
+        if ctx.method in LISTS and (ctx.params or {}).get("cursor"):
+            raise MCPError(INVALID_PARAMS, _("There is no such cursor: the list is one page. Ask without a cursor."))
+        result = await call_next(ctx)
+        if ctx.method in TELLING and isinstance(result, dict):
+            return {**result, "capabilities": self._capabilities(ctx.protocol_version)}
+        return result
+
+    def _cover(self, method: str) -> bool:
+        match method.partition("/")[0]:
+            case "resources":
+                return self.resources
+            case "subscriptions":
+                return self.watching
+            case "prompts":
+                return self.prompts
+            case "completion":
+                return self.completions
+        return True
+
+    def _capabilities(self, version: str) -> dict[str, Any]:
+        """As a protocol version has them: only the newest has a way of watching (`subscriptions/listen`)."""
+        watching = self.watching and version in MODERN_PROTOCOL_VERSIONS
+        found = ServerCapabilities(
+            tools=ToolsCapability(list_changed=False),
+            resources=ResourcesCapability(subscribe=watching, list_changed=False) if self.resources else None,
+            prompts=PromptsCapability(list_changed=False) if self.prompts else None,
+            completions=CompletionsCapability() if self.completions else None,
+        )
+        return found.model_dump(by_alias=True, exclude_none=True)

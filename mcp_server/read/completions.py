@@ -1,0 +1,62 @@
+"""Suggestions for what is being typed (MCP specification, "Completion"): arguments of resources and prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from django.utils.translation import gettext as _
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    PromptReference,
+    ResourceTemplateReference,
+)
+
+from mcp_server.call import refusals
+from mcp_server.declare import prompts, resources
+from mcp_server.declare.arguments import LONGEST, Completer, Offered
+from mcp_server.read.reading import read
+
+# As many as an answer may hold.
+MOST = 100
+
+Reference = PromptReference | ResourceTemplateReference
+
+
+@dataclass(frozen=True, slots=True)
+class Completing:
+    """Suggestions for one argument; they are as secret as what takes it."""
+
+    name: str
+    scope: str | None
+
+    kind: ClassVar[str] = "completion"
+
+
+async def complete(ref: Reference, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
+    """At most MOST values of this tenant. Raises MCPError: there is no such prompt, resource or argument."""
+    offered = _offered(ref)
+    if offered is None or argument.name not in offered.arguments:
+        words = _("There is no argument {name} to complete there.")
+        raise MCPError(INVALID_PARAMS, words.format(name=repr(refusals.short(argument.name))))
+    completer = offered.arguments[argument.name].complete
+    if completer is None or len(argument.value) > LONGEST or "\0" in argument.value:
+        return Completion(values=[], total=0, has_more=False)
+    return await _ask(Completing(f"{offered.name} {argument.name}", offered.scope), completer, argument.value)
+
+
+async def _ask(completing: Completing, completer: Completer, value: str) -> Completion:
+    values = await read(completing, completer, value, MOST + 1)
+    if len(values) > MOST:
+        return Completion(values=values[:MOST], has_more=True)
+    return Completion(values=values, total=len(values), has_more=False)
+
+
+def _offered(ref: Reference) -> Offered | None:
+    if isinstance(ref, PromptReference):
+        return prompts.prompts().get(ref.name)
+    return resources.template(ref.uri)

@@ -1,0 +1,40 @@
+"""What stands between the protocol and a function whose answer a client reads: a resource, a prompt, a completion."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
+
+from mcp_server import workers
+from mcp_server.call import sizes
+from mcp_server.call.pipeline import Recorded, recorded
+from mcp_server.errors import DomainError
+from rls import lost
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class NotThere(MCPError):
+    """What was asked for does not exist, or not like this."""
+
+
+async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function in a worker, where the token has the scope; one log record.
+
+    Raises MCPError: INVALID_PARAMS with words for the caller, as NotThere where the function itself refuses;
+    INTERNAL_ERROR with a reference to the log.
+    """
+    try:
+        with recorded(spec):
+            return await workers.run(lost.again, functools.partial(function, *args, **kwargs))
+    except ToolError as error:
+        if isinstance(error.__cause__, DomainError):
+            raise NotThere(INVALID_PARAMS, sizes.brief(str(error))) from error
+        code = INVALID_PARAMS if isinstance(error.__cause__, ToolError) else INTERNAL_ERROR
+        raise MCPError(code, sizes.brief(str(error))) from error

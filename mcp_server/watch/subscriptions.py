@@ -1,0 +1,191 @@
+"""`subscriptions/listen` (MCP specification 2026-07-28, "Subscriptions"): a tenant watches its own resources.
+
+# Note [A stream that lasts]
+A stream is opened by one request and outlives what that request was checked for. So each event asks again whether its
+sender may still act for the tenant, and a suspended tenant is an event. Nothing is sent where he may not: the stream
+ends. It ends after ten minutes in any case, gracefully: the client listens again and is authenticated again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.apps import apps
+from django.conf import settings
+from django.utils.translation import gettext as _
+from mcp.server.context import ServerRequestContext
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    SubscriptionFilter,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+)
+from starlette.requests import Request
+
+from mcp_server import principals, workers
+from mcp_server.declare import resources
+from mcp_server.declare.resources import Row
+from mcp_server.errors import DomainError
+from mcp_server.http import authentication
+from mcp_server.http.context import current_principal
+from mcp_server.principals import Principal
+from mcp_server.read.reading import read
+from mcp_server.watch.feed import Change, Ear
+from rls import lost
+
+logger = logging.getLogger(__name__)
+
+LIFETIME = 600.0
+MOST_URIS = 100
+# In one process: of one tenant, and of all.
+MOST_OF_A_TENANT = 20
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What the log calls it. The scopes are those of the resources."""
+
+    kind: ClassVar[str] = "subscription"
+    name: ClassVar[str] = "subscriptions/listen"
+    scope: ClassVar[None] = None
+
+
+class Stream:
+    """An open stream: whose it is, and which of its URIs is made of which rows. See Note [A stream that lasts]."""
+
+    def __init__(self, principal: Principal, request: object) -> None:
+        self.principal = principal
+        self.rows: dict[str, frozenset[Row]] = {}
+        self._request = request
+        self._bus = InMemorySubscriptionBus()
+        self.handler = ListenHandler(self._bus)
+        self.is_ended = False
+
+    def end(self) -> None:
+        """End the stream gracefully, also before it has begun."""
+        self.is_ended = True
+        self.handler.close()
+
+    async def hear(self, change: Change | None) -> None:
+        """Send an event for each URI that the change is about, or end the stream."""
+        if change is not None and change.tenant_id != self.principal.tenant_id:
+            return
+        uris = [
+            uri for uri, rows in self.rows.items() if change is None or any(_is_touched(row, change) for row in rows)
+        ]
+        if not uris and not (change is not None and change.table == _tenant_table()):
+            return
+        if not await self._is_welcome():
+            self.end()
+            return
+        for uri in uris:
+            await self._bus.publish(ResourceUpdated(uri))
+
+    async def _is_welcome(self) -> bool:
+        try:
+            if isinstance(self._request, Request):
+                now = await authentication.principal_of(self._request)
+            else:
+                now = await workers.run(principals.open_door, self.principal.subdomain)
+        except Exception as error:  # a client that listens again loses nothing
+            logger.warning(
+                "a stream was ended: the database did not say whether it may go on",
+                exc_info=None if lost.is_lost(error) else error,
+            )
+            return False
+        return now is not None and (now.subject, now.scopes) == (self.principal.subject, self.principal.scopes)
+
+
+class Subscriptions:
+    """The open streams of a process."""
+
+    def __init__(self) -> None:
+        self._streams: set[Stream] = set()
+        self._ear = Ear()
+        self._is_closed = False
+
+    async def listen(
+        self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Serve one stream to its end. What is not this tenant's to watch is not in the acknowledged filter.
+
+        Raises MCPError: there are too many streams or URIs, or the database does not answer.
+        """
+        wanted = params.notifications.resource_subscriptions or []
+        if len(wanted) > MOST_URIS:
+            raise MCPError(INVALID_PARAMS, _("At most {most} URIs can be watched at once.").format(most=MOST_URIS))
+        stream = Stream(current_principal(), ctx.request)
+        self._admit(stream)
+        try:
+            async with self._ear.told(stream.hear):
+                stream.rows = await read(Listening(), watchable, wanted, stream.principal)
+                return await self._serve(stream, ctx, params)
+        except TimeoutError:
+            raise _later() from None
+        finally:
+            self._streams.discard(stream)
+
+    def close(self) -> None:
+        """End every stream gracefully, and open no more."""
+        self._is_closed = True
+        for stream in self._streams:
+            stream.end()
+
+    async def _serve(
+        self, stream: Stream, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        # The SDK's handler closes what is open by now, and forgets that it was asked before.
+        if stream.is_ended:
+            raise _later()
+        granted = SubscriptionFilter(resource_subscriptions=list(stream.rows))
+        end = asyncio.get_running_loop().call_later(LIFETIME, stream.end)
+        try:
+            return await stream.handler(ctx, params.model_copy(update={"notifications": granted}))
+        finally:
+            end.cancel()
+
+    def _admit(self, stream: Stream) -> None:
+        of_tenant = sum(each.principal.tenant_id == stream.principal.tenant_id for each in self._streams)
+        if self._is_closed or len(self._streams) >= MOST or of_tenant >= MOST_OF_A_TENANT:
+            raise MCPError(INTERNAL_ERROR, _("Too many are listening already. Close a stream, or listen again later."))
+        self._streams.add(stream)
+
+
+def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[Row]]:
+    """Those of the URIs that the principal may watch, with the rows that they are made of; needs its tenant's context.
+
+    What another tenant has is not there, and a token without a resource's scope sees no more of it.
+    """
+    rows: dict[str, frozenset[Row]] = {}
+    for uri in uris:
+        found = resources.find(uri)
+        if found is None:
+            continue
+        spec, arguments = found
+        if spec.rows is not None and spec.scope in principal.scopes:
+            try:
+                rows[uri] = frozenset(spec.rows(**arguments))
+            except DomainError:
+                continue
+    return rows
+
+
+def _tenant_table() -> str:
+    return str(apps.get_model(settings.RLS_TENANT_MODEL)._meta.db_table)
+
+
+def _later() -> MCPError:
+    return MCPError(INTERNAL_ERROR, _("Changes can't be watched at the moment. Listen again later."))
+
+
+def _is_touched(row: Row, change: Change) -> bool:
+    table, row_id = row
+    return table == change.table and (row_id is None or change.ids is None or row_id in change.ids)
