@@ -15,12 +15,13 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
-from rls import granted, scaffold, shared_checks
-from rls.checks import is_tenanted
+from rls import granted, scaffold
+from rls.checks import shared
+from rls.checks.models import is_tenanted
+from rls.checks.settings import tenant_model
+from rls.checks.shared import SharedTable
 from rls.granted import Granted
 from rls.keys import plain, quoted
-from rls.setup_checks import tenant_model
-from rls.shared_checks import SharedTable
 
 # Who works with a table of whom else; the log of the admin grows and is never rewritten.
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -56,16 +57,16 @@ def grant(labels: Sequence[str], *, tenants_read: bool = False) -> list[Path]:
     found = granted.read(loader)
     lacking: dict[str, list[SharedTable]] = defaultdict(list)
     needed: dict[str, set[str]] = defaultdict(set)
-    models = [_model(label, found) for label in labels] or list(shared_checks.shared_models())
+    models = [_model(label, found) for label in labels] or list(shared.shared_models())
     for model in models:
-        tables = shared_checks.lacking(model, found)
+        tables = shared.lacking(model, found)
         if labels and not tables:
             raise CommandError(f"{model._meta.label} lacks nothing")
         if tables:
             home = _home(model._meta.app_label, loader)
             lacking[home] += tables
             needed[home].add(model._meta.app_label)
-    if not labels and (caches := shared_checks.lacking_caches(found)):
+    if not labels and (caches := shared.lacking_caches(found)):
         lacking[_home(None, loader)] += caches
     files: dict[Path, str] = {}
     for number, (app_label, tables) in enumerate(lacking.items(), start=scaffold.next_number()):
@@ -140,7 +141,7 @@ def _model(label: str, found: Granted) -> type[Model]:
     if isinstance(model._meta.auto_created, type):
         model = model._meta.auto_created
         label = model._meta.label
-    if model not in list(shared_checks.shared_models()):
+    if model not in list(shared.shared_models()):
         raise CommandError(f'{label} is not shared: add "{label}": "<the reason>" to RLS_SHARED_MODELS first')
     if not found.tables(model._meta.app_label, str(model._meta.model_name)):
         raise CommandError(f"no migration makes {label}: run makemigrations first")

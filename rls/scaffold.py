@@ -19,11 +19,11 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignKey, Model
 
 from rls import removals, sql_files, written
-from rls.checks import has_table, is_tenanted
+from rls.checks.models import has_table, is_tenanted
+from rls.checks.settings import tenant_model
+from rls.checks.sql import key_of, lacks_index, required_key, required_keys, tenanted_tables
 from rls.facts import Origin
 from rls.keys import TenantKey
-from rls.setup_checks import tenant_model
-from rls.sql_checks import key_of, lacks_index, required_key, required_keys, tenanted_tables
 from rls.sql_files import Plan
 from rls.written import Written
 

@@ -16,11 +16,11 @@ from django.db.models import Model
 from psycopg.errors import InsufficientPrivilege
 
 from rls import audit, catalog
-from rls.checks import is_tenanted
+from rls.checks.models import is_tenanted
+from rls.checks.settings import tenant_model
 from rls.context import checked_tenant_context
 from rls.errors import CrossTenantWrite, IsolationError, NoTenantContext
 from rls.router import OWNER_ALIAS
-from rls.setup_checks import tenant_model
 from rls.testing.roles import as_role
 
 # The columns that a statement of a role can name: those it has the right on, else the tenant's, to be refused.

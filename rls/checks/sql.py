@@ -16,10 +16,10 @@ from django.db.migrations.utils import resolve_relation
 from django.db.models import ForeignKey, Model
 
 from rls import written
-from rls.checks import has_table, is_tenanted
-from rls.index_checks import check_indexes, leads
+from rls.checks.indexes import check_indexes, leads
+from rls.checks.models import has_table, is_tenanted
+from rls.checks.settings import tenant_model
 from rls.keys import TenantForeignKey, TenantKey
-from rls.setup_checks import tenant_model
 from rls.written import Written
 
 

@@ -13,10 +13,10 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignKey, ManyToManyField, Model, OneToOneField, UUIDField
 
 from rls import written
+from rls.checks.settings import tenant_model
+from rls.checks.unique import check_unique, unique_constraint
 from rls.keys import TenantForeignKey, canonical
 from rls.models import Tenanted
-from rls.setup_checks import tenant_model
-from rls.unique_checks import check_unique, unique_constraint
 
 
 @register("rls")

@@ -15,7 +15,7 @@ from django.db.models import F, Field, ForeignKey, Index, Model, UniqueConstrain
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Collate
 
-from rls.checks import is_tenanted
+from rls.checks.models import is_tenanted
 from rls.keys import canonical
 from rls.written import Written
 

@@ -19,10 +19,10 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
 from rls import granted
-from rls.checks import has_table, is_tenanted
+from rls.checks.models import has_table, is_tenanted
+from rls.checks.settings import tenant_model
 from rls.granted import Granted
 from rls.keys import canonical
-from rls.setup_checks import tenant_model
 
 CACHE_REASON = "Shared: the cache, whose keys say whose a value is."
 
