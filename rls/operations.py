@@ -75,7 +75,7 @@ class InstallAudit(Operation):
         schema_editor.execute(audit.install_sql(), params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(audit.REMOVE, params=None)
+        schema_editor.execute(audit.REMOVE_SQL, params=None)
 
     def describe(self) -> str:
         return "Install the audit from migrations_sql/audit"

@@ -20,7 +20,8 @@ import pytest
 from django.core.management import load_command_class
 
 import rls
-from rls import audit, middleware, models, operations, reports
+from rls import audit, middleware, models, operations
+from rls.audit import reports
 
 REFERENCE = Path("docs/reference")
 DOCUMENTS = sorted([*Path().glob("*.md"), *Path("docs").glob("**/*.md")])

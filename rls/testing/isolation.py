@@ -15,7 +15,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connectio
 from django.db.models import Model
 from psycopg.errors import InsufficientPrivilege
 
-from rls import audit, catalog
+from rls import audit
+from rls.audit import matrix
 from rls.checks.models import is_tenanted
 from rls.checks.settings import tenant_model
 from rls.context import checked_tenant_context
@@ -123,7 +124,7 @@ def _prove(model: type[Model]) -> None:
 
 def _table(model: type[Model]) -> Table:
     with transaction.atomic(using=OWNER_ALIAS), connections[OWNER_ALIAS].cursor() as cursor:
-        name = catalog.relation(OWNER_ALIAS, model)
+        name = matrix.relation(OWNER_ALIAS, model)
         if name is None:
             raise AssertionError(f"{model._meta.label} has no table: a migration makes it")
         key = str(model._meta.pk and model._meta.pk.column)

@@ -9,8 +9,8 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError, connections
 
-from rls import audit, catalog, grants, reports, scaffold
-from rls.audit import Level
+from rls import audit, grants, scaffold
+from rls.audit import Level, matrix, reports
 from rls.router import OWNER_ALIAS
 
 
@@ -81,19 +81,19 @@ class Command(BaseCommand):
             self.stdout.write("no shared model lacks a right")
 
     def _matrix(self, **options: Any) -> None:
-        self.stdout.write(catalog.as_table(catalog.matrix(auditor_alias())))
+        self.stdout.write(matrix.as_table(matrix.read(auditor_alias())))
 
     def _explain(self, *, model: str, role: str | None, **options: Any) -> None:
         alias = auditor_alias()
         try:
-            table = catalog.relation(alias, apps.get_model(model))
+            table = matrix.relation(alias, apps.get_model(model))
         except (LookupError, ValueError) as error:
             raise CommandError(f"{model} is no model: name it as app_label.Model") from error
         if table is None:
             raise CommandError(f"{model} has no table yet; manage.py migrate makes it")
-        if role not in (None, *(cell.role for cell in catalog.matrix(alias))):
+        if role not in (None, *(cell.role for cell in matrix.read(alias))):
             raise CommandError(f"{role} is no role of the project: app_tenant, app_platform, ...")
-        self.stdout.write(catalog.explain(alias, table, role))
+        self.stdout.write(matrix.explain(alias, table, role))
 
 
 def auditor_alias() -> str:

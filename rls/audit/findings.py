@@ -25,14 +25,14 @@ HEADER = re.compile(
 # Nothing in another schema may stand for PostgreSQL's own functions and operators while the rules run.
 SEARCH_PATH = "pg_catalog, pg_temp"
 
-REMOVE = """
+REMOVE_SQL = """
 DROP VIEW IF EXISTS app.isolation_findings;
 DROP FUNCTION IF EXISTS app.find_weaknesses();
 DROP VIEW IF EXISTS app.table_grants, app.expected_policies, app.tenanted_tables;
 DROP FUNCTION IF EXISTS app.is_declared(text, text);
 """
 
-INSTALL = """
+INSTALL_SQL = """
 CREATE OR REPLACE FUNCTION app.find_weaknesses()
     RETURNS TABLE (rule text, level text, object text, finding text, mend text)
     LANGUAGE sql STABLE
@@ -107,7 +107,7 @@ def run(alias: str) -> list[Finding]:
 def install_sql() -> str:
     """The statements that make `app.isolation_findings` anew, for whoever has psql and none of the files."""
     catalog = (LIBRARY / "audit" / "catalog.sql").read_text(encoding="utf-8")
-    return catalog + INSTALL.format(path=SEARCH_PATH, rules=_union())
+    return catalog + INSTALL_SQL.format(path=SEARCH_PATH, rules=_union())
 
 
 def _union() -> str:

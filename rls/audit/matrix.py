@@ -50,7 +50,7 @@ class Policy:
     with_check: str
 
 
-def matrix(alias: str) -> list[Cell]:
+def read(alias: str) -> list[Cell]:
     """The access matrix of the database behind `alias`, by table, role and command."""
     with connections[alias].cursor() as cursor:
         cursor.execute((LIBRARY / "matrix.sql").read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def as_table(cells: Sequence[Cell]) -> str:
 
 def explain(alias: str, table: str, role: str | None = None) -> str:
     """What each role (or `role`) can do with the rows of `table`, and the policies that decide, in lines."""
-    cells = [cell for cell in matrix(alias) if cell.table == table and role in (None, cell.role)]
+    cells = [cell for cell in read(alias) if cell.table == table and role in (None, cell.role)]
     lines = [table]
     for name, commands in groupby(cells, key=lambda cell: cell.role):
         lines += ["", name, *_reach(commands)]
