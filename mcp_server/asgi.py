@@ -40,7 +40,7 @@ from mcp_server.exchanges import Exchanges  # noqa: E402
 from mcp_server.framing import Framing  # noqa: E402
 from mcp_server.hosts import NamedHosts, SharedOrigins  # noqa: E402
 from mcp_server.registry import Door  # noqa: E402
-from rls import lost  # noqa: E402
+from rls.backends import lost  # noqa: E402
 from rls.backends.postgresql.lasting import keep_pulses  # noqa: E402
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from core.principals import Principal
 from mcp_server import changes, workers
 from mcp_server.calls import Call
 from mcp_server.framing import ONE_PIECE
-from rls import lost
+from rls.backends import lost
 
 # The first protocol in which a question is a result: no channel back to the client is needed.
 ROUNDS = "2026-07-28"

@@ -22,7 +22,7 @@ from core.services import idempotency, records
 from mcp_server import outages, workers
 from mcp_server.calls import Call, as_result
 from mcp_server.registry import Change, Door
-from rls import lost
+from rls.backends import lost
 
 CONFIRMATION_SECONDS = 600
 

@@ -23,7 +23,7 @@ from mcp_server import asking, changes, outages, parameters, progress, workers
 from mcp_server.calls import Call, as_result
 from mcp_server.registry import Answer, ToolSpec
 from mcp_server.tenancy import current_principal
-from rls import lost
+from rls.backends import lost
 
 logger = logging.getLogger("mcp_server.calls")
 

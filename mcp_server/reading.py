@@ -13,7 +13,7 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 from core.errors import DomainError
 from mcp_server import sizes, workers
 from mcp_server.hook import Recorded, recorded
-from rls import lost
+from rls.backends import lost
 
 P = ParamSpec("P")
 T = TypeVar("T")

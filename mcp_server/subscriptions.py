@@ -36,7 +36,7 @@ from mcp_server.notifications import Change, Ear
 from mcp_server.reading import read
 from mcp_server.resource_registry import Row
 from mcp_server.tenancy import current_principal
-from rls import lost
+from rls.backends import lost
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 -- 0002 policy-missing (error)
 -- Means: a table with tenants' rows lacks one of the three policies, so a role sees nothing of it where it should see its own.
--- Mends: the policy as rls/policies.py writes it.
+-- Mends: the policy as rls/schema/policies.py writes it.
 SELECT 'policy-missing' AS rule,
        'error' AS level,
        e.name AS object,

@@ -1,6 +1,6 @@
 -- 0003 policy-differs (error)
 -- Means: a policy has the right name and another content: a weaker USING or WITH CHECK, another role, another command.
--- Mends: the policy as rls/policies.py writes it.
+-- Mends: the policy as rls/schema/policies.py writes it.
 SELECT 'policy-differs' AS rule,
        'error' AS level,
        format('%s.%I', e.name, e.policy) AS object,

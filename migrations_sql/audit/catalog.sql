@@ -41,7 +41,7 @@ FROM (SELECT *, false AS is_root FROM keyed UNION ALL SELECT *, true FROM roots)
 COMMENT ON VIEW app.tenanted_tables IS 'Every table whose rows belong to a tenant, and the column that says to which: tenant_id, or the key of the table that tenant_id refers to (the root).';
 
 CREATE OR REPLACE VIEW app.expected_policies AS
--- What rls/policies.py writes, as source and as PostgreSQL prints it back.
+-- What rls/schema/policies.py writes, as source and as PostgreSQL prints it back.
 SELECT t.oid,
        t.name,
        e.policy,

@@ -15,8 +15,7 @@ from django.db.utils import DatabaseErrorWrapper, Error, ProgrammingError
 from psycopg.errors import Diagnostic, InsufficientPrivilege
 from psycopg.pq import TransactionStatus
 
-from rls import migrating
-from rls.backends import refusals
+from rls.backends import migrating, refusals
 from rls.context import PLATFORM_ALIAS, current_tenant_id
 from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing
 

@@ -15,7 +15,7 @@ import psycopg
 from django.apps import apps
 from django.conf import settings
 
-from rls.policies import asks_for_the_tenant
+from rls.schema.policies import asks_for_the_tenant
 
 PATIENCE = 2  # seconds
 

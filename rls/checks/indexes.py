@@ -16,8 +16,8 @@ from django.db.models.expressions import OrderBy
 from django.db.models.functions import Collate
 
 from rls.checks.models import is_tenanted
-from rls.keys import canonical
-from rls.written import Written
+from rls.schema.keys import canonical
+from rls.schema.written import Written
 
 # Types whose comparisons PostgreSQL marks leakproof, from 15 to 18: only these are asked before a policy (41.5).
 LEAKPROOF = re.compile(

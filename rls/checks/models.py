@@ -12,11 +12,11 @@ from django.core.checks import CheckMessage, Error, register
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignKey, ManyToManyField, Model, OneToOneField, UUIDField
 
-from rls import written
 from rls.checks.settings import tenant_model
 from rls.checks.unique import check_unique, unique_constraint
-from rls.keys import TenantForeignKey, canonical
 from rls.models import Tenanted
+from rls.schema import written
+from rls.schema.keys import TenantForeignKey, canonical
 
 
 @register("rls")

@@ -18,11 +18,11 @@ from django.core.checks import CheckMessage, Error, register
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
-from rls import granted
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
-from rls.granted import Granted
-from rls.keys import canonical
+from rls.schema import granted
+from rls.schema.granted import Granted
+from rls.schema.keys import canonical
 
 CACHE_REASON = "Shared: the cache, whose keys say whose a value is."
 

@@ -15,12 +15,12 @@ from django.db.migrations.operations import AlterField
 from django.db.migrations.utils import resolve_relation
 from django.db.models import ForeignKey, Model
 
-from rls import written
 from rls.checks.indexes import check_indexes, leads
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
-from rls.keys import TenantForeignKey, TenantKey
-from rls.written import Written
+from rls.schema import written
+from rls.schema.keys import TenantForeignKey, TenantKey
+from rls.schema.written import Written
 
 
 @register("rls")

@@ -12,8 +12,8 @@ from django.db.migrations.writer import MigrationWriter
 from django.db.models import F, Model, OneToOneField, UniqueConstraint
 from django.db.models.expressions import OrderBy
 
-from rls.keys import constraint_name
 from rls.models import Tenanted
+from rls.schema.keys import constraint_name
 
 TENANT = ("tenant", "tenant_id")
 

@@ -18,13 +18,13 @@ from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
 from core.models import Order, Product, Tenant
-from rls import keys, written
 from rls.checks import models as model_checks
 from rls.checks import settings as setting_checks
 from rls.checks import sql as sql_checks
 from rls.models import Tenanted
 from rls.operations import RunSQLFile
 from rls.router import RoleRouter
+from rls.schema import keys, written
 
 
 def ids(*found: object) -> list[str]:

@@ -25,8 +25,8 @@ from core.models import PlatformToken, Product, Tenant, TenantUser
 from rls import router
 from rls.checks import settings as setting_checks
 from rls.checks import shared
-from rls.granted import Granted
 from rls.operations import RunSQLFile
+from rls.schema.granted import Granted
 from tests.postgres import Server
 from tests.rls.projects import ROOT, SETTINGS, Project
 

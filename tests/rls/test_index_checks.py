@@ -21,7 +21,7 @@ from rls import audit
 from rls.checks.indexes import check_indexes, leads
 from rls.checks.models import check_model
 from rls.models import Tenanted
-from rls.written import Written
+from rls.schema.written import Written
 
 SAYS = {
     "rls.E006": "unique-without-tenant",

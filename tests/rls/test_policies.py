@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from rls.policies import policies
+from rls.schema.policies import policies
 from tests import postgres
 from tests.postgres import Server
 

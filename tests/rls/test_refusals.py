@@ -16,7 +16,7 @@ from psycopg.errors import InsufficientPrivilege
 from core.models import Product, Tenant, TenantUser
 from rls import CrossTenantWrite, NoTenantContext, PolicyMissing, platform_context, tenant_context
 from rls.backends import refusals
-from rls.policies import PREDICATE, asks_for_the_tenant, policies
+from rls.schema.policies import PREDICATE, asks_for_the_tenant, policies
 from tests.rls.test_errors import INSERT, UPSERT, product, run, run_many
 from tests.world import World
 

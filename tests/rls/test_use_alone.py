@@ -22,6 +22,7 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 from psycopg.conninfo import conninfo_to_dict
 
+import rls
 from core.binaries import EmbeddedError, find_binaries
 from rls import audit
 from rls.files import LIBRARY
@@ -510,6 +511,8 @@ def test_the_wheel_is_the_library_and_finds_its_files(wheel: Path, installed: Pa
     )
 
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"rls"}
+    assert "rls/py.typed" in names
+    assert rls.__version__ in wheel.name.split("-")
     assert {name.removeprefix("rls/sql/") for name in names if name.startswith("rls/sql/")} == {
         name for name in files if name.removesuffix(".sql").removesuffix(".revert") not in run_by_this_project()
     }

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import OperationalError
 from psycopg.errors import QueryCanceled
 
-from rls.interruption import CalledOff, question_here
+from rls.backends.interruption import CalledOff, question_here
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Silent(OperationalError):
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection whose statements can be called off (`rls.interruption`) and never wait for a dead database."""
+    """A connection whose statements can be interrupted (`rls.backends.interruption`); it never waits for a dead peer."""
 
     pulse: Beating | None = None
     # Seconds, for whoever would rather not wait than feel a pulse.

@@ -29,9 +29,9 @@ from django.db.backends.postgresql import base as stock
 from psycopg import ClientCursor, Connection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
+from rls.backends.interruption import refuse_called_off
 from rls.backends.postgresql import statements
 from rls.context import current_tenant_id, platform_record
-from rls.interruption import refuse_called_off
 
 # Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
 ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
-from rls import migrating
+from rls.backends import migrating
 from rls.router import OWNER_ALIAS
 
 # `migrate rls`, whatever the options of the command are for the app that it names.

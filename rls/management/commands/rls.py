@@ -9,9 +9,10 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError, connections
 
-from rls import audit, grants, scaffold
+from rls import audit
 from rls.audit import Level, matrix, reports
 from rls.router import OWNER_ALIAS
+from rls.schema import grant_files, scaffold
 
 
 class Command(BaseCommand):
@@ -74,7 +75,7 @@ class Command(BaseCommand):
     def _grant(self, *, models: list[str], all: bool, tenants_read: bool, **options: Any) -> None:
         if bool(models) == all or (all and tenants_read):
             raise CommandError("name the models, app_label.Model ..., or say --all alone")
-        paths = grants.grant(models, tenants_read=tenants_read)
+        paths = grant_files.grant(models, tenants_read=tenants_read)
         for path in paths:
             self.stdout.write(f"wrote {os.path.relpath(path)}")
         if not paths:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
-from rls import statements as sql
-from rls.keys import TenantForeignKey, TenantKey, canonical, constraint_name
+from rls.schema import parsing as sql
+from rls.schema.keys import TenantForeignKey, TenantKey, canonical, constraint_name
 
 Key = TypeVar("Key", TenantKey, TenantForeignKey)
 

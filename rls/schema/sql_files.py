@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rls.facts import Facts, Origin
-from rls.keys import TenantForeignKey, TenantKey, plain, quoted
-from rls.policies import policies
+from rls.schema.facts import Facts, Origin
+from rls.schema.keys import TenantForeignKey, TenantKey, plain, quoted
+from rls.schema.policies import policies
 
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 

@@ -13,9 +13,9 @@ from django.db.migrations.state import ProjectState
 from django.db.migrations.utils import resolve_relation
 from django.db.models import ForeignKey
 
-from rls.facts import Facts, Origin, Place
-from rls.keys import LONGEST_NAME, canonical
 from rls.operations import RunSQLFile
+from rls.schema.facts import Facts, Origin, Place
+from rls.schema.keys import LONGEST_NAME, canonical
 
 
 @dataclass(frozen=True, slots=True)

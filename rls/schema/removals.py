@@ -13,11 +13,11 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
-from rls import statements as sql
-from rls.facts import Facts, Origin
-from rls.keys import TenantForeignKey, TenantKey, canonical, plain, quoted
-from rls.sql_files import header
-from rls.written import Taken
+from rls.schema import parsing as sql
+from rls.schema.facts import Facts, Origin
+from rls.schema.keys import TenantForeignKey, TenantKey, canonical, plain, quoted
+from rls.schema.sql_files import header
+from rls.schema.written import Taken
 
 IMPORT = "from rls.operations import RunSQLFile"
 

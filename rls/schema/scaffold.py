@@ -18,14 +18,14 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import ForeignKey, Model
 
-from rls import removals, sql_files, written
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
 from rls.checks.sql import key_of, lacks_index, required_key, required_keys, tenanted_tables
-from rls.facts import Origin
-from rls.keys import TenantKey
-from rls.sql_files import Plan
-from rls.written import Written
+from rls.schema import removals, sql_files, written
+from rls.schema.facts import Origin
+from rls.schema.keys import TenantKey
+from rls.schema.sql_files import Plan
+from rls.schema.written import Written
 
 MIGRATION = """\
 from typing import ClassVar

@@ -12,9 +12,9 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.db.models import ManyToManyField
 
-from rls.keys import LONGEST_NAME, canonical
 from rls.operations import RunSQLFile
-from rls.statements import statements
+from rls.schema.keys import LONGEST_NAME, canonical
+from rls.schema.parsing import statements
 
 NAME = r'(?:"[^"]+"|[\w$]+)'
 TABLE = rf"{NAME}(?: ?\. ?{NAME})?"
@@ -22,7 +22,7 @@ TABLES = rf"(?:table )?({TABLE}(?: ?, ?{TABLE})*)"
 GRANT = re.compile(rf"^ ?grant .+? on {TABLES} to (.+)$")
 GRANT_ALL = re.compile(r"^ ?grant .+? on all tables in schema (.+?) to (.+)$")
 REVOKE = re.compile(rf"^ ?revoke all(?: privileges)? on {TABLES} from (.+)$")
-# What is declared follows a table to its new name, in the words of rls/grants.py.
+# What is declared follows a table to its new name, in the words of rls/schema/grant_files.py.
 FOLLOWS = re.compile(
     r"^UPDATE app\.declared_grants SET object = (?:'([^']+)'|format\('%I\.%I', '([^']+)', '([^']+)'\)) ", re.MULTILINE
 )

@@ -15,13 +15,13 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
-from rls import granted, scaffold
 from rls.checks import shared
 from rls.checks.models import is_tenanted
 from rls.checks.settings import tenant_model
 from rls.checks.shared import SharedTable
-from rls.granted import Granted
-from rls.keys import plain, quoted
+from rls.schema import granted, scaffold
+from rls.schema.granted import Granted
+from rls.schema.keys import plain, quoted
 
 # Who works with a table of whom else; the log of the admin grows and is never rewritten.
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
