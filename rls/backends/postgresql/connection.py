@@ -31,7 +31,7 @@ class Silent(OperationalError):
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection whose statements can be interrupted (`rls.backends.interruption`); it never waits for a dead peer."""
+    """A connection whose statements can be called off (`rls.backends.interruption`); it never waits for a dead peer."""
 
     pulse: Beating | None = None
     # Seconds, for whoever would rather not wait than feel a pulse.
