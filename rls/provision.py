@@ -1,6 +1,6 @@
 """Make a database that a project under row-level security can live in. For development and tests.
 
-In production a DBA runs `migrations_sql/0000_roles.sql` and `0001_superuser.sql` with psql and sets the passwords.
+In production a DBA runs `rls/sql/0000_roles.sql` and `0001_superuser.sql` with psql and sets the passwords.
 """
 
 from __future__ import annotations

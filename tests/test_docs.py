@@ -119,7 +119,7 @@ def test_every_setting_has_a_section() -> None:
 
 
 def test_every_check_has_its_row() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in Path("rls").glob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in Path("rls").glob("**/*.py"))
     ids = set(re.findall(r'id="(rls\.[A-Z]\d{3})"', code))
     listed = [row[0].strip("`") for row in rows("checks.md") if row[0].startswith("`rls.")]
 
@@ -197,7 +197,10 @@ def test_every_rule_that_can_be_declared_away_is_said_to_be() -> None:
 
 
 def test_every_object_of_the_schema_app_has_a_section() -> None:
-    sql = "\n".join(path.read_text(encoding="utf-8") for path in Path("migrations_sql").glob("**/*.sql"))
+    sql = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in [*Path("rls/sql").glob("**/*.sql"), *Path("migrations_sql").glob("*.sql")]
+    )
     created = set(re.findall(r"CREATE (?:OR REPLACE )?(?:FUNCTION|TABLE|VIEW) (app\.\w+)", sql))
 
     assert {name for name in sections("sql-objects.md") if name.startswith("app.")} == {

@@ -1,6 +1,6 @@
 """The audit: what the live catalog says, against what the SQL files write.
 
-A rule is one file of `migrations_sql/audit/`: a SELECT whose rows are findings, under a header that says its number,
+A rule is one file of `rls/sql/audit/`: a SELECT whose rows are findings, under a header that says its number,
 slug and level, what it means and how it is mended. psql runs the same files (`migrations_sql/audit.sql`).
 """
 
@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION app.find_weaknesses()
 AS $audit$
 {rules}
 $audit$;
-COMMENT ON FUNCTION app.find_weaknesses() IS 'The rules of migrations_sql/audit, as they were when this was installed.';
+COMMENT ON FUNCTION app.find_weaknesses() IS 'The rules of rls/sql/audit, as they were when this was installed.';
 CREATE OR REPLACE VIEW app.isolation_findings AS SELECT * FROM app.find_weaknesses();
 COMMENT ON VIEW app.isolation_findings IS 'Empty where isolation is as it was built; otherwise what is weaker, on \
 which object, and the SQL that mends it.';
@@ -71,7 +71,7 @@ class Rule:
     @property
     def uri(self) -> str:
         """The rule's file, from the root of the repository."""
-        return f"migrations_sql/audit/{self.number}_{self.slug.replace('-', '_')}.sql"
+        return f"rls/sql/audit/{self.number}_{self.slug.replace('-', '_')}.sql"
 
 
 @dataclass(frozen=True, slots=True)

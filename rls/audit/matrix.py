@@ -28,7 +28,7 @@ ORDER BY policyname
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one command of one role reaches in one table; `migrations_sql/matrix.sql` says what the words mean."""
+    """What one command of one role reaches in one table; `rls/sql/matrix.sql` says what the words mean."""
 
     table: str
     role: str

@@ -19,7 +19,7 @@ from rls.backends import migrating, refusals
 from rls.context import PLATFORM_ALIAS, current_tenant_id
 from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing
 
-# What `migrations_sql/0002_tenant_context.sql` raises.
+# What `rls/sql/0002_tenant_context.sql` raises.
 RAISED = {"no tenant context is open": NoTenantContext, "no platform context is open": NoPlatformContext}
 
 # A name inside a message of PostgreSQL, in the quotation marks of any of its translations.

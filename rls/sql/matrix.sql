@@ -1,4 +1,4 @@
--- The access matrix: psql "$AUDITOR_DATABASE_URL" -f migrations_sql/matrix.sql
+-- The access matrix: psql "$AUDITOR_DATABASE_URL" -f rls/sql/matrix.sql
 -- For each table, role and command: what it reaches of the rows of its own tenant, of another tenant, and without the
 -- context that the role has to open (a tenant's for app_tenant and, while it migrates, app_owner; the platform's for
 -- app_platform). The policies that decide stand last.

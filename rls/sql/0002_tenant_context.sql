@@ -1,6 +1,8 @@
 -- 0002 tenant context: the functions that the policies call
--- Afterwards a statement on a tenanted table without a tenant context fails with a named error, platform work
--- begins with an audit row, and migrations see the rows they change. Run it again to mend a function that was replaced.
+-- Afterwards a statement on a tenanted table without a tenant context fails with a named error, and migrations see the
+-- rows they change. app.require_platform() asks for a record that another transaction has committed and that has no
+-- outcome yet, so that neither a rollback nor a crash takes along who worked across tenants.
+-- Run it again to mend a function that was replaced.
 -- Needs: 0000_roles. Proved by: tests/isolation/test_no_context.py, tests/rls/test_platform.py.
 
 CREATE OR REPLACE FUNCTION app.no_tenant() RETURNS uuid
@@ -41,35 +43,35 @@ CREATE OR REPLACE FUNCTION app.open_platform(actor text, reason text, origin tex
     SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    audit_id bigint;
+    record_id bigint;
 BEGIN
     INSERT INTO app.platform_audit (actor, reason, origin)
     VALUES (open_platform.actor, open_platform.reason, open_platform.origin)
-    RETURNING id INTO audit_id;
-    -- Ends with the transaction, as the right to work does.
-    PERFORM set_config('app.platform_audit_id', audit_id::text, true);
-    RETURN audit_id;
+    RETURNING id INTO record_id;
+    RETURN record_id;
 END
 $function$;
-COMMENT ON FUNCTION app.open_platform(text, text, text) IS 'Begins platform work: writes the audit row that app.require_platform() asks for.';
+COMMENT ON FUNCTION app.open_platform(text, text, text) IS 'Writes the record that app.require_platform() asks for, and returns its id. Commit it before the work begins.';
 
 CREATE OR REPLACE FUNCTION app.require_platform() RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    -- The variable alone opens nothing: the row must be of this transaction.
+    -- A record of this transaction would be rolled back with it.
     IF EXISTS (SELECT FROM app.platform_audit AS a
                WHERE a.id = NULLIF(current_setting('app.platform_audit_id', true), '')::bigint
-                 AND a.xid = pg_current_xact_id_if_assigned()) THEN
+                 AND a.role_name = session_user
+                 AND a.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
+                 AND NOT EXISTS (SELECT FROM app.platform_outcome AS o WHERE o.id = a.id)) THEN
         RETURN true;
     END IF;
     RAISE EXCEPTION 'no platform context is open'
         USING ERRCODE = 'insufficient_privilege',
-              HINT = 'In Python: with rls.platform_context(actor=..., reason=...). In psql: BEGIN; SELECT app.open_platform(''<who>'', ''<why>'', ''psql'').';
+              HINT = 'In Python: with rls.platform_context(actor=..., reason=...). In psql: SELECT app.open_platform(''<who>'', ''<why>'', ''psql''); then, in another transaction, SET app.platform_audit_id = ''<the id it returned>''.';
 END
 $function$;
-COMMENT ON FUNCTION app.require_platform() IS 'Raises unless this transaction began with app.open_platform().';
+COMMENT ON FUNCTION app.require_platform() IS 'Raises unless app.platform_audit_id is a record of app.open_platform(), committed before, of platform work that has not ended.';
 
 CREATE OR REPLACE FUNCTION app.uuid7() RETURNS uuid
     -- RFC 9562 5.7: 48 bits of Unix milliseconds, the version, the variant, the rest random.

@@ -1,6 +1,6 @@
 -- 0042 audit-log-altered (error)
 -- Means: the audit of platform work would take blank or false entries, or hide what it holds.
--- Mends: the tables as 0003_audit and 0024_platform_outcome make them.
+-- Mends: the tables as 0003_audit makes them.
 SELECT 'audit-log-altered' AS rule,
        'error' AS level,
        x.object,

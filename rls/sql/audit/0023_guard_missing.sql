@@ -5,7 +5,7 @@ SELECT 'guard-missing' AS rule,
        'warning' AS level,
        e.guard AS object,
        'the event trigger is not there, not enabled, or not as 0001_superuser makes it' AS finding,
-       '\i migrations_sql/0001_superuser.sql' AS mend
+       '\i rls/sql/0001_superuser.sql' AS mend
 FROM (VALUES
     ('keep_row_security', 'ddl_command_end', ARRAY['ALTER TABLE', 'CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO'], '3baab283c841cab440ed0adc094d2b82'),
     ('refuse_ddl', 'ddl_command_start', NULL, '5734fd39fae0c2321af9aaf1f311dbfd')
