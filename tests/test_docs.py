@@ -177,7 +177,7 @@ def test_every_audit_rule_has_its_row_in_its_own_words() -> None:
     listed = [row for row in rows("audit-rules.md") if row[0].isdigit()]
 
     assert listed == [
-        [rule.number, f"`{rule.slug}`", rule.level.value, rule.meaning, rule.remedy] for rule in audit.rules()
+        [rule.number, f"`{rule.slug}`", rule.level.value, rule.problem, rule.fix] for rule in audit.rules()
     ]
 
 
@@ -191,7 +191,7 @@ def test_the_pages_say_how_many_rules_there_are() -> None:
 def test_every_rule_that_can_be_declared_away_is_said_to_be() -> None:
     asking = {rule.slug for rule in audit.rules() if f"is_declared('{rule.slug}'" in rule.query}
     rights = {"grant-too-wide", "shared-undeclared"}
-    listed = re.findall(r"`([a-z]+(?:-[a-z]+)+|published)`", read("audit-rules.md").partition("## What is meant")[2])
+    listed = re.findall(r"`([a-z]+(?:-[a-z]+)+|published)`", read("audit-rules.md").partition("## What is intended")[2])
 
     assert set(listed) - rights == asking
 

@@ -1,7 +1,7 @@
 """The audit: what the live catalog says, against what the SQL files write.
 
 A rule is one file of `rls/sql/audit/`: a SELECT whose rows are findings, under a header that says its number,
-slug and level, what it means and how it is mended. psql runs the same files (`migrations_sql/audit.sql`).
+slug and level, the problem and the fix. psql runs the same files (`migrations_sql/audit.sql`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from rls.files import LIBRARY
 
 HEADER = re.compile(
     r"-- (?P<number>\d{4}) (?P<slug>[a-z-]+) \((?P<level>error|warning)\)\n"
-    r"-- Means: (?P<meaning>.+\n(?:-- (?!Mends).+\n)*)"
-    r"-- Mends: (?P<remedy>.+\n(?:-- .+\n)*)"
+    r"-- Problem: (?P<problem>.+\n(?:-- (?!Fix: ).+\n)*)"
+    r"-- Fix: (?P<fix>.+\n(?:-- .+\n)*)"
 )
 
 # Nothing in another schema may stand for PostgreSQL's own functions and operators while the rules run.
@@ -28,7 +28,7 @@ SEARCH_PATH = "pg_catalog, pg_temp"
 REMOVE_SQL = """
 DROP VIEW IF EXISTS app.isolation_findings;
 DROP FUNCTION IF EXISTS app.find_weaknesses();
-DROP VIEW IF EXISTS app.table_grants, app.expected_policies, app.tenanted_tables;
+DROP VIEW IF EXISTS app.table_grants, app.expected_policies, app.tenanted_tables, app.roles;
 DROP FUNCTION IF EXISTS app.is_declared(text, text);
 """
 
@@ -64,8 +64,8 @@ class Rule:
     number: str
     slug: str
     level: Level
-    meaning: str
-    remedy: str
+    problem: str
+    fix: str
     query: str
 
     @property
@@ -118,15 +118,17 @@ def _union() -> str:
 def _parse(name: str, text: str) -> Rule:
     header = HEADER.match(text)
     if header is None:
-        raise ValueError(f"{name} needs the header of a rule: number, slug, level, Means and Mends")
+        raise ValueError(
+            f'{name} has no header of a rule; begin it with "-- 0001 slug (error)", "-- Problem: ...", "-- Fix: ..."'
+        )
     # What follows the statement is for psql: the count of its rows.
     query, _, _ = text[header.end() :].rpartition(";")
     return Rule(
         header["number"],
         header["slug"],
         Level(header["level"]),
-        _prose(header["meaning"]),
-        _prose(header["remedy"]),
+        _prose(header["problem"]),
+        _prose(header["fix"]),
         query.strip(),
     )
 

@@ -47,7 +47,7 @@ def markdown(findings: Sequence[Finding]) -> str:
 
 
 def sarif(findings: Sequence[Finding]) -> str:
-    """SARIF 2.1.0 (OASIS): the rules with their meaning, a result a finding, the object as its logical location."""
+    """SARIF 2.1.0 (OASIS): each rule with its problem, one result per finding, the object as its logical location."""
     rules = {rule.slug: (place, rule) for place, rule in enumerate(audit.rules())}
     driver = {"name": "rls audit", "rules": [_sarif_rule(rule) for rule in audit.rules()]}
     results = [_sarif_result(each, *rules[each.rule]) for each in findings]
@@ -75,8 +75,8 @@ def _sarif_rule(rule: audit.Rule) -> dict[str, Any]:
     return {
         "id": rule.slug,
         "name": rule.slug.title().replace("-", ""),
-        "shortDescription": {"text": rule.meaning},
-        "help": {"text": f"Mends: {rule.remedy}"},
+        "shortDescription": {"text": rule.problem},
+        "help": {"text": f"Fix: {rule.fix}"},
         "defaultConfiguration": {"level": rule.level.value},
         "properties": {"number": rule.number},
     }
@@ -87,7 +87,7 @@ def _sarif_result(finding: Finding, rule_index: int, rule: audit.Rule) -> dict[s
         "ruleId": finding.rule,
         "ruleIndex": rule_index,
         "level": finding.level.value,
-        "message": {"text": f"{finding.object}: {finding.finding}. Mend: {finding.mend}"},
+        "message": {"text": f"{finding.object}: {finding.finding}. Fix: {finding.mend}"},
         "locations": [
             {
                 # What reads SARIF for code wants a file: the rule's, which says what the finding means.

@@ -43,7 +43,7 @@ CREATE TABLE app.declared_exceptions (
     reason text NOT NULL CHECK (reason ~ '\S'),
     PRIMARY KEY (rule, object)
 );
-COMMENT ON TABLE app.declared_exceptions IS 'What the audit would find, and is meant. The object holds the content that was looked at, so a change of it is found again.';
+COMMENT ON TABLE app.declared_exceptions IS 'What the audit would find, and is intended. The object holds the content that was looked at, so a change of it is found again.';
 
 INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
     ('app.platform_audit', 'app_platform', '{SELECT,INSERT (actor),INSERT (reason),INSERT (origin)}', 'Append-only: each platform context writes its row.'),
@@ -52,6 +52,7 @@ INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
     ('app.platform_outcome', 'app_auditor', '{SELECT}', 'The auditor reads how platform work ended.'),
     ('app.declared_grants', 'app_auditor', '{SELECT}', 'The auditor reads what is declared.'),
     ('app.declared_exceptions', 'app_auditor', '{SELECT}', 'The auditor reads what is declared.'),
+    ('app.roles', 'app_auditor', '{SELECT}', 'The rules read the catalog through it.'),
     ('app.tenanted_tables', 'app_auditor', '{SELECT}', 'The rules read the catalog through it.'),
     ('app.expected_policies', 'app_auditor', '{SELECT}', 'The rules read the catalog through it.'),
     ('app.table_grants', 'app_auditor', '{SELECT}', 'The rules read the catalog through it.'),

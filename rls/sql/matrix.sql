@@ -12,7 +12,7 @@ SELECT relation, role_name, command,
        CASE WHEN outcome IN ('isolated', 'platform', 'migrating') THEN 'error' ELSE outcome END AS none,
        policies
 FROM (
-    SELECT relation, role_name, place, command, policies,
+    SELECT relation, role_name, role_place, place, command, policies,
            CASE WHEN NOT is_granted THEN 'denied'
                 WHEN bypasses OR NOT relrowsecurity OR command = 'TRUNCATE' THEN 'all'
                 WHEN policies = '' THEN CASE command WHEN 'INSERT' THEN 'error' ELSE 'nothing' END
@@ -24,6 +24,7 @@ FROM (
     FROM (
         SELECT format('%I.%I', n.nspname, c.relname) AS relation,
                r.rolname AS role_name,
+               ours.place AS role_place,
                m.place,
                m.command,
                c.relrowsecurity,
@@ -36,6 +37,7 @@ FROM (
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
         CROSS JOIN pg_catalog.pg_roles AS r
+        JOIN app.roles AS ours ON ours.role_name = r.rolname
         CROSS JOIN (VALUES (1, 'SELECT', 'r'), (2, 'INSERT', 'a'), (3, 'UPDATE', 'w'), (4, 'DELETE', 'd'), (5, 'TRUNCATE', '')) AS m (place, command, polcmd)
         CROSS JOIN LATERAL (
             SELECT string_agg(p.polname, ', ' ORDER BY p.polname) AS names,
@@ -53,7 +55,6 @@ FROM (
               AND EXISTS (SELECT FROM unnest(p.polroles) AS named WHERE named IN (0, r.oid))
         ) AS p
         WHERE c.relkind IN ('r', 'p')
-          AND r.rolname IN ('app_tenant', 'app_platform', 'app_owner', 'app_auditor', 'app_resolver')
     ) AS facts
 ) AS outcomes
-ORDER BY relation, array_position(ARRAY['app_tenant', 'app_platform', 'app_owner', 'app_auditor', 'app_resolver'], role_name::text), place;
+ORDER BY relation, role_place, place;

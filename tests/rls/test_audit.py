@@ -137,6 +137,8 @@ STORIES = [
     ("function-behind-policy", "app.require_platform()", "ALTER FUNCTION app.require_platform OWNER TO app_platform"),
     ("function-behind-policy", "app.is_declared(text,text)",
      "CREATE OR REPLACE FUNCTION app.is_declared(rule text, object text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true'"),
+    ("function-behind-policy", "app.roles",
+     "CREATE OR REPLACE VIEW app.roles AS SELECT 1 AS place, 'app_owner' AS role_name, true AS is_owner, false AS is_client"),
     ("function-behind-policy", "app.table_grants",
      "DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW app.table_grants AS SELECT * FROM ('"
      " || rtrim(pg_get_viewdef('app.table_grants'), ';') || ') AS v WHERE false'; END $$"),
@@ -335,8 +337,8 @@ def test_rules_are_numbered_and_named_by_their_files() -> None:
         assert rule.number == f"{place:04}"
         assert Path(rule.uri).exists(), rule.slug
         assert f"SELECT '{rule.slug}' AS rule,\n       '{rule.level}' AS level," in rule.query.replace("DISTINCT ", "")
-        assert rule.meaning.endswith("."), rule.slug
-        assert rule.remedy.endswith("."), rule.slug
+        assert rule.problem.endswith("."), rule.slug
+        assert rule.fix.endswith("."), rule.slug
 
 
 def test_psql_runs_every_rule_and_errors_first() -> None:

@@ -1,6 +1,7 @@
 -- 0001 row-security-off (error)
--- Means: no policy is asked, or the owner is not bound by them. Partitions and other children are tables of their own.
--- Mends: ENABLE and FORCE (PostgreSQL 5.9).
+-- Problem: PostgreSQL applies no policy to the table, or does not apply them to its owner. Partitions and other child
+-- tables are checked one by one.
+-- Fix: Run ENABLE and FORCE ROW LEVEL SECURITY (PostgreSQL 5.9).
 SELECT 'row-security-off' AS rule,
        'error' AS level,
        t.name AS object,

@@ -1,6 +1,7 @@
 -- 0002 policy-missing (error)
--- Means: a table with tenants' rows lacks one of the three policies, so a role sees nothing of it where it should see its own.
--- Mends: the policy as rls/schema/policies.py writes it.
+-- Problem: A table that holds tenants' rows lacks one of the three policies, so a role sees none of the rows that it
+-- should see.
+-- Fix: Create the policy as rls/schema/policies.py writes it.
 SELECT 'policy-missing' AS rule,
        'error' AS level,
        e.name AS object,

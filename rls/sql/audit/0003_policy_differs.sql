@@ -1,6 +1,7 @@
 -- 0003 policy-differs (error)
--- Means: a policy has the right name and another content: a weaker USING or WITH CHECK, another role, another command.
--- Mends: the policy as rls/schema/policies.py writes it.
+-- Problem: A policy has the right name but not the right content: a weaker USING or WITH CHECK, another role or
+-- another command.
+-- Fix: Create the policy again as rls/schema/policies.py writes it.
 SELECT 'policy-differs' AS rule,
        'error' AS level,
        format('%s.%I', e.name, e.policy) AS object,

@@ -1,6 +1,7 @@
 -- 0004 policy-extra (error)
--- Means: a further policy opens the table (permissive policies are joined with OR), or runs an expression on each tenant's rows.
--- Mends: dropping it. One that is meant is declared with its whole content.
+-- Problem: One more policy opens the table (PostgreSQL joins permissive policies with OR), or runs an expression on
+-- each tenant's rows.
+-- Fix: Drop the policy. If it is intended, declare it with its whole content.
 SELECT 'policy-extra' AS rule,
        'error' AS level,
        p.object,

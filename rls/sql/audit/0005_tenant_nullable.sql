@@ -1,6 +1,6 @@
 -- 0005 tenant-nullable (error)
--- Means: a row could belong to no tenant, where no policy and no key finds it.
--- Mends: NOT NULL.
+-- Problem: A row can have no tenant: no policy shows it and no key checks it.
+-- Fix: Set the column NOT NULL.
 SELECT 'tenant-nullable' AS rule,
        'error' AS level,
        name AS object,

@@ -1,6 +1,7 @@
 -- 0006 tenant-unreferenced (error)
--- Means: tenant_id refers to no table of tenants, so rows outlive their tenant, and the root of isolation is not known.
--- Mends: the foreign key to the table that other tables' tenant_id refers to.
+-- Problem: tenant_id has no foreign key to a table of tenants, so rows outlive their tenant and the audit can't tell
+-- which table is the root of isolation.
+-- Fix: Add a foreign key to the table that the other tables' tenant_id refers to.
 SELECT 'tenant-unreferenced' AS rule,
        'error' AS level,
        t.name AS object,

@@ -1,7 +1,7 @@
 -- 0007 foreign-key-without-tenant (error)
--- Means: foreign key checks bypass policies (PostgreSQL 5.9), so a key without the tenant accepts another tenant's id, and
--- a cascade may cross tenants.
--- Mends: dropping it for a key (tenant_id, x_id) that refers to (tenant_id, id).
+-- Problem: PostgreSQL checks foreign keys without policies (5.9), so a key without the tenant accepts another
+-- tenant's id, and a cascade can change another tenant's rows.
+-- Fix: Replace it by a key (tenant_id, x_id) that refers to (tenant_id, id).
 SELECT 'foreign-key-without-tenant' AS rule,
        'error' AS level,
        format('%s.%I %s', child.name, k.conname, pg_get_constraintdef(k.oid)) AS object,

@@ -1,7 +1,8 @@
 -- 0008 unique-without-tenant (error)
--- Means: a unique or exclusion key that does not compare the tenant tells one tenant which values another has taken; a column
--- of INCLUDE compares nothing. A primary key of one random uuid is let through: nobody can try its values.
--- Mends: dropping it for a key that starts with the tenant.
+-- Problem: A unique or exclusion constraint that does not compare the tenant tells one tenant which values another
+-- has taken; a column in INCLUDE is not compared. A primary key of one random uuid passes: nobody can guess its
+-- values.
+-- Fix: Replace it by a constraint that starts with the tenant.
 SELECT 'unique-without-tenant' AS rule,
        'error' AS level,
        pg_get_indexdef(i.indexrelid) AS object,

@@ -1,6 +1,7 @@
 -- 0009 index-missing (warning)
--- Means: every statement carries the tenant, and without an index that leads with it each one reads all tenants' rows.
--- Mends: an index.
+-- Problem: Every statement filters by tenant, and without an index that starts with the tenant it reads the rows of
+-- all tenants.
+-- Fix: Create an index that starts with the tenant.
 SELECT 'index-missing' AS rule,
        'warning' AS level,
        t.name AS object,

@@ -1,8 +1,8 @@
 -- 0010 index-useless (warning)
--- Means: under row-level security an operator that is not leakproof is asked after the policy, so no index answers for it
--- (PostgreSQL 41.5): numeric, LIKE, jsonb, trigrams, and expressions such as upper(x).
--- Mends: dropping it; keep integers, or what is searched in a stored generated column. One that serves only roles without
--- a policy on the table's rows is declared. An index that keeps a constraint, or values unique, is let through.
+-- Problem: Under row-level security PostgreSQL evaluates an operator that is not leakproof after the policy, so no
+-- index serves it (PostgreSQL 41.5): numeric, LIKE, jsonb, trigrams, and expressions such as upper(x).
+-- Fix: Drop the index; store integers, or search a stored generated column. If it serves only roles without a policy
+-- on these rows, declare it. An index that enforces a constraint or keeps values unique passes.
 SELECT 'index-useless' AS rule,
        'warning' AS level,
        pg_get_indexdef(i.indexrelid) AS object,

@@ -1,7 +1,9 @@
 -- 0011 owner-wrong (error)
--- Means: who owns a table can switch its policies off; who owns what the policies and the audit stand on can replace it; who
--- owns the database sets variables for all; and a role that serves or audits owns nothing.
--- Mends: giving it to app_owner, a database to a superuser or to the administrator (CREATEROLE) of a managed server.
+-- Problem: The owner of a table can switch its policies off; the owner of what the policies and the audit use can
+-- replace it; the owner of the database can set variables for everybody. A role that serves or audits must own
+-- nothing.
+-- Fix: Give the object to app_owner, and the database to a superuser or to the administrator (CREATEROLE) of a
+-- managed server.
 SELECT 'owner-wrong' AS rule,
        'error' AS level,
        name AS object,
@@ -25,7 +27,7 @@ SELECT 'owner-wrong', 'error', pg_describe_object(d.classid, d.objid, d.objsubid
 FROM pg_catalog.pg_shdepend AS d
 JOIN pg_catalog.pg_roles AS r ON r.oid = d.refobjid AND d.refclassid = 'pg_authid'::regclass
 WHERE d.deptype = 'o'
-  AND r.rolname IN ('app_tenant', 'app_platform', 'app_auditor')
+  AND r.rolname IN (SELECT ours.role_name FROM app.roles AS ours WHERE ours.is_client)
   AND d.dbid IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
 UNION ALL
 SELECT 'owner-wrong', 'error', format('database %I', d.datname), format('it belongs to %s', r.rolname),

@@ -1,6 +1,6 @@
 -- 0012 role-too-strong (error)
--- Means: a role that serves, migrates or audits is not bound by policies, or can make one that is not.
--- Mends: taking the attribute away.
+-- Problem: A role that serves, migrates or audits bypasses policies, or can create a role that does.
+-- Fix: Remove the attribute from the role.
 SELECT 'role-too-strong' AS rule,
        'error' AS level,
        r.rolname::text AS object,
@@ -14,7 +14,7 @@ SELECT 'role-too-strong' AS rule,
        format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION%s;', r.rolname,
               CASE r.rolname WHEN 'app_resolver' THEN ' NOLOGIN' END) AS mend
 FROM pg_catalog.pg_roles AS r
-WHERE r.rolname IN ('app_owner', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver')
+WHERE r.rolname IN (SELECT ours.role_name FROM app.roles AS ours)
   AND (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication
        OR (r.rolname = 'app_resolver' AND r.rolcanlogin));
 \set ON_ERROR_STOP on

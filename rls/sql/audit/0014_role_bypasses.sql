@@ -1,6 +1,7 @@
 -- 0014 role-bypasses (error)
--- Means: a role that no policy binds has rights on tenants' rows. Superusers have them all, and are not listed.
--- Mends: taking BYPASSRLS away.
+-- Problem: A role that bypasses policies has privileges on tenants' rows. Superusers have them all and are not
+-- listed.
+-- Fix: Remove BYPASSRLS from the role.
 SELECT 'role-bypasses' AS rule,
        'error' AS level,
        r.rolname::text AS object,

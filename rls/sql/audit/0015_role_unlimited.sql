@@ -1,6 +1,6 @@
 -- 0015 role-unlimited (warning)
--- Means: one statement, one lock or one flood of connections of a tenant can stop the others.
--- Mends: the limits of 0000_roles. Other limits are as good; none is not.
+-- Problem: One statement, one lock or one flood of connections of a tenant can stop the other tenants.
+-- Fix: Set the limits of 0000_roles. Other limits are fine; no limit is not.
 SELECT 'role-unlimited' AS rule,
        'warning' AS level,
        r.rolname::text AS object,

@@ -1,8 +1,8 @@
 -- 0016 grant-too-wide (error)
--- Means: somebody has a right on tenants' rows, or on a sequence, that no file gives. TRUNCATE asks no policy, REFERENCES and
--- TRIGGER reach other tenants' rows, a sequence that can be read tells how much others write.
--- Mends: revoking it. app_tenant and app_platform may SELECT, INSERT, UPDATE, DELETE, and have USAGE on sequences; what
--- else is meant, or less, is declared in app.declared_grants.
+-- Problem: A role has a privilege on tenants' rows, or on a sequence, that no file grants. TRUNCATE ignores policies,
+-- REFERENCES and TRIGGER reach other tenants' rows, and a readable sequence tells how many rows others write.
+-- Fix: Revoke it. app_tenant and app_platform may SELECT, INSERT, UPDATE and DELETE, and have USAGE on sequences;
+-- declare in app.declared_grants what else is intended, or less.
 SELECT 'grant-too-wide' AS rule,
        'error' AS level,
        concat(g.privilege, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END, ' on ', g.object) AS object,
@@ -18,6 +18,6 @@ SELECT 'grant-too-wide', 'error', format('%s on large object %s', acl.privilege_
 FROM pg_catalog.pg_largeobject_metadata AS l
 CROSS JOIN LATERAL aclexplode(l.lomacl) AS acl
 CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee) AS g
-WHERE g.grantee IN ('PUBLIC', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver');
+WHERE g.grantee IN (SELECT r.role_name FROM app.roles AS r WHERE NOT r.is_owner);
 \set ON_ERROR_STOP on
 \ir verdict.sql

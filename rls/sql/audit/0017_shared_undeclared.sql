@@ -1,6 +1,7 @@
 -- 0017 shared-undeclared (error)
--- Means: a table without a tenant, or a view, is granted, and no file says that it is shared and why: its rows may be tenants'.
--- Mends: revoking the right. A relation that is meant to be shared is declared in app.declared_grants.
+-- Problem: A table without a tenant, or a view, is granted, and no file says that it is shared and why: its rows may
+-- belong to tenants.
+-- Fix: Revoke the privilege. If the relation is shared, declare it in app.declared_grants.
 SELECT 'shared-undeclared' AS rule,
        'error' AS level,
        concat(g.privilege, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END, ' on ', g.object) AS object,

@@ -1,7 +1,7 @@
 -- 0018 schema-open (error)
--- Means: a role that only uses the database could make objects in it: a temporary table that hides a real one, a function
--- that the search path finds.
--- Mends: revoking the right.
+-- Problem: A role that only uses the database can create objects in it: a temporary table that hides a real one, or a
+-- function that the search path finds first.
+-- Fix: Revoke the privilege.
 SELECT 'schema-open' AS rule,
        'error' AS level,
        format('%s on SCHEMA %I', acl.privilege_type, n.nspname) AS object,
@@ -23,6 +23,6 @@ CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_iden
 WHERE d.datname = current_database()
   AND acl.privilege_type IN ('CREATE', 'TEMPORARY')
   AND acl.grantee <> d.datdba
-  AND g.grantee IN ('PUBLIC', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver');
+  AND g.grantee IN (SELECT r.role_name FROM app.roles AS r WHERE NOT r.is_owner);
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -1,6 +1,7 @@
 -- 0019 default-privileges (error)
--- Means: what is made later is open before anybody has looked at it: a new table to app_tenant, a new function to everybody.
--- Mends: ALTER DEFAULT PRIVILEGES the other way (PostgreSQL 5.8).
+-- Problem: Objects that are created later are open before anybody reviews them: a new table to app_tenant, or a new
+-- function to everybody.
+-- Fix: Undo the default with ALTER DEFAULT PRIVILEGES (PostgreSQL 5.8).
 SELECT 'default-privileges' AS rule,
        'error' AS level,
        format('%s of %s', CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'L' THEN 'LARGE OBJECTS' ELSE 'SCHEMAS' END,
@@ -13,7 +14,7 @@ SELECT 'default-privileges' AS rule,
 FROM pg_catalog.pg_default_acl AS d
 CROSS JOIN LATERAL aclexplode(d.defaclacl) AS acl
 CROSS JOIN LATERAL (SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee) AS g
-WHERE g.grantee IN ('PUBLIC', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver')
+WHERE g.grantee IN (SELECT r.role_name FROM app.roles AS r WHERE NOT r.is_owner)
   AND d.defaclobjtype <> 'T'
 UNION ALL
 SELECT 'default-privileges', 'error', 'FUNCTIONS of app_owner', 'PUBLIC gets EXECUTE on each new one',

@@ -1,7 +1,7 @@
 -- 0020 catalog-open (warning)
--- Means: a role has a right on the catalog that PostgreSQL does not give by itself, or has not lost one that
--- 0001_superuser takes: to set variables, to see other sessions, to read statistics with values of all tenants.
--- Mends: revoking it, as a superuser.
+-- Problem: A role has a privilege on the catalog that PostgreSQL does not grant by default, or still has one that
+-- 0001_superuser revokes: to set variables, to see other sessions, or to read statistics with values of all tenants.
+-- Fix: Revoke it, as a superuser.
 SELECT 'catalog-open' AS rule,
        'warning' AS level,
        format('%s on pg_catalog.%s', e.privilege, e.name) AS object,
@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (
     SELECT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END AS grantee,
            CASE c.classid WHEN 'pg_proc'::regclass THEN 'pg_catalog.' || c.oid::regprocedure ELSE 'pg_catalog.' || c.oid::regclass END AS object
 ) AS g
-WHERE g.grantee IN ('PUBLIC', 'app_owner', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver')
+WHERE g.grantee IN (SELECT r.role_name FROM app.roles AS r)
   AND NOT EXISTS (
       SELECT FROM aclexplode(COALESCE(init.initprivs, c.default_acl)) AS first
       WHERE first.grantee = acl.grantee AND first.privilege_type = acl.privilege_type
@@ -44,6 +44,6 @@ WHERE NOT EXISTS (
     SELECT FROM pg_catalog.pg_init_privs AS init
     WHERE init.classoid = 'pg_class'::regclass AND init.objoid = a.attrelid AND init.objsubid = a.attnum
 )
-  AND g.grantee IN ('PUBLIC', 'app_owner', 'app_tenant', 'app_platform', 'app_auditor', 'app_resolver');
+  AND g.grantee IN (SELECT r.role_name FROM app.roles AS r);
 \set ON_ERROR_STOP on
 \ir verdict.sql

@@ -1,7 +1,8 @@
 -- 0021 function-open (warning)
--- Means: a function of PostgreSQL is callable that switches the tenant, runs a text as SQL, reaches other sessions, reads
--- what has no policy, or leaves something on the connection. 0001_superuser takes these rights; on a managed server nobody may, and this warning stays.
--- Mends: revoking it, as a superuser. Large objects: on a server without them in use nothing is lost.
+-- Problem: A role can call a function of PostgreSQL that switches the tenant, runs a text as SQL, reaches other
+-- sessions, reads what has no policy, or leaves something on the connection. 0001_superuser revokes these; on a
+-- managed server nobody can, and this warning stays.
+-- Fix: Revoke EXECUTE, as a superuser. For large objects this costs nothing unless the server uses them.
 SELECT 'function-open' AS rule,
        'warning' AS level,
        f.oid::regprocedure::text AS object,

@@ -1,6 +1,6 @@
 -- 0022 language-open (warning)
--- Means: DO runs procedural code, and with it SET app.current_tenant, inside one statement.
--- Mends: revoking USAGE on the language, as its owner or a superuser.
+-- Problem: DO runs procedural code inside one statement, and that code can SET app.current_tenant.
+-- Fix: Revoke USAGE on the language, as its owner or a superuser.
 SELECT 'language-open' AS rule,
        'warning' AS level,
        l.lanname::text AS object,

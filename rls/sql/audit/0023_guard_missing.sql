@@ -1,6 +1,7 @@
 -- 0023 guard-missing (warning)
--- Means: nothing keeps new tables under row-level security, or DROP OWNED of the serving role from the policies.
--- Mends: 0001_superuser, as a superuser. The policies hold without it.
+-- Problem: An event trigger is missing: new tables are not put under row-level security, or the serving role can drop
+-- its policies with DROP OWNED.
+-- Fix: Run 0001_superuser, as a superuser. The policies hold without it.
 SELECT 'guard-missing' AS rule,
        'warning' AS level,
        e.guard AS object,

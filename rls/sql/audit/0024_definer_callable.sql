@@ -1,7 +1,7 @@
 -- 0024 definer-callable (error)
--- Means: a role calls a SECURITY DEFINER function, or something runs it for a role, which so acts as the function's owner, whom
--- other policies bind, or none.
--- Mends: SECURITY INVOKER. One that is meant is declared with the digest of its body.
+-- Problem: A role calls a SECURITY DEFINER function, or something runs it for a role, and so acts as the function's
+-- owner, to whom other policies apply, or none.
+-- Fix: Make it SECURITY INVOKER. If it is intended, declare it with the digest of its body.
 SELECT 'definer-callable' AS rule,
        'error' AS level,
        f.object,

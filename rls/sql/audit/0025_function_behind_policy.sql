@@ -1,7 +1,7 @@
 -- 0025 function-behind-policy (error)
--- Means: a function that the policies call, or that the audit stands on, is not the one that 0002, 0026 and
--- catalog.sql make: it is as much the policy as its expression.
--- Mends: the function's file again.
+-- Problem: A function that the policies or the audit call is not the one that 0002_tenant_context and catalog.sql
+-- make. It decides as much as the policy's own expression.
+-- Fix: Run the function's file again.
 SELECT 'function-behind-policy' AS rule,
        'error' AS level,
        e.signature AS object,
@@ -32,6 +32,7 @@ UNION ALL
 SELECT 'function-behind-policy', 'error', 'app.' || e.view_name, 'it is missing, or not the view that the files make',
        '\i rls/sql/audit/catalog.sql'
 FROM (VALUES
+    ('roles', ARRAY['6c790055120d326a1a9358822b313ece', 'd0b5fa7e18dff6f0c363230f4f4cc602']),
     ('tenanted_tables', ARRAY['0de46f7293720c6a828bbfeba27bbfe9', '8251d394d88a039fff0118b686ffd57e']),
     ('expected_policies', ARRAY['8ce8807d9fad8bb9a57ffc2478a858b6']),
     ('table_grants', ARRAY['f1a59c5f73aad6684d681cf80fc63944'])

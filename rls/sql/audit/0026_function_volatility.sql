@@ -1,7 +1,7 @@
 -- 0026 function-volatility (error)
--- Means: a policy calls a function that is IMMUTABLE (the planner keeps its first answer, and serves one tenant's rows to
--- another) or VOLATILE (it is called for each row).
--- Mends: STABLE.
+-- Problem: A policy calls a function that is IMMUTABLE (the planner keeps its first answer and serves one tenant's
+-- rows to another) or VOLATILE (PostgreSQL calls it for each row).
+-- Fix: Make it STABLE.
 SELECT DISTINCT 'function-volatility' AS rule,
        'error' AS level,
        f.oid::regprocedure::text AS object,

@@ -1,7 +1,8 @@
 -- 0027 leakproof-marked (error)
--- Means: a function marked LEAKPROOF runs before the policy, on every tenant's rows, and may tell of them in an error or
--- a message (PostgreSQL 41.5). PostgreSQL marks comparisons, digests and casts that can't fail; nobody else needs to.
--- Mends: NOT LEAKPROOF.
+-- Problem: A function marked LEAKPROOF runs before the policy, on every tenant's rows, and can reveal them in an
+-- error or a message (PostgreSQL 41.5). PostgreSQL marks comparisons, digests and casts that can't fail; nobody else
+-- needs to.
+-- Fix: Make it NOT LEAKPROOF.
 SELECT 'leakproof-marked' AS rule,
        'error' AS level,
        f.object,

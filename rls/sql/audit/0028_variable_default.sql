@@ -1,7 +1,7 @@
 -- 0028 variable-default (error)
--- Means: a variable that decides what is seen has a value without anybody opening a context: on a role, on the database, on a
--- function, or in the server's configuration.
--- Mends: resetting it.
+-- Problem: A variable that decides which rows are visible has a value although nobody opened a context: on a role, on
+-- the database, on a function or in the server's configuration.
+-- Fix: Reset the variable.
 SELECT 'variable-default' AS rule,
        'error' AS level,
        CASE WHEN s.setrole <> 0 THEN 'role ' || s.setrole::regrole WHEN s.setdatabase = 0 THEN 'every role' ELSE 'database ' || quote_ident(current_database()) END AS object,
@@ -14,7 +14,7 @@ FROM pg_catalog.pg_db_role_setting AS s
 CROSS JOIN LATERAL unnest(s.setconfig) AS setting
 WHERE setting ~* '^(app\.|row_security|search_path|role|session_authorization|session_preload|local_preload|session_replication_role|standard_conforming_strings|backslash_quote|event_triggers|transform_null_equals)'
   AND s.setdatabase IN (0, (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()))
-  AND (s.setrole = 0 OR s.setrole::regrole::text ~ '^app_(owner|tenant|platform|auditor|resolver)$')
+  AND (s.setrole = 0 OR pg_get_userbyid(s.setrole) IN (SELECT role_name FROM app.roles))
 UNION ALL
 SELECT 'variable-default', 'error', f.oid::regprocedure::text, setting,
        format('ALTER ROUTINE %s RESET %s;', f.oid::regprocedure, split_part(setting, '=', 1))

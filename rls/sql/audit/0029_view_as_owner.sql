@@ -1,7 +1,7 @@
 -- 0029 view-as-owner (error)
--- Means: a view reads tenants' rows with its owner's rights, directly or through another view, or is granted and may read
--- anything; a materialized view holds the rows.
--- Mends: security_invoker (PostgreSQL 15 and newer), or dropping what is materialized.
+-- Problem: A view reads tenants' rows with its owner's privileges, directly or through another view, or somebody may
+-- read a view that may read anything; or a materialized view holds tenants' rows.
+-- Fix: Set security_invoker (PostgreSQL 15 and newer); drop a materialized view.
 WITH RECURSIVE reads AS (
     SELECT DISTINCT r.ev_class AS view_oid, d.refobjid AS read_oid
     FROM pg_catalog.pg_rewrite AS r

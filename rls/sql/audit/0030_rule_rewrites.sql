@@ -1,7 +1,7 @@
 -- 0030 rule-rewrites (error)
--- Means: a rule writes a tenant's row elsewhere, or drops a row of the audit, with the rights of the owner of its table or view
--- (PostgreSQL 41.5).
--- Mends: dropping the rule.
+-- Problem: A rewrite rule copies a tenant's row elsewhere, or drops a row of the platform's log, with the privileges
+-- of the owner of its table or view (PostgreSQL 41.5).
+-- Fix: Drop the rule.
 SELECT 'rule-rewrites' AS rule,
        'error' AS level,
        r.object,

@@ -1,7 +1,7 @@
 -- 0031 trigger-undeclared (error)
--- Means: a trigger runs for each row of a tenant, or of the audit of platform work, and may drop it, write it elsewhere, or stop a statement of one tenant for what it
--- sees of another.
--- Mends: dropping it. One that is meant is declared with the digest of its function.
+-- Problem: A trigger runs for each row of a tenant, or of the platform's log. It can drop the row, copy it elsewhere,
+-- or stop one tenant's statement because of another tenant's rows.
+-- Fix: Drop the trigger. If it is intended, declare it with the digest of its function.
 SELECT 'trigger-undeclared' AS rule,
        'error' AS level,
        g.object,

@@ -1,7 +1,7 @@
 -- 0032 parent-without-tenant (error)
--- Means: the table inherits from one without a tenant. Who reads the parent reads this table's rows, and only the parent's
--- policies are asked.
--- Mends: NO INHERIT, or a tenant_id on the parent.
+-- Problem: The table inherits from a table without a tenant. A SELECT on the parent returns this table's rows, and
+-- PostgreSQL applies only the parent's policies.
+-- Fix: Run NO INHERIT, or give the parent a tenant_id.
 SELECT 'parent-without-tenant' AS rule,
        'error' AS level,
        t.name AS object,

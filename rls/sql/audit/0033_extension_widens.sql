@@ -1,7 +1,7 @@
 -- 0033 extension-widens (error)
--- Means: an extension, an untrusted language or a foreign server reaches rows or sessions past the policies: over a connection
--- of its own, from files and pages, or by running a text as SQL.
--- Mends: dropping it. One that is meant, and whose functions app_tenant can't call, is declared.
+-- Problem: An extension, an untrusted language or a foreign server reaches rows or sessions without policies: over a
+-- connection of its own, from files and pages, or by running a text as SQL.
+-- Fix: Drop it. If it is intended, and app_tenant can't call its functions, declare it.
 SELECT 'extension-widens' AS rule,
        'error' AS level,
        w.object,

@@ -1,6 +1,6 @@
 -- 0034 published (warning)
--- Means: logical replication sends tenants' rows elsewhere, and asks no policy.
--- Mends: taking the table out. A publication that is meant is declared.
+-- Problem: Logical replication sends tenants' rows elsewhere, without policies.
+-- Fix: Remove the table from the publication. If the publication is intended, declare it.
 SELECT 'published' AS rule,
        'warning' AS level,
        p.pubname || ' publishes ' || t.name AS object,

@@ -1,6 +1,7 @@
 -- 0035 key-unchecked (error)
--- Means: a foreign key, NOT NULL or unique key stands in the catalog and is not checked, so a row can point at another tenant's.
--- Mends: checking it.
+-- Problem: A foreign key, NOT NULL or unique key is in the catalog but PostgreSQL does not enforce it, so a row can
+-- refer to another tenant's row.
+-- Fix: Validate the constraint.
 SELECT 'key-unchecked' AS rule,
        'error' AS level,
        format('%s.%I', t.name, k.conname) AS object,

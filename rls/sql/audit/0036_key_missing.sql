@@ -1,6 +1,7 @@
 -- 0036 key-missing (warning)
--- Means: a column that by its name refers to a row has no foreign key, so nothing keeps the row that it names in its tenant.
--- Mends: the key (tenant_id, x_id) that refers to (tenant_id, id). A column that refers to nothing is declared.
+-- Problem: A column is named like a reference to a row but has no foreign key, so nothing keeps the row that it
+-- refers to in the same tenant.
+-- Fix: Add the key (tenant_id, x_id) that refers to (tenant_id, id). If the column refers to nothing, declare it.
 SELECT 'key-missing' AS rule,
        'warning' AS level,
        format('%s.%I', t.name, a.attname) AS object,

@@ -1,7 +1,8 @@
 -- 0037 tenant-hidden (error)
--- Means: a table refers to tenants or their rows and has no tenant_id, or has one and can have no policy: its rows are some
--- tenant's, and nothing asks whose.
--- Mends: the column tenant_id; fill it, then tenant-nullable and the rules of the policies ask for the rest. A table that is meant so is declared.
+-- Problem: A table refers to tenants or their rows and has no tenant_id, or has one and can have no policy: its rows
+-- belong to tenants, and no policy applies.
+-- Fix: Add the column tenant_id and fill it; tenant-nullable and the rules about policies then ask for the rest. If
+-- the table is intended, declare it.
 SELECT 'tenant-hidden' AS rule,
        'error' AS level,
        x.object,

@@ -1,8 +1,8 @@
 -- 0038 policy-stands-on (error)
--- Means: a policy reads as the template writes it and calls something else: a cast, an operator or a function that was put in
--- the way of PostgreSQL's own.
--- Mends: dropping a cast, and writing the policy anew where only PostgreSQL's own names are found. A replaced built-in comes
--- back from a server of the same version.
+-- Problem: A policy has the text of the template but calls something else: a cast, an operator or a function that
+-- replaces PostgreSQL's own.
+-- Fix: Drop the cast; create the policy again while only PostgreSQL's own names are found. Restore a replaced
+-- built-in function from a server of the same version.
 SELECT 'policy-stands-on' AS rule,
        'error' AS level,
        format('%s.%I', e.name, e.policy) AS object,

@@ -1,7 +1,8 @@
 -- 0039 function-callable (error)
--- Means: a role can call a function that no file gives it. One that runs a text as SQL sets the tenant inside one statement;
--- app.require_platform() opens the policies of the platform. Extensions' functions are let through.
--- Mends: revoking it. A function that is meant is declared with the digest of its body.
+-- Problem: A role can call a function that no file grants to it, or can't call one that it needs. A function that
+-- runs a text as SQL can set the tenant inside one statement; app.require_platform() opens the policies of the
+-- platform. Functions of extensions pass.
+-- Fix: Revoke or grant EXECUTE. If the function is intended, declare it with the digest of its body.
 SELECT 'function-callable' AS rule,
        'error' AS level,
        f.object,
@@ -13,9 +14,10 @@ FROM (
            r.callers
     FROM pg_catalog.pg_proc AS p
     CROSS JOIN LATERAL (
-        SELECT string_agg(role_name, ', ') AS callers
-        FROM unnest(ARRAY['app_tenant', 'app_platform', 'app_auditor']) AS role_name
-        WHERE to_regrole(role_name) IS NOT NULL
+        SELECT string_agg(role_name, ', ' ORDER BY place) AS callers
+        FROM app.roles
+        WHERE is_client
+          AND to_regrole(role_name) IS NOT NULL
           AND has_function_privilege(role_name, p.oid, 'EXECUTE')
           AND NOT COALESCE(role_name = ANY (CASE p.oid::regprocedure::text
               WHEN 'app.no_tenant()' THEN '{app_tenant,app_platform}'::text[]

@@ -1,7 +1,7 @@
 -- 0041 setting-weak (error)
--- Means: the server is configured so that keys, policies or guards are not asked, or that a value which decides what is seen is
--- there before anybody opens a context.
--- Mends: resetting it, as a superuser; a value in postgresql.conf goes there.
+-- Problem: The server's configuration switches keys, policies or guards off, or gives a value to a variable that
+-- decides which rows are visible before anybody opens a context.
+-- Fix: Reset the setting, as a superuser; edit postgresql.conf where the value is there.
 SELECT 'setting-weak' AS rule,
        'error' AS level,
        s.name AS object,

@@ -1,6 +1,6 @@
 -- 0042 audit-log-altered (error)
--- Means: the audit of platform work would take blank or false entries, or hide what it holds.
--- Mends: the tables as 0003_audit makes them.
+-- Problem: The log of platform work would accept blank or false entries, hides its rows, or can lose them.
+-- Fix: Restore the tables as 0003_audit makes them.
 SELECT 'audit-log-altered' AS rule,
        'error' AS level,
        x.object,

@@ -1,4 +1,5 @@
--- What the rules read: which tables are tenanted, which policies they must have, who has which right, what is declared.
+-- What the rules read: which roles are ours, which tables are tenanted, which policies they must have, who has which
+-- privilege, what is declared.
 -- Installed with the view app.isolation_findings; run it again, as app_owner, to mend one that was replaced. Names are looked
 -- up in pg_catalog only, so that nothing in another schema stands for PostgreSQL's own.
 SET search_path = pg_catalog, pg_temp;
@@ -10,6 +11,19 @@ AS $function$
     SELECT EXISTS (SELECT FROM app.declared_exceptions AS d WHERE d.rule = is_declared.rule AND d.object = is_declared.object)
 $function$;
 COMMENT ON FUNCTION app.is_declared(text, text) IS 'Whether a finding is declared, with a reason, in app.declared_exceptions.';
+
+CREATE OR REPLACE VIEW app.roles AS
+SELECT place, role_name, is_owner, is_client
+FROM (VALUES
+    (1, 'app_tenant', false, true),
+    (2, 'app_platform', false, true),
+    (3, 'app_owner', true, false),
+    (4, 'app_auditor', false, true),
+    (5, 'app_resolver', false, false),
+    -- What PUBLIC may do, each of them may.
+    (6, 'PUBLIC', false, false)
+) AS ours (place, role_name, is_owner, is_client);
+COMMENT ON VIEW app.roles IS 'The roles that 0000_roles makes, and PUBLIC, in the order of the access matrix. An owner migrates; a client logs in to serve, operate or audit, and owns nothing.';
 
 CREATE OR REPLACE VIEW app.tenanted_tables AS
 WITH keyed AS (
@@ -107,6 +121,6 @@ LEFT JOIN app.tenanted_tables AS t ON t.oid = g.oid
 LEFT JOIN app.declared_grants AS d ON d.object = g.object AND d.role_name = g.role_name;
 COMMENT ON VIEW app.table_grants IS 'Who but its owner and superusers has which right on a relation, and whether that right is the usual or declared.';
 
-GRANT SELECT ON app.tenanted_tables, app.expected_policies, app.table_grants TO app_auditor;
+GRANT SELECT ON app.roles, app.tenanted_tables, app.expected_policies, app.table_grants TO app_auditor;
 GRANT EXECUTE ON FUNCTION app.is_declared(text, text) TO app_auditor;
 RESET search_path;
