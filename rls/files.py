@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pathlib import Path
 
-LIBRARY = Path(__file__).resolve().parent / "sql"
+SQL_DIRECTORY = Path(__file__).resolve().parent / "sql"

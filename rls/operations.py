@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.migrations.operations.base import Operation
 
 from rls import audit
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 
-__all__ = ["LIBRARY", "InstallAudit", "RunSQLFile"]
+__all__ = ["SQL_DIRECTORY", "InstallAudit", "RunSQLFile"]
 
 
 class RunSQLFile(Operation):

@@ -11,9 +11,9 @@ from contextlib import suppress
 import psycopg
 from psycopg import errors, sql
 
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 
-FILES = (LIBRARY / "0000_roles.sql", LIBRARY / "0001_superuser.sql")
+FILES = (SQL_DIRECTORY / "0000_roles.sql", SQL_DIRECTORY / "0001_superuser.sql")
 
 
 def provision(admin_url: str, *, database: str, passwords: Mapping[str, str]) -> None:

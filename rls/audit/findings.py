@@ -1,7 +1,7 @@
-"""The audit: what the live catalog says, against what the SQL files write.
+"""The audit compares the live catalog with what the SQL files make.
 
-A rule is one file of `rls/sql/audit/`: a SELECT whose rows are findings, under a header that says its number,
-slug and level, the problem and the fix. psql runs the same files (`migrations_sql/audit.sql`).
+A rule is one file of `rls/sql/audit/`: a header with its number, slug, level, problem and fix, and a SELECT that
+returns one row per finding. psql runs the same files (`rls/sql/audit.sql`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from functools import cache
 
 from django.db import connections, transaction
 
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 
-HEADER = re.compile(
+HEADER_PATTERN = re.compile(
     r"-- (?P<number>\d{4}) (?P<slug>[a-z-]+) \((?P<level>error|warning)\)\n"
     r"-- Problem: (?P<problem>.+\n(?:-- (?!Fix: ).+\n)*)"
     r"-- Fix: (?P<fix>.+\n(?:-- .+\n)*)"
 )
 
-# Nothing in another schema may stand for PostgreSQL's own functions and operators while the rules run.
+# A function or operator in another schema must not be found before PostgreSQL's own while the rules run.
 SEARCH_PATH = "pg_catalog, pg_temp"
 
 REMOVE_SQL = """
@@ -51,7 +51,7 @@ GRANT SELECT ON app.isolation_findings TO app_auditor;
 
 
 class Level(StrEnum):
-    """`ERROR`: a row can cross tenants, or a guard of that is gone. `WARNING`: a second guard is, or speed."""
+    """`ERROR`: a row can cross tenants, or what prevents it is gone. `WARNING`: a second guard, or speed, is gone."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -59,7 +59,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One file of the audit."""
+    """One file of the audit: `problem` and `fix` are sentences of its header, `query` is its SELECT without `;`."""
 
     number: str
     slug: str
@@ -70,13 +70,17 @@ class Rule:
 
     @property
     def uri(self) -> str:
-        """The rule's file, from the root of the repository."""
+        """The path of the rule's file, relative to the root of the repository."""
         return f"rls/sql/audit/{self.number}_{self.slug.replace('-', '_')}.sql"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One way in which isolation is weaker than it was built; `mend` is the SQL that restores it."""
+    """One way in which isolation is weaker than the SQL files make it.
+
+    `rule` is the rule's slug, `object` a name as PostgreSQL prints it, `mend` the SQL or the psql command that
+    restores it.
+    """
 
     rule: str
     level: Level
@@ -87,15 +91,18 @@ class Finding:
 
 @cache
 def rules() -> Sequence[Rule]:
-    """Every rule, by number. Raises ValueError where a file has no proper header."""
-    return [_parse(path.name, path.read_text(encoding="utf-8")) for path in sorted(LIBRARY.glob("audit/[0-9]*.sql"))]
+    """Every rule, in the order of their numbers. Raises ValueError where a file has no proper header."""
+    paths = sorted(SQL_DIRECTORY.glob("audit/[0-9]*.sql"))
+    return [_parse(path.name, path.read_text(encoding="utf-8")) for path in paths]
 
 
 def run(alias: str) -> list[Finding]:
-    """Every finding in the database behind `alias`: errors first, then by rule and object.
+    """Run every rule in the database of `alias`. Returns its findings: errors first, then by rule and object.
 
-    It runs the files and not the view that was installed from them, which somebody may have replaced.
-    The role needs what `app_auditor` has.
+    It runs the files, and not the view that was installed from them: somebody may have replaced the view. The role of
+    `alias` needs the privileges of `app_auditor`.
+
+    Raises django.db.ProgrammingError where the role lacks them, or the views of `audit/catalog.sql` are missing.
     """
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute(f"SET LOCAL search_path = {SEARCH_PATH}")
@@ -105,8 +112,8 @@ def run(alias: str) -> list[Finding]:
 
 
 def install_sql() -> str:
-    """The statements that make `app.isolation_findings` anew, for whoever has psql and none of the files."""
-    catalog = (LIBRARY / "audit" / "catalog.sql").read_text(encoding="utf-8")
+    """The SQL text that creates or replaces `app.isolation_findings`, for auditors who have psql but not the files."""
+    catalog = (SQL_DIRECTORY / "audit" / "catalog.sql").read_text(encoding="utf-8")
     return catalog + INSTALL_SQL.format(path=SEARCH_PATH, rules=_union())
 
 
@@ -116,7 +123,7 @@ def _union() -> str:
 
 
 def _parse(name: str, text: str) -> Rule:
-    header = HEADER.match(text)
+    header = HEADER_PATTERN.match(text)
     if header is None:
         raise ValueError(
             f'{name} has no header of a rule; begin it with "-- 0001 slug (error)", "-- Problem: ...", "-- Fix: ..."'

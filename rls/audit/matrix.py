@@ -9,16 +9,16 @@ from itertools import groupby
 from django.db import connections
 from django.db.models import Model
 
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 
-RELATION = """
+RELATION_SQL = """
 SELECT format('%%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass(%s)
 """
 
-POLICIES = """
+POLICIES_SQL = """
 SELECT policyname, cmd, array_to_string(roles, ', '), COALESCE(qual, ''), COALESCE(with_check, '')
 FROM pg_catalog.pg_policies
 WHERE format('%%I.%%I', schemaname, tablename) = %s
@@ -53,7 +53,7 @@ class Policy:
 def read(alias: str) -> list[Cell]:
     """The access matrix of the database behind `alias`, by table, role and command."""
     with connections[alias].cursor() as cursor:
-        cursor.execute((LIBRARY / "matrix.sql").read_text(encoding="utf-8"))
+        cursor.execute((SQL_DIRECTORY / "matrix.sql").read_text(encoding="utf-8"))
         return [Cell(*row) for row in cursor.fetchall()]
 
 
@@ -61,7 +61,7 @@ def relation(alias: str, model: type[Model]) -> str | None:
     """The table of `model` with its schema, as the matrix writes it; None where there is none."""
     connection = connections[alias]
     with connection.cursor() as cursor:
-        cursor.execute(RELATION, [connection.ops.quote_name(model._meta.db_table)])
+        cursor.execute(RELATION_SQL, [connection.ops.quote_name(model._meta.db_table)])
         row: tuple[str] | None = cursor.fetchone()
     return row[0] if row else None
 
@@ -69,7 +69,7 @@ def relation(alias: str, model: type[Model]) -> str | None:
 def policies(alias: str, table: str) -> list[Policy]:
     """The policies of `table`, a name with its schema: "public.core_product"."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(POLICIES, [table])
+        cursor.execute(POLICIES_SQL, [table])
         return [Policy(*row) for row in cursor.fetchall()]
 
 

@@ -1,4 +1,4 @@
-"""Calling off what a thread does for somebody who no longer waits for it."""
+"""Stops the database work of a thread when nobody waits for its result any more."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ _is_called_off: ContextVar[Callable[[], bool] | None] = ContextVar("rls_is_calle
 
 
 class CalledOff(BaseException):
-    """The work was called off. No Exception: what catches those must not go on."""
+    """The work was called off. It is no Exception, so that `except Exception` does not let the work go on."""
 
 
 @contextmanager
 def called_off_when(question: Callable[[], bool]) -> Iterator[None]:
-    """Within the block, a statement that waits asks `question` every tenth of a second, and ends where it says True.
+    """Within the block, a statement that waits asks `question` every tenth of a second, and is cancelled on True.
 
-    The first statement that notices raises CalledOff. Those after it run: they are what rolls back.
+    The first statement that learns of it raises CalledOff. Later ones run, because a rollback consists of them.
+    `question` is called in the thread that works, and must not block.
     """
     is_told = False
 
@@ -34,13 +35,13 @@ def called_off_when(question: Callable[[], bool]) -> Iterator[None]:
 
 
 def refuse_called_off() -> None:
-    """Before a statement is sent. What ends a transaction goes out all the same: it is asked of no cursor."""
+    """Raise CalledOff before a statement is sent. The end of a transaction uses no cursor, so it never comes here."""
     if question_here()():
         raise CalledOff
 
 
 def question_here() -> Callable[[], bool]:
-    """What a statement asks while it waits."""
+    """The question of the innermost block; outside of any block one that always says False."""
     return _is_called_off.get() or _never
 
 

@@ -1,4 +1,4 @@
-"""Which connection a migration runs on, so that what goes to another one by the router is told."""
+"""Remembers on which connection a migration runs, to explain why a statement that went elsewhere failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _alias: ContextVar[str | None] = ContextVar("rls_migrating", default=None)
 
 @contextmanager
 def on(alias: str) -> Iterator[None]:
-    """While the block runs, the connection `alias` migrates."""
+    """Within the block, `alias` is the connection that migrates."""
     token = _alias.set(alias)
     try:
         yield
@@ -20,9 +20,9 @@ def on(alias: str) -> Iterator[None]:
 
 
 def hint(alias: str) -> str | None:
-    """What to say to a statement of a migration that went to the connection `alias`; None where that is the right one.
+    """What to tell a migration whose statement failed on `alias`; None where `alias` is the one that migrates.
 
-    The router sends it there, where nothing is seen that the migration has not committed yet.
+    The router sends Model.objects to the serving connection, which sees nothing that the migration has not committed.
     """
     migrating = _alias.get()
     if migrating is None or migrating == alias:

@@ -20,19 +20,19 @@ from rls.schema.keys import canonical
 from rls.schema.written import Written
 
 # Types whose comparisons PostgreSQL marks leakproof, from 15 to 18: only these are asked before a policy (41.5).
-LEAKPROOF = re.compile(
+LEAKPROOF_TYPES = re.compile(
     r"(?:bigint|bit|boolean|bytea|char|character|cidr|date|double precision|inet|integer|interval|macaddr8?|money|oid"
     r"|real|smallint|text|timestamp|timetz|time|uuid|varbit|varchar)"
     r"(?: varying)?(?:\(\d+\))?(?: with(?:out)? time zone)?"
 )
 # Operator classes that search inside a text, for which such a type is no help.
-SEARCHES = re.compile(r".*(?:pattern|trgm)_ops")
+SEARCHING_OPCLASSES = re.compile(r".*(?:pattern|trgm)_ops")
 # Those of networks ask whether one holds another, but for these.
-NETWORKS = ("brin", "gist", "spgist")
-COMPARES_NETWORKS = re.compile(r"inet_(?:bloom|minmax_multi|minmax)_ops|gist_(?:inet|cidr)_ops")
+NETWORK_METHODS = ("brin", "gist", "spgist")
+NETWORK_COMPARING_OPCLASSES = re.compile(r"inet_(?:bloom|minmax_multi|minmax)_ops|gist_(?:inet|cidr)_ops")
 
-MEANING = "PostgreSQL asks what is not leakproof after the policy, so no tenant's statement can use it"
-DECLARE = "where it serves the platform alone, declare it in app.declared_exceptions (index-useless)"
+USELESS_REASON = "PostgreSQL asks what is not leakproof after the policy, so no tenant's statement can use it"
+DECLARE_HINT = "where it serves the platform alone, declare it in app.declared_exceptions (index-useless)"
 
 
 class Column(NamedTuple):
@@ -76,12 +76,14 @@ def columns(model: type[Model], index: Index | UniqueConstraint) -> list[Column]
 
 def is_leakproof(column: Column, method: str) -> bool:
     """Whether every operator with which an index of the access method `method` searches the column is leakproof."""
-    if column.field is None or SEARCHES.fullmatch(column.opclass):
+    if column.field is None or SEARCHING_OPCLASSES.fullmatch(column.opclass):
         return False
     kind = _type(column.field)
-    if kind in ("inet", "cidr") and method in NETWORKS:
-        return COMPARES_NETWORKS.fullmatch(column.opclass) is not None or (method == "gist" and not column.opclass)
-    return LEAKPROOF.fullmatch(kind) is not None
+    if kind in ("inet", "cidr") and method in NETWORK_METHODS:
+        return NETWORK_COMPARING_OPCLASSES.fullmatch(column.opclass) is not None or (
+            method == "gist" and not column.opclass
+        )
+    return LEAKPROOF_TYPES.fullmatch(kind) is not None
 
 
 def _useless(model: type[Model], found: Written) -> Iterator[CheckMessage]:
@@ -90,9 +92,9 @@ def _useless(model: type[Model], found: Written) -> Iterator[CheckMessage]:
         slow = [column.source for column in columns(model, index) if not is_leakproof(column, method)]
         if slow and not _is_declared(found, rf"{re.escape(index.name)} ON .*"):
             yield Error(
-                f"{model._meta.label}: index {index.name} is useless for {', '.join(slow)}: {MEANING}.",
+                f"{model._meta.label}: index {index.name} is useless for {', '.join(slow)}: {USELESS_REASON}.",
                 hint="Remove it, or index integers, texts, dates or uuids, such as a GeneratedField that is stored; "
-                f"{DECLARE}.",
+                f"{DECLARE_HINT}.",
                 obj=model,
                 id="rls.E032",
             )
@@ -111,8 +113,8 @@ def _useless_fields(model: type[Model], found: Written) -> Iterator[CheckMessage
         what = "Django makes a second index for LIKE" if is_searched else f"the index of a {_type(field)} is useless"
         says = f'models.Index(fields=["tenant", "{field.name}"], name="{name}")'
         yield Error(
-            f"{model._meta.label}.{field.name} says db_index=True and {what}: {MEANING}.",
-            hint=(f"Say db_index=False, and {says}" if is_searched else "Say db_index=False") + f"; {DECLARE}.",
+            f"{model._meta.label}.{field.name} says db_index=True and {what}: {USELESS_REASON}.",
+            hint=(f"Say db_index=False, and {says}" if is_searched else "Say db_index=False") + f"; {DECLARE_HINT}.",
             obj=field,
             id="rls.E032",
         )

@@ -15,7 +15,7 @@ from django.db.models.expressions import OrderBy
 from rls.models import Tenanted
 from rls.schema.keys import constraint_name
 
-TENANT = ("tenant", "tenant_id")
+TENANT_FIELDS = ("tenant", "tenant_id")
 
 
 def check_unique(model: type[Model]) -> Iterator[CheckMessage]:
@@ -26,7 +26,7 @@ def check_unique(model: type[Model]) -> Iterator[CheckMessage]:
 
 def unique_constraint(model_name: str, fields: Sequence[str]) -> str:
     """The source of a constraint that makes `fields` unique inside a tenant."""
-    others = [name for name in fields if name not in TENANT]
+    others = [name for name in fields if name not in TENANT_FIELDS]
     name = constraint_name("_".join([model_name, *others]), "unique")
     return f'models.UniqueConstraint(fields={_list(["tenant", *others])}, name="{name}")'
 
@@ -62,7 +62,7 @@ def _fields(model: type[Model]) -> Iterator[CheckMessage]:
 
 def _constraints(model: type[Model]) -> Iterator[CheckMessage]:
     for fields in model._meta.unique_together:
-        if fields[0] not in TENANT:
+        if fields[0] not in TENANT_FIELDS:
             unique = unique_constraint(str(model._meta.model_name), fields)
             yield _wide(model, "unique_together", f"Remove it and say {unique}.")
     for constraint in model._meta.constraints:
@@ -84,11 +84,11 @@ def _wide(model: type[Model], what: str, hint: str) -> CheckMessage:
 
 def _starts_with_the_tenant(constraint: UniqueConstraint) -> bool:
     if constraint.fields:
-        return constraint.fields[0] in TENANT
+        return constraint.fields[0] in TENANT_FIELDS
     first = constraint.expressions[0]
     if isinstance(first, OrderBy):
         first = first.expression
-    return isinstance(first, F) and first.name in TENANT  # type: ignore[attr-defined]  # missing in the stubs
+    return isinstance(first, F) and first.name in TENANT_FIELDS  # type: ignore[attr-defined]  # missing in the stubs
 
 
 def _compares_the_tenant(constraint: ExclusionConstraint) -> bool:
@@ -98,7 +98,7 @@ def _compares_the_tenant(constraint: ExclusionConstraint) -> bool:
         while isinstance(column, OrderBy | OpClass):
             [column] = column.get_source_expressions()
         name = column.name if isinstance(column, F) else column  # type: ignore[attr-defined]  # missing in the stubs
-        if name in TENANT and operator == "=":
+        if name in TENANT_FIELDS and operator == "=":
             return True
     return False
 
@@ -107,7 +107,7 @@ def _with_tenant(constraint: UniqueConstraint) -> str:
     """The source of `constraint` with the tenant first."""
     _, expressions, options = constraint.deconstruct()
     if constraint.fields:
-        others = [name for name in options.pop("fields") if name not in TENANT]
+        others = [name for name in options.pop("fields") if name not in TENANT_FIELDS]
         arguments = [f"fields={_list(['tenant', *others])}"]
     else:
         arguments = ['"tenant"', *(_source(each) for each in expressions if each not in (F("tenant"), F("tenant_id")))]

@@ -25,13 +25,13 @@ from rls.schema.keys import plain, quoted
 
 # Who works with a table of whom else; the log of the admin grows and is never rewritten.
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
-APPEND_ONLY = {"django_admin_log": ("SELECT", "INSERT")}
+APPEND_ONLY_RIGHTS = {"django_admin_log": ("SELECT", "INSERT")}
 
 # The tables in which a file declares what it grants.
-LIBRARY = ("rls", "0002_audit")
+AUDIT_MIGRATION = ("rls", "0002_audit")
 
 # As `createcachetable` makes it, which leaves alone what is there.
-CACHE_TABLE = """\
+CACHE_TABLE_TEMPLATE = """\
 CREATE TABLE IF NOT EXISTS {table} (
     cache_key varchar(255) NOT NULL PRIMARY KEY,
     value text NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS {table} (
 );
 CREATE INDEX IF NOT EXISTS {index} ON {table} (expires);"""
 
-DECLARE = """\
+DECLARE_TEMPLATE = """\
 INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
 {rows}
 ON CONFLICT (object, role_name) DO UPDATE SET privileges = EXCLUDED.privileges, reason = EXCLUDED.reason;"""
@@ -97,7 +97,7 @@ def forward(name: str, tables: Sequence[SharedTable], *, tenants_read: bool = Fa
     if renamed:
         parts.append("\n".join(_follow(table.former, table.name) for table in renamed if table.former))
     parts += [
-        CACHE_TABLE.format(table=quoted(table.name), index=quoted(f"{table.name}_expires"))
+        CACHE_TABLE_TEMPLATE.format(table=quoted(table.name), index=quoted(f"{table.name}_expires"))
         for table in new
         if table.is_cache
     ]
@@ -111,7 +111,7 @@ def forward(name: str, tables: Sequence[SharedTable], *, tenants_read: bool = Fa
         parts.append(f"GRANT SELECT ON{_list([quoted(table.name) for table in new])} TO app_tenant;")
         rows += [_row(table, "app_tenant", ("SELECT",)) for table in new]
     if rows:
-        parts.append(DECLARE.format(rows=",\n".join(rows)))
+        parts.append(DECLARE_TEMPLATE.format(rows=",\n".join(rows)))
     return "\n\n".join(parts).replace("rewritten.\n\nGRANT", "rewritten.\nGRANT") + "\n"
 
 
@@ -174,12 +174,12 @@ def _migration(name: str, app_label: str, needed: Iterable[str], loader: Migrati
     """The path and the text of the migration of `app_label` that runs the file `name`, after those that make tables."""
     [leaf] = loader.graph.leaf_nodes(app_label)
     others = {leaf for label in needed if label != app_label for leaf in loader.graph.leaf_nodes(label)}
-    dependencies = [leaf, *sorted({*others, LIBRARY})]
+    dependencies = [leaf, *sorted({*others, AUDIT_MIGRATION})]
     lines = "\n".join(f'        ("{app}", "{migration}"),' for app, migration in dependencies)
     names = [other for app, other in loader.disk_migrations if app == app_label]
     number = max(MigrationAutodetector.parse_number(other) or 0 for other in names) + 1
     path = _migrations(app_label, loader) / f"{number:04d}_{name.partition('_')[2]}.py"
-    return {path: scaffold.MIGRATION.format(dependencies=lines, name=name)}
+    return {path: scaffold.MIGRATION_TEMPLATE.format(dependencies=lines, name=name)}
 
 
 def _by_kind(tables: Sequence[SharedTable]) -> tuple[list[SharedTable], list[SharedTable]]:
@@ -188,7 +188,7 @@ def _by_kind(tables: Sequence[SharedTable]) -> tuple[list[SharedTable], list[Sha
 
 
 def _rights(table: SharedTable) -> tuple[str, ...]:
-    return APPEND_ONLY.get(table.name, RIGHTS)
+    return APPEND_ONLY_RIGHTS.get(table.name, RIGHTS)
 
 
 def _row(table: SharedTable, role: str, rights: Sequence[str]) -> str:

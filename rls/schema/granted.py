@@ -13,7 +13,7 @@ from django.db.migrations.state import ProjectState
 from django.db.models import ManyToManyField
 
 from rls.operations import RunSQLFile
-from rls.schema.keys import LONGEST_NAME, canonical
+from rls.schema.keys import MAX_NAME_BYTES, canonical
 from rls.schema.parsing import statements
 
 NAME = r'(?:"[^"]+"|[\w$]+)'
@@ -132,7 +132,7 @@ def read(loader: MigrationLoader) -> Granted:
 
 def cut(name: str) -> str:
     """The name of a table as Django makes it for PostgreSQL."""
-    return str(truncate_name(name, LONGEST_NAME))
+    return str(truncate_name(name, MAX_NAME_BYTES))
 
 
 def _joins(known: Any) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from django.db.backends.utils import names_digest
 
 # PostgreSQL cuts a longer name without a word (NAMEDATALEN, 4.1.1).
-LONGEST_NAME = 63
+MAX_NAME_BYTES = 63
 # Names with an underscore are no keywords, but for the likes of current_user; "id" is none either.
-PLAIN_NAME = re.compile(r"id|(?!current_|session_|system_)[a-z]+[a-z0-9]*(_[a-z0-9]+)+")
+PLAIN_NAME_PATTERN = re.compile(r"id|(?!current_|session_|system_)[a-z]+[a-z0-9]*(_[a-z0-9]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class TenantForeignKey:
 def constraint_name(stem: str, suffix: str) -> str:
     """`<stem>_<suffix>` in at most 63 bytes; a digest of the whole stands for what is cut."""
     name = f"{plain(stem)}_{suffix}"
-    if len(name.encode()) <= LONGEST_NAME:
+    if len(name.encode()) <= MAX_NAME_BYTES:
         return name
-    room = LONGEST_NAME - len(suffix) - 10
+    room = MAX_NAME_BYTES - len(suffix) - 10
     head = plain(stem).encode()[:room].decode(errors="ignore")
     return f"{head}_{names_digest(name, length=8)}_{suffix}"
 
@@ -104,4 +104,4 @@ def plain(table: str) -> str:
 
 def quoted(name: str) -> str:
     """A canonical name as SQL, in quotes where it could be a keyword or has other than small letters."""
-    return ".".join(part if PLAIN_NAME.fullmatch(part) else f'"{part}"' for part in name.split("."))
+    return ".".join(part if PLAIN_NAME_PATTERN.fullmatch(part) else f'"{part}"' for part in name.split("."))

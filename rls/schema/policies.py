@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-PREDICATE = (
+PREDICATE_TEMPLATE = (
     "{column} = (SELECT COALESCE(NULLIF(current_setting('app.current_tenant', true), '')::uuid, app.no_tenant()))"
 )
 
-POLICIES = """\
+POLICIES_TEMPLATE = """\
 ALTER TABLE {table}
     ENABLE ROW LEVEL SECURITY,
     FORCE ROW LEVEL SECURITY;  -- binds the owner too
@@ -33,16 +33,19 @@ CREATE POLICY owner_migration ON {table}
 
 
 # As PostgreSQL prints them: the predicate of the platform, and one that compares a column with the tenant and no more.
-PRINTED_PLATFORM = "( SELECT app.require_platform() AS require_platform)"
-PRINTED_TENANT = re.compile(
+PRINTED_PLATFORM_PREDICATE = "( SELECT app.require_platform() AS require_platform)"
+PRINTED_TENANT_PATTERN = re.compile(
     r"(?:\(\( SELECT app\.require_migrating\(\) AS require_migrating\) AND )?"
     r"\((?P<column>[^\s()]+) = (?:(?! AND | OR ).)*app\.(?:current_tenant|tenant_or_null)\b(?:(?! AND | OR ).)*\)"
 )
 
 
 def policies(table: str, column: str = "tenant_id") -> str:
-    """The SQL that puts `table` under row-level security, keyed on its uuid column `column`."""
-    return POLICIES.format(table=table, column=column, predicate=PREDICATE.format(column=column))
+    """The SQL statements that put `table` under row-level security and create its three policies.
+
+    `table` and `column` are names as SQL writes them, quoted where necessary; `column` holds the uuid of the tenant.
+    """
+    return POLICIES_TEMPLATE.format(table=table, column=column, predicate=PREDICATE_TEMPLATE.format(column=column))
 
 
 def asks_for_the_tenant(predicate: str, *columns: str) -> bool:
@@ -50,5 +53,7 @@ def asks_for_the_tenant(predicate: str, *columns: str) -> bool:
 
     That of the platform accepts every row.
     """
-    compared = PRINTED_TENANT.fullmatch(predicate)
-    return predicate == PRINTED_PLATFORM or (compared is not None and compared["column"].strip('"') in columns)
+    compared = PRINTED_TENANT_PATTERN.fullmatch(predicate)
+    return predicate == PRINTED_PLATFORM_PREDICATE or (
+        compared is not None and compared["column"].strip('"') in columns
+    )

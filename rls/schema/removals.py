@@ -19,7 +19,7 @@ from rls.schema.keys import TenantForeignKey, TenantKey, canonical, plain, quote
 from rls.schema.sql_files import header
 from rls.schema.written import Taken
 
-IMPORT = "from rls.operations import RunSQLFile"
+IMPORT_LINE = "from rls.operations import RunSQLFile"
 
 
 def subject(taken: Taken) -> str:
@@ -73,7 +73,7 @@ def inserted(text: str, path: Path, names: Mapping[int, list[str]], count: int) 
         lines[row] = before + "".join(f'RunSQLFile("{name}"),{between}' for name in names[place]) + after
     if not _is_imported(tree):
         imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-        lines.insert(imports[-1].end_lineno or 0 if imports else 0, f"{IMPORT}\n")
+        lines.insert(imports[-1].end_lineno or 0 if imports else 0, f"{IMPORT_LINE}\n")
     return "".join(lines)
 
 

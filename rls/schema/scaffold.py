@@ -27,7 +27,7 @@ from rls.schema.keys import TenantKey
 from rls.schema.sql_files import Plan
 from rls.schema.written import Written
 
-MIGRATION = """\
+MIGRATION_TEMPLATE = """\
 from typing import ClassVar
 
 from django.db import migrations
@@ -196,7 +196,7 @@ class Draft:
         name = f"{number:04d}_{model._meta.model_name}_isolation"
         module, _ = self.loader.migrations_module(app_label)
         folder = Path(str(import_module(str(module)).__file__)).parent
-        self.files[folder / f"{name}.py"] = MIGRATION.format(dependencies=dependencies, name=file)
+        self.files[folder / f"{name}.py"] = MIGRATION_TEMPLATE.format(dependencies=dependencies, name=file)
         self.leaves[app_label] = name
         return app_label, name
 

@@ -14,13 +14,13 @@ from rls.schema.policies import policies
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
 # The functions that policies call, and the tables in which a file declares.
-LIBRARY = Origin(("rls", "0002_audit"), "0003_audit")
+LIBRARY_ORIGIN = Origin(("rls", "0002_audit"), "0003_audit")
 
-ROOT_RIGHTS = """\
+ROOT_RIGHTS_TEMPLATE = """\
 INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
     ('{table}', 'app_tenant', '{{SELECT}}', 'A tenant reads its own row; the platform makes and suspends tenants.');"""
 
-ROOT_REVERT = "DELETE FROM app.declared_grants WHERE object = '{table}';"
+ROOT_REVERT_TEMPLATE = "DELETE FROM app.declared_grants WHERE object = '{table}';"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def origins(plan: Plan, found: Facts) -> list[Origin]:
     """The files that must have run before: those of the parents, else the library's."""
     keys = dict.fromkeys(key.parent_key for key in plan.foreign_keys)
     parents = [found.tenant_keys[key] for key in keys if key in found.tenant_keys]
-    own = LIBRARY if plan.needs_policies else found.policies[plan.table]
+    own = LIBRARY_ORIGIN if plan.needs_policies else found.policies[plan.table]
     return list(dict.fromkeys(parents or [own]))
 
 
@@ -69,7 +69,7 @@ def forward(name: str, plan: Plan, found: Facts) -> str:
     parts += [key.add for key in plan.foreign_keys]
     if plan.needs_policies and plan.is_root:
         parts.append(f"GRANT SELECT ON {table} TO app_tenant;\nGRANT {RIGHTS} ON {table} TO app_platform;")
-        parts.append(ROOT_RIGHTS.format(table=_in_schema(table)))
+        parts.append(ROOT_RIGHTS_TEMPLATE.format(table=_in_schema(table)))
     elif plan.needs_policies:
         parts.append(f"GRANT {RIGHTS} ON {table} TO app_tenant, app_platform;")
     return "\n\n".join(parts) + "\n"
@@ -86,7 +86,7 @@ def revert(name: str, plan: Plan) -> str:
         lines.append(plan.tenant_key.drop)
     if plan.needs_policies:
         if plan.is_root:
-            lines.append(ROOT_REVERT.format(table=_in_schema(table)))
+            lines.append(ROOT_REVERT_TEMPLATE.format(table=_in_schema(table)))
         lines.append(f"REVOKE ALL ON {table} FROM app_tenant, app_platform;")
         names = re.findall(r"CREATE POLICY (\w+)", policies(table))
         lines += [f"DROP POLICY {policy} ON {table};" for policy in reversed(names)]

@@ -17,7 +17,7 @@ from django.db.models.expressions import DatabaseDefault
 from rls.context import current_tenant_id, platform_is_open
 from rls.errors import NoTenantContext
 
-TENANT = ("tenant", "tenant_id")
+TENANT_FIELDS = ("tenant", "tenant_id")
 
 
 class UniqueInTenant(models.Model):
@@ -48,7 +48,7 @@ class UniqueInTenant(models.Model):
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """As Django's, with the tenant. An error is attached to the field that it is about, where that is one."""
         excluded = set(exclude or ())
-        self._state.__dict__["left_out"] = excluded - set(TENANT)
+        self._state.__dict__["left_out"] = excluded - set(TENANT_FIELDS)
         if "tenant" not in excluded and platform_is_open() and self._tenant() is None:
             null = self._meta.get_field("tenant").error_messages["null"]  # type: ignore[union-attr]  # a foreign key
             raise ValidationError({"tenant": ValidationError(null, code="null")})
@@ -60,7 +60,7 @@ class UniqueInTenant(models.Model):
     ) -> dict[str, list[ValidationError]]:
         """`errors` and those of the constraints, or of the unique ones on a field of `of`."""
         using = router.db_for_write(type(self), instance=self)
-        others = excluded - set(TENANT)
+        others = excluded - set(TENANT_FIELDS)
         for model, constraints in self.get_constraints():
             for constraint in constraints:
                 fields: tuple[str, ...] = getattr(constraint, "fields", ())
@@ -91,7 +91,7 @@ class UniqueInTenant(models.Model):
             checks, _ = super()._get_unique_checks(excluded, include_meta_constraints)  # type: ignore[misc]  # private
             return checks, []
         checks, dates = super()._get_unique_checks(  # type: ignore[misc]  # private
-            excluded - set(TENANT), include_meta_constraints
+            excluded - set(TENANT_FIELDS), include_meta_constraints
         )
         if not include_meta_constraints:
             if checks or dates:
@@ -138,7 +138,7 @@ def _require_context() -> None:
 
 
 def _others(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name not in TENANT)
+    return tuple(name for name in names if name not in TENANT_FIELDS)
 
 
 def _key(names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from django.db.models import ForeignKey
 
 from rls.operations import RunSQLFile
 from rls.schema.facts import Facts, Origin, Place
-from rls.schema.keys import LONGEST_NAME, canonical
+from rls.schema.keys import MAX_NAME_BYTES, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Written(Facts):
         model = self.state.models.get((app_label, model_name.lower()))
         if model is None:
             return None
-        name = model.options.get("db_table") or truncate_name(f"{app_label}_{model.name_lower}", LONGEST_NAME)
+        name = model.options.get("db_table") or truncate_name(f"{app_label}_{model.name_lower}", MAX_NAME_BYTES)
         return canonical(str(name))
 
     def column(self, app_label: str, model_name: str, field_name: str) -> str | None:

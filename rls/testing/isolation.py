@@ -25,7 +25,7 @@ from rls.router import OWNER_ALIAS
 from rls.testing.roles import as_role
 
 # The columns that a statement of a role can name: those it has the right on, else the tenant's, to be refused.
-COLUMNS = """
+COLUMNS_SQL = """
 SELECT quote_ident(attname)
 FROM pg_catalog.pg_attribute
 WHERE attrelid = %(table)s::regclass
@@ -134,7 +134,7 @@ def _table(model: type[Model]) -> Table:
         role = connections.settings[DEFAULT_DB_ALIAS]["USER"]
         columns = {}
         for command in ("UPDATE", "INSERT"):
-            cursor.execute(COLUMNS, {"table": name, "tenant": tenant, "role": role, "command": command})
+            cursor.execute(COLUMNS_SQL, {"table": name, "tenant": tenant, "role": role, "command": command})
             columns[command] = [column for (column,) in cursor.fetchall()]
     named = re.compile(rf"(?<![\w.\"]){re.escape(name)}(?![\w\"])")
     return Table(

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from psycopg import errors
 
 from rls.audit import matrix
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 from tests.world import World, platform_token
 
@@ -151,7 +151,7 @@ def test_every_cell_is_what_happens(acme: World, globex: World, live: Database) 
 def test_a_weaker_database_has_another_matrix(
     weaker: str, command: str, cell: tuple[str, str, str], admin: psycopg.Connection, live: Database
 ) -> None:
-    statement = (LIBRARY / "matrix.sql").read_text()
+    statement = (SQL_DIRECTORY / "matrix.sql").read_text()
     with admin.transaction(force_rollback=True):
         admin.execute(weaker)
         cells = [matrix.Cell(*row) for row in admin.execute(statement)]

@@ -19,7 +19,7 @@ from django.db import connections
 from core.binaries import find_binaries
 from rls import audit
 from rls.audit import Level
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 
 DOOR = Path("migrations_sql/audit.sql")
@@ -342,7 +342,7 @@ def test_rules_are_numbered_and_named_by_their_files() -> None:
 
 
 def test_psql_runs_every_rule_and_errors_first() -> None:
-    run = re.findall(r"\\ir audit/(\d{4})_", (LIBRARY / "audit.sql").read_text())
+    run = re.findall(r"\\ir audit/(\d{4})_", (SQL_DIRECTORY / "audit.sql").read_text())
 
     assert run == [rule.number for level in Level for rule in audit.rules() if rule.level is level]
 
@@ -543,7 +543,13 @@ def test_psql_says_the_same_with_its_exit_status(admin: psycopg.Connection) -> N
 
 
 def test_a_rule_that_cannot_run_is_not_green(postgres_server: Server) -> None:
-    command = [psql(), "--no-psqlrc", postgres_server.admin_url, "-f", str(LIBRARY / "audit/0001_row_security_off.sql")]
+    command = [
+        psql(),
+        "--no-psqlrc",
+        postgres_server.admin_url,
+        "-f",
+        str(SQL_DIRECTORY / "audit/0001_row_security_off.sql"),
+    ]
 
     elsewhere = subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -552,11 +558,11 @@ def test_a_rule_that_cannot_run_is_not_green(postgres_server: Server) -> None:
 
 
 def test_psql_runs_one_rule_with_its_exit_status(admin: psycopg.Connection) -> None:
-    green = psql_audit(file=LIBRARY / "audit/0002_policy_missing.sql")
+    green = psql_audit(file=SQL_DIRECTORY / "audit/0002_policy_missing.sql")
     admin.execute("DROP POLICY tenant_isolation ON core_orderitem")
     try:
-        red = psql_audit(file=LIBRARY / "audit/0002_policy_missing.sql")
-        other = psql_audit(file=LIBRARY / "audit/0003_policy_differs.sql")
+        red = psql_audit(file=SQL_DIRECTORY / "audit/0002_policy_missing.sql")
+        other = psql_audit(file=SQL_DIRECTORY / "audit/0003_policy_differs.sql")
     finally:
         for each in audit.run("auditor"):
             admin.execute(each.mend)

@@ -686,9 +686,9 @@ def test_names_fit_and_keywords_are_quoted() -> None:
 
     assert keys.TenantKey("core_product", "id").name == "core_product_tenant_key"
     assert long.name == f"{'t' * 42}_af6bf0f7_tenant_fkey"
-    assert len(long.name) == keys.LONGEST_NAME
+    assert len(long.name) == keys.MAX_NAME_BYTES
     assert long.name != other.name
-    assert len(keys.constraint_name("\u7522\u54c1" * 20, "tenant_key").encode()) <= keys.LONGEST_NAME
+    assert len(keys.constraint_name("\u7522\u54c1" * 20, "tenant_key").encode()) <= keys.MAX_NAME_BYTES
     assert keys.TenantKey("order", "id").add == (
         'ALTER TABLE "order" ADD CONSTRAINT order_tenant_key UNIQUE (tenant_id, id);'
     )

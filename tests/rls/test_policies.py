@@ -10,12 +10,12 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 from rls.schema.policies import policies
 from tests import postgres
 from tests.postgres import Server
 
-FILES = [*LIBRARY.glob("[0-9]*.sql"), *Path("migrations_sql").glob("[0-9]*.sql")]
+FILES = [*SQL_DIRECTORY.glob("[0-9]*.sql"), *Path("migrations_sql").glob("[0-9]*.sql")]
 TABLES = sorted(path for path in FILES if "\nCREATE POLICY tenant_isolation" in path.read_text())
 
 

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 
-ROLES_SQL, SUPERUSER_SQL = ((LIBRARY / name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql"))
+ROLES_SQL, SUPERUSER_SQL = ((SQL_DIRECTORY / name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql"))
 
 
 @pytest.fixture

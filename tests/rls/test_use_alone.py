@@ -24,8 +24,8 @@ from psycopg.conninfo import conninfo_to_dict
 import rls
 from core.binaries import EmbeddedError, find_binaries
 from rls import audit
-from rls.files import LIBRARY
-from rls.testing.server import ROLES
+from rls.files import SQL_DIRECTORY
+from rls.testing.server import LOGIN_ROLES
 from tests.postgres import Server
 
 DOCUMENT = Path("docs/how-to/use-rls-alone.md")
@@ -337,7 +337,7 @@ def project(
             "PGUSER": place["user"],
             "PGPASSWORD": place["password"],
             "TEST_DATABASE_URL": postgres_server.admin_url,
-            **{f"{role.upper()}_PASSWORD": postgres_server.password(role) for role in ROLES},
+            **{f"{role.upper()}_PASSWORD": postgres_server.password(role) for role in LOGIN_ROLES},
         },
     )
     project.write("settings.py", SETTINGS)
@@ -485,11 +485,11 @@ def test_a_missing_server_is_one_sentence(told: list[str], project: Project) -> 
 
 def test_the_wheel_is_the_library_and_finds_its_files(wheel: Path, installed: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    files = {str(path.relative_to(LIBRARY)) for path in LIBRARY.rglob("*.sql")}
+    files = {str(path.relative_to(SQL_DIRECTORY)) for path in SQL_DIRECTORY.rglob("*.sql")}
     code = (
         "from rls import audit, files, provision; import rls.operations\n"
         "assert [path.exists() for path in provision.FILES] == [True, True]\n"
-        "print(files.LIBRARY, len(audit.rules()), len(audit.install_sql()))"
+        "print(files.SQL_DIRECTORY, len(audit.rules()), len(audit.install_sql()))"
     )
     environment = os.environ | {"PYTHONPATH": str(installed)}
 
