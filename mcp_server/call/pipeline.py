@@ -21,7 +21,7 @@ from mcp_server import workers
 from mcp_server.call import asking, outages, progress, signature, transaction
 from mcp_server.call.calls import Call, as_result
 from mcp_server.declare.tools import Answer, ToolSpec
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
 from rls import lost
@@ -80,7 +80,7 @@ def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
     try:
         _require_scope(spec, principal)
         yield principal
-    except (DomainError, ToolError) as error:
+    except (Refusal, ToolError) as error:
         outcome = "refused"
         raise ToolError(str(error)) from error
     except MCPError:

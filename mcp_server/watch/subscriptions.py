@@ -32,7 +32,7 @@ from starlette.requests import Request
 from mcp_server import principals, workers
 from mcp_server.declare import resources
 from mcp_server.declare.resources import Row
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.http import authentication
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
@@ -173,7 +173,7 @@ def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[
         if spec.rows is not None and spec.scope in principal.scopes:
             try:
                 rows[uri] = frozenset(spec.rows(**arguments))
-            except DomainError:
+            except Refusal:
                 continue
     return rows
 

@@ -7,7 +7,7 @@ import math
 from django.utils.translation import gettext as _
 
 from mcp_server.declare.tools import Answer, Door, tool
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 # Up to here each whole number is a float of its own.
 EXACT = 2**53
@@ -28,5 +28,5 @@ def add_numbers(a: float, b: float) -> Sum:
     # Adding 0.0 makes 0 of -0.
     result = a + b + 0.0
     if not math.isfinite(result):
-        raise DomainError(_("The sum is larger than any number can be. Call add_numbers with smaller ones."))
+        raise Refusal(_("The sum is larger than any number can be. Call add_numbers with smaller ones."))
     return Sum(result=result)
