@@ -165,7 +165,7 @@ def _log(spec: Recorded, principal: Principal, outcome: str, seconds: float) -> 
         spec.kind,
         extra={
             spec.kind: spec.name,
-            "tenant": principal.subdomain or "platform",
+            "tenant": principal.slug or "platform",
             "principal": principal.subject,
             "outcome": outcome,
             "duration_ms": round(seconds * 1000, 1),

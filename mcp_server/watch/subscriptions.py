@@ -94,7 +94,7 @@ class Stream:
             if isinstance(self._request, Request):
                 now = await authentication.principal_of(self._request)
             else:
-                now = await workers.run(principals.open_door, self.principal.subdomain)
+                now = await workers.run(principals.open_endpoint, self.principal.slug)
         except Exception as error:  # a client that listens again loses nothing
             logger.warning(
                 "a stream was ended: the database did not say whether it may go on",
