@@ -67,7 +67,7 @@ def signed(view: View) -> View:
 
 def signed_tenant(subdomain: str) -> UUID:
     """The active tenant with this subdomain. Raises Http404, as the view does for a signature that is not good."""
-    principal = principals.open_door(subdomain)
+    principal = principals.open_endpoint(subdomain)
     if principal is None or principal.tenant_id is None:
         raise Http404
     return principal.tenant_id

@@ -1,4 +1,4 @@
-"""Who is calling: the resolver that every door asks before a tenant context exists."""
+"""Who is calling: the resolver that every endpoint asks before a tenant context exists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLATFORM_PREFIX = "tmcpp_"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller: a token of one tenant, of the platform, or an open door to one tenant.
+    """An authenticated caller: a token of one tenant, of the platform, or an open endpoint to one tenant.
 
     `tenant_id` is None for the platform. `name` is the token's; it is written to logs and audit rows. `locale` and
     `time_zone` are the tenant's settings, and '' for the platform.
@@ -29,16 +29,16 @@ class Principal:
 
     name: str
     tenant_id: UUID | None
-    subdomain: str
+    slug: str
     locale: str
     time_zone: str
-    token_id: UUID | None
+    id: UUID | str | None
     scopes: frozenset[str]
 
     @property
     def subject(self) -> str:
         """Who this is, qualified with the tenant: two tenants never share a subject."""
-        return f"{self.tenant_id or 'platform'}:{self.token_id or 'public'}"
+        return f"{self.tenant_id or 'platform'}:{self.id or 'public'}"
 
 
 def new_token(prefix: str) -> str:
@@ -65,7 +65,7 @@ def authenticate_platform(token: str) -> Principal | None:
     return _resolve(None, digest(token), alias=PLATFORM_ALIAS) if token.startswith(PLATFORM_PREFIX) else None
 
 
-def open_door(subdomain: str) -> Principal | None:
+def open_endpoint(subdomain: str) -> Principal | None:
     """The principal for an active tenant whose caller needs no token: stdio, or MCP_AUTH=public."""
     return _resolve(subdomain, None) if subdomain else None
 

@@ -9,12 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core.models import IdempotencyKey
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 KEPT = timedelta(days=7)
 
 
-class KeyReused(DomainError):
+class KeyReused(Refusal):
     """The key belongs to another call."""
 
 

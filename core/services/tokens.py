@@ -12,18 +12,18 @@ from core.models import ApiToken, PlatformToken, Tenant, TenantUser
 from core.scopes import Scope
 from core.services import tenants
 from mcp_server import principals
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 
-class TokenNotFound(DomainError):
+class TokenNotFound(Refusal):
     """No token has this id."""
 
 
-class TokenInvalid(DomainError):
+class TokenInvalid(Refusal):
     """The token can't be saved like this."""
 
 
-class UserNotFound(DomainError):
+class UserNotFound(Refusal):
     """The tenant has no such user."""
 
 

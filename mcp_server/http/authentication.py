@@ -1,4 +1,4 @@
-"""Authentication of the MCP door: the SDK's parts, asked for the tenant of the URL."""
+"""Authentication of the MCP endpoint: the SDK's parts, asked for the tenant of the URL."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class PublicTenants(UrlTokens):
         subdomain = conn.path_params.get("tenant", "")
         if not subdomain:
             return await super().authenticate(conn)
-        return _shown(await workers.run(principals.open_door, subdomain), bearer.MISSING)
+        return _shown(await workers.run(principals.open_endpoint, subdomain), bearer.MISSING)
 
 
 BACKENDS = {"token": UrlTokens, "public": PublicTenants}

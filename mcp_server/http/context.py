@@ -100,10 +100,10 @@ async def _principal_of(request: object) -> Principal:
         user = request.scope.get("user")
         if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, PrincipalToken):
             principal = user.access_token.principal
-            if principal.subdomain != request.path_params.get("tenant", ""):
+            if principal.slug != request.path_params.get("tenant", ""):
                 principal = None
     elif subdomain := _stdio_tenant.get():
-        principal = await workers.run(principals.open_door, subdomain)
+        principal = await workers.run(principals.open_endpoint, subdomain)
     if principal is None:
         raise MCPError(NOBODY.code, NOBODY.message)
     return principal

@@ -82,7 +82,7 @@ def test_staff_create_a_tenant(staff: Client, database: str) -> None:
     answer = staff.post("/admin/core/tenant/add/", facts)
 
     assert answer.status_code == 302
-    principal = principals.open_door("initech")
+    principal = principals.open_endpoint("initech")
     assert principal is not None
     assert principal.locale == "en"
 

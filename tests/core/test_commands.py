@@ -48,7 +48,7 @@ def test_a_tenant_is_created_and_listed(database: str) -> None:
     created = run("tenants create initech Initech --locale en")
     listed = run("tenants list")
 
-    principal = principals.open_door("initech")
+    principal = principals.open_endpoint("initech")
     assert principal is not None
     assert principal.locale == "en"
     assert created == f"created initech {principal.tenant_id}\n"

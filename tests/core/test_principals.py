@@ -21,9 +21,9 @@ def test_a_token_opens_its_own_tenant(acme: World) -> None:
     principal = principals.authenticate(acme.token, subdomain="acme")
 
     assert principal is not None
-    assert (principal.tenant_id, principal.subdomain, principal.locale) == (acme.id, "acme", "en")
+    assert (principal.tenant_id, principal.slug, principal.locale) == (acme.id, "acme", "en")
     assert principal.name == "acme token"
-    assert principal.subject == f"{acme.id}:{principal.token_id}"
+    assert principal.subject == f"{acme.id}:{principal.id}"
 
 
 def test_the_scopes_of_a_token_come_back(acme: World) -> None:
@@ -143,17 +143,17 @@ def test_nothing_is_resolved_inside_a_tenant_context(acme: World, globex: World)
             with pytest.raises(ProgrammingError, match="resolved before a tenant context is open"):
                 principals.authenticate(token, subdomain=subdomain)
         with pytest.raises(ProgrammingError, match="resolved before a tenant context is open"):
-            principals.open_door("globex")
+            principals.open_endpoint("globex")
 
 
 def test_an_open_door_leads_to_an_active_tenant_only(acme: World, globex: World, admin: psycopg.Connection) -> None:
     admin.execute("UPDATE core_tenant SET is_active = false WHERE subdomain = 'globex'")
 
-    visitor = principals.open_door("acme")
+    visitor = principals.open_endpoint("acme")
 
     assert visitor is not None
-    assert (visitor.tenant_id, visitor.token_id, visitor.name) == (acme.id, None, "public")
-    assert [principals.open_door(name) for name in ("globex", "nowhere", "")] == [None, None, None]
+    assert (visitor.tenant_id, visitor.id, visitor.name) == (acme.id, None, "public")
+    assert [principals.open_endpoint(name) for name in ("globex", "nowhere", "")] == [None, None, None]
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, tenant: str, parameters: list[str], **options: Any) -> None:
         if tenant:
-            principal = principals.open_door(tenant)
+            principal = principals.open_endpoint(tenant)
             if principal is None:
                 raise CommandError(f"there is no active tenant {tenant!r}; `manage.py tenants list` shows all")
             os.environ["PGOPTIONS"] = f"-c app.current_tenant={principal.tenant_id}"
