@@ -11,9 +11,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import translation
 
-from mcp_server import principals, reference, server, stdio
+from mcp_server import reference, server, stdio
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
+from mcp_server.tokens import resolver
 from rls.backends.postgresql.lasting import keep_pulses
 
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
     def stdio(self, tenant: str, **options: Any) -> None:
         with stdio.ended_by_signals():
             try:
-                found = principals.open_endpoint(tenant)
+                found = resolver.open_endpoint(tenant)
                 served = server.build(Endpoint.TENANT)
             except OperationalError as error:
                 raise CommandError("the database does not answer; try again when it does") from error
