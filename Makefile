@@ -77,9 +77,9 @@ messages:  ## compile the translations of core/locale
 lock:  ## resolve the newest allowed dependencies into the lock files
 	@$(DEV_DEPS)
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --upgrade --quiet --all-extras -o requirements.txt
+	    --no-emit-index-url --upgrade --quiet --extra mcp --extra embedded --group core -o requirements.txt
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --upgrade --quiet --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	    --no-emit-index-url --upgrade --quiet --all-extras --group core --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## remove the virtual environment, the caches and the development database
 	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
