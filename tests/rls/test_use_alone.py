@@ -22,8 +22,8 @@ import pytest
 from django.db.migrations.loader import MigrationLoader
 from psycopg.conninfo import conninfo_to_dict
 
-from core.development.binaries import EmbeddedError, find_binaries
 from rls import audit
+from rls.embedded.binaries import EmbeddedError, find_binaries
 from rls.files import LIBRARY
 from rls.operations import RunSQLFile
 from rls.testing.server import ROLES

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import quote
 
-from core.development.binaries import Binaries, Command, EmbeddedError, Finished, find_binaries, last_lines, run
+from rls.embedded.binaries import Binaries, Command, EmbeddedError, Finished, find_binaries, last_lines, run
 
 if sys.platform != "win32":
     import fcntl

@@ -16,16 +16,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core.development.binaries import Binaries, EmbeddedError, find_binaries
-from core.development.cluster import PATIENCE, USER_NAMESPACE, Cluster
+from rls.embedded.binaries import Binaries, EmbeddedError, find_binaries
+from rls.embedded.cluster import PATIENCE, USER_NAMESPACE, Cluster
 
 ROOT = Path(__file__).parents[2]
 
 ENTER_AND_WAIT = """
 import sys
 from pathlib import Path
-from core.development.binaries import Binaries
-from core.development.cluster import Cluster
+from rls.embedded.binaries import Binaries
+from rls.embedded import Cluster
 
 binaries = Binaries("local", Path(sys.argv[2]), 18) if sys.argv[2:] else None
 with Cluster(Path(sys.argv[1]), binaries=binaries).running() as cluster:
