@@ -4,10 +4,10 @@ PORT ?= 8000
 VENV := .venv/bin
 RUN_DEPS := $(PYTHON) deploy/bootstrap.py requirements.txt
 DEV_DEPS := $(PYTHON) deploy/bootstrap.py requirements-dev.txt
-SOURCES := rls core mcp_server tests benchmarks deploy manage.py
+SOURCES := rls core mcp_server tests benchmarks deploy examples manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-django lint fmt migrate audit matrix reference bench shell psql messages lock clean
+.PHONY: help run test test-django lint fmt migrate audit matrix reference bench shell psql messages wheel lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -74,6 +74,10 @@ messages:  ## compile the translations of core/locale
 	@$(DEV_DEPS)
 	@$(VENV)/pybabel compile -d core/locale -D django --statistics
 
+wheel:  ## the wheel of the two libraries, in dist/
+	@rm -rf dist
+	@$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
+
 lock:  ## resolve the newest allowed dependencies into the lock files
 	@$(DEV_DEPS)
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
@@ -82,5 +86,5 @@ lock:  ## resolve the newest allowed dependencies into the lock files
 	    --no-emit-index-url --upgrade --quiet --all-extras --group core --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## remove the virtual environment, the caches and the development database
-	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .venv .local dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
