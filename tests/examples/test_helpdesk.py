@@ -252,3 +252,20 @@ def test_the_readme_starts_it_with_two_commands() -> None:
     [commands] = re.findall(r"```sh\n(.*?)```", (SOURCE / "README.md").read_text(), re.DOTALL)
 
     assert [line.partition("#")[0].strip() for line in commands.splitlines()] == ["make wheel", "examples/helpdesk/run"]
+
+
+# A file of the example, as pages name it.
+FILE = re.compile(r"`((?:config|helpdesk)/[\w/]+\.py)`")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/mount-in-your-project.md"])
+def test_a_page_quotes_it_word_by_word(page: str) -> None:
+    quoted = []
+    for section in re.split(r"^## ", Path(page).read_text(), flags=re.MULTILINE):
+        for block in re.finditer(r"```python\n(.*?)```", section, re.DOTALL):
+            if names := FILE.findall(section, 0, block.start()):
+                text = (SOURCE / names[-1]).read_text()
+                assert block[1] in text, f"{page} quotes {names[-1]} with other words:\n{block[1]}"
+                quoted.append(names[-1])
+
+    assert {"config/asgi.py", "helpdesk/mcp_tools.py"} <= set(quoted)
