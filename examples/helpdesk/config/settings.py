@@ -1,4 +1,4 @@
-"""The settings of the helpdesk. Passwords and the place of the database stand in the environment: see development.py."""
+"""The settings of the helpdesk. Passwords and the place of the database are in the environment: see development.py."""
 
 import os
 from pathlib import Path
