@@ -31,7 +31,7 @@ from mcp_server.http.exchanges import Exchanges
 from mcp_server.http.hosts import NamedHosts, SharedOrigins
 from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.streaming import Framing
-from rls import lost
+from rls.backends import lost
 from rls.backends.postgresql.lasting import keep_pulses
 
 logger = logging.getLogger(__name__)

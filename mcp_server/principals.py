@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from mcp_server.declare.scopes import declared_scopes
-from rls import lost
+from rls.backends import lost
 from rls.context import PLATFORM_ALIAS
 
 # Secret scanners find tokens by their prefix.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # What the build reads. Nothing else of the checkout is there when the wheel is made.
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "rls", "mcp_server", "migrations_sql")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "rls", "mcp_server")
 
 
 def build(directory: Path) -> Path:

@@ -12,7 +12,7 @@ from mcp_types import INTERNAL_ERROR
 
 from mcp_server.call.calls import Call
 from mcp_server.declare.tools import Door, ToolSpec
-from rls import lost
+from rls.backends import lost
 
 # What shows whether a change was done.
 HISTORY = {Door.TENANT: "get_audit_log", Door.PLATFORM: "list_tenants"}

@@ -22,7 +22,7 @@ from mcp_server import approval, workers
 from mcp_server.call import outages
 from mcp_server.call.calls import Call, as_result
 from mcp_server.declare.tools import Change, Door
-from rls import lost
+from rls.backends import lost
 
 CONFIRMATION_SECONDS = 600
 

@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(647);
+SELECT plan(651);
 
 -- What there is, and nothing else.
 
@@ -19,6 +19,7 @@ INSERT INTO known VALUES
     ('app', 'platform_outcome', 'table'),
     ('app', 'expected_policies', 'view'),
     ('app', 'isolation_findings', 'view'),
+    ('app', 'roles', 'view'),
     ('app', 'table_grants', 'view'),
     ('app', 'tenanted_tables', 'view'),
     ('public', 'auth_group', 'table'),
@@ -312,6 +313,7 @@ INSERT INTO granted VALUES
     ('app', 'platform_outcome', 'app_auditor', '{SELECT}'),
     ('app', 'expected_policies', 'app_auditor', '{SELECT}'),
     ('app', 'isolation_findings', 'app_auditor', '{SELECT}'),
+    ('app', 'roles', 'app_auditor', '{SELECT}'),
     ('app', 'table_grants', 'app_auditor', '{SELECT}'),
     ('app', 'tenanted_tables', 'app_auditor', '{SELECT}'),
     ('public', 'core_apitoken', 'app_resolver', '{SELECT}'),
