@@ -16,9 +16,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from core.development.binaries import find_binaries
 from rls import audit
 from rls.audit import Level
+from rls.embedded.binaries import find_binaries
 from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 

@@ -21,9 +21,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-import rls
-from core.development.binaries import EmbeddedError, find_binaries
 from rls import audit
+from rls.embedded.binaries import EmbeddedError, find_binaries
 from rls.files import SQL_DIRECTORY
 from rls.testing.server import LOGIN_ROLES
 from tests.postgres import Server
@@ -300,17 +299,6 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this checkout."""
-    directory = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [wheel] = directory.iterdir()
-    return wheel
-
-
-@pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with what the wheel holds: of pure Python, it is installed by unpacking."""
     directory = tmp_path_factory.mktemp("site-packages")
@@ -483,7 +471,7 @@ def test_a_missing_server_is_one_sentence(told: list[str], project: Project) -> 
     assert "Traceback" not in done.stdout
 
 
-def test_the_wheel_is_the_library_and_finds_its_files(wheel: Path, installed: Path) -> None:
+def test_the_library_finds_its_files_in_the_wheel(wheel: Path, installed: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     files = {str(path.relative_to(SQL_DIRECTORY)) for path in SQL_DIRECTORY.rglob("*.sql")}
     code = (
@@ -497,9 +485,6 @@ def test_the_wheel_is_the_library_and_finds_its_files(wheel: Path, installed: Pa
         [sys.executable, "-c", code], cwd="/", env=environment, capture_output=True, text=True, check=True
     )
 
-    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"rls"}
-    assert "rls/py.typed" in names
-    assert rls.__version__ in wheel.name.split("-")
     assert {name.removeprefix("rls/sql/") for name in names if name.startswith("rls/sql/")} == files
     assert said.stdout.split() == [
         str(installed / "rls" / "sql"),

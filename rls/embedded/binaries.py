@@ -1,6 +1,6 @@
 """Finds the programs of a PostgreSQL server: in the wheel that development uses, or on the machine.
 
-Standard library only, because this runs before Django is set up.
+Standard library only: it runs before Django is set up.
 """
 
 import importlib.util

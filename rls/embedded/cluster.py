@@ -29,13 +29,13 @@ from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import quote
 
-from core.development.binaries import Binaries, Command, EmbeddedError, Finished, find_binaries, last_lines, run
+from rls.embedded.binaries import Binaries, Command, EmbeddedError, Finished, find_binaries, last_lines, run
 
 if sys.platform != "win32":
     import fcntl
     import pwd
 
-PATIENCE = 60  # seconds, for a start, a stop, or what is left of a killed server
+SERVER_TIMEOUT = 60  # seconds, for a start, a stop, or what is left of a killed server
 
 # A failed statement carries data as well: log_min_error_statement keeps it out of the log.
 SETTINGS = (
@@ -169,7 +169,7 @@ class Cluster:
             (self._data / "postmaster.pid").unlink()
         for _ in range(3):
             self._log.unlink(missing_ok=True)
-            options: Command = ["-w", "-t", str(PATIENCE), "-l", self._log, "-o", self._options()]
+            options: Command = ["-w", "-t", str(SERVER_TIMEOUT), "-l", self._log, "-o", self._options()]
             started = self._tool("pg_ctl", "start", "-D", self._data, *options, keep=server_lock)
             if started.returncode == 0:
                 server_lock.seek(0)
@@ -285,8 +285,8 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def _ticks() -> Iterator[None]:
-    """One round of a loop after another, with short pauses, for PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
+    """One round of a loop after another, with short pauses, for SERVER_TIMEOUT seconds."""
+    deadline = time.monotonic() + SERVER_TIMEOUT
     while time.monotonic() < deadline:
         yield
         time.sleep(0.02)

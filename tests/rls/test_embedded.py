@@ -16,16 +16,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core.development.binaries import Binaries, EmbeddedError, find_binaries
-from core.development.cluster import PATIENCE, USER_NAMESPACE, Cluster
+from rls.embedded.binaries import Binaries, EmbeddedError, find_binaries
+from rls.embedded.cluster import SERVER_TIMEOUT, USER_NAMESPACE, Cluster
 
 ROOT = Path(__file__).parents[2]
 
 ENTER_AND_WAIT = """
 import sys
 from pathlib import Path
-from core.development.binaries import Binaries
-from core.development.cluster import Cluster
+from rls.embedded.binaries import Binaries
+from rls.embedded import Cluster
 
 binaries = Binaries("local", Path(sys.argv[2]), 18) if sys.argv[2:] else None
 with Cluster(Path(sys.argv[1]), binaries=binaries).running() as cluster:
@@ -64,12 +64,12 @@ class User(subprocess.Popen[str]):
         return self.stdout.readline().strip()
 
     def leave(self) -> None:
-        self.communicate("\n", timeout=PATIENCE)
+        self.communicate("\n", timeout=SERVER_TIMEOUT)
 
     def end(self, signal_: int) -> None:
         """Send a signal as a terminal does: to all of the process group."""
         os.killpg(self.pid, signal_)
-        self.communicate(timeout=PATIENCE)
+        self.communicate(timeout=SERVER_TIMEOUT)
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def postmaster(directory: Path) -> int:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + SERVER_TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
@@ -234,7 +234,7 @@ def test_a_pid_file_that_names_another_process_by_now_does_not_prevent_a_start(p
     with Cluster(place / "pg").running():
         killed = postmaster(place / "pg")
         os.kill(killed, signal.SIGKILL)
-    stranger = subprocess.Popen(["sleep", str(PATIENCE)])
+    stranger = subprocess.Popen(["sleep", str(SERVER_TIMEOUT)])
     for name in ("data/postmaster.pid", "server.lock"):
         recorded = (place / "pg" / name).read_text()
         (place / "pg" / name).write_text(recorded.replace(str(killed), str(stranger.pid), 1))
@@ -273,7 +273,7 @@ def test_a_failed_initdb_says_why_and_leaves_nothing(place: Path) -> None:
 
 
 def test_a_killed_initdb_is_no_obstacle_to_the_next_start(place: Path) -> None:
-    hanging = fake_binaries(place / "bin", initdb=f"mkdir $2; echo 18 > $2/PG_VERSION; exec sleep {PATIENCE}")
+    hanging = fake_binaries(place / "bin", initdb=f"mkdir $2; echo 18 > $2/PG_VERSION; exec sleep {SERVER_TIMEOUT}")
     with entered(place / "pg", hanging) as killed:
         wait_for((place / "pg/data.new/PG_VERSION").exists)
         killed.end(signal.SIGKILL)
