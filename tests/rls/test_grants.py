@@ -492,31 +492,6 @@ def test_every_role_reads_which_migrations_have_run(database: str) -> None:
             assert cursor.fetchone() == (True,)
 
 
-def test_a_project_that_granted_it_before_goes_on(tmp_path: Path, postgres_server: Server, database: str) -> None:
-    name = f"{database}_before"
-    postgres_server.provision(name)
-    project = make(tmp_path, postgres_server.urls(name))
-    try:
-        begin(project)
-        project.manage("rls grant --all", "migrate rls 0002")
-        assert "permission denied for table django_migrations" in project.refused("showmigrations")
-        with psycopg.connect(project.environment["OWNER_DATABASE_URL"]) as owner:
-            owner.execute("GRANT SELECT ON django_migrations TO app_tenant, app_platform, app_auditor")
-            owner.execute(
-                "INSERT INTO app.declared_grants SELECT 'public.django_migrations', role_name, '{SELECT}', 'Ours.'"
-                " FROM unnest(ARRAY['app_tenant', 'app_platform', 'app_auditor']) AS role_name"
-            )
-
-        project.manage("migrate", "makemigrations --check")
-
-        assert "audit: green" in project.manage("rls audit")
-        project.manage("migrate rls 0002", "migrate")
-        assert "audit: green" in project.manage("rls audit")
-    finally:
-        with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def test_a_shared_table_of_this_project_that_nobody_may_use_is_named(tmp_path: Path, settings: Any) -> None:
     shutil.copytree("migrations_sql", tmp_path / "migrations_sql")
     settings.BASE_DIR = tmp_path
