@@ -15,8 +15,8 @@ from django.db.models import ForeignKey, ManyToManyField, Model, OneToOneField, 
 from rls.checks.settings import tenant_model
 from rls.checks.unique import check_unique, unique_constraint
 from rls.models import Tenanted
-from rls.schema import written
 from rls.schema.keys import TenantForeignKey, canonical
+from rls.schema.written import Written
 
 
 @register("rls")
@@ -117,7 +117,7 @@ def _is_declared(model: type[Model]) -> bool:
     """Whether a SQL file declares what the audit would find: tenant-hidden."""
     table = canonical(model._meta.db_table)
     name = re.escape(table if "." in table else f"public.{table}")
-    return written.read(MigrationLoader(None, ignore_no_migrations=True)).is_declared(
+    return Written.read(MigrationLoader(None, ignore_no_migrations=True)).is_declared(
         "tenant-hidden", rf"{name}\.[^.]+"
     )
 

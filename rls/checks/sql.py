@@ -18,7 +18,6 @@ from django.db.models import ForeignKey, Model
 from rls.checks.indexes import check_indexes, leads
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
-from rls.schema import written
 from rls.schema.keys import TenantForeignKey, TenantKey
 from rls.schema.written import Written
 
@@ -29,7 +28,7 @@ def check_sql(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Ch
     loader = MigrationLoader(None, ignore_no_migrations=True)
     if loader.detect_conflicts():
         return []  # Django asks to merge them, and until then they have no common end.
-    found = written.read(loader)
+    found = Written.read(loader)
     indexes = [each for model in tenanted_tables() for each in check_indexes(model, found)]
     return [*_files(found), *_taken(found), *_policies(found), *_keys(found), *_leading(found), *indexes]
 

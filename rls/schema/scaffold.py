@@ -21,7 +21,7 @@ from django.db.models import ForeignKey, Model
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
 from rls.checks.sql import key_of, lacks_index, required_key, required_keys, tenanted_tables
-from rls.schema import removals, sql_files, written
+from rls.schema import removals, sql_files
 from rls.schema.facts import Origin
 from rls.schema.keys import TenantKey
 from rls.schema.sql_files import Plan
@@ -214,7 +214,7 @@ def migrations() -> MigrationLoader:
 
 def _draft() -> Draft:
     loader = migrations()
-    found = written.read(loader)
+    found = Written.read(loader)
     if found.missing_files:
         raise CommandError(f"{found.missing_files[0].file}.sql is missing: restore it first")
     return Draft(loader, found, next_number())

@@ -286,6 +286,7 @@ def test_a_renamed_model_keeps_its_rights_and_is_declared_anew(live_project: Pro
 
     forward = project.read("migrations_sql/0006_shared_tables_rights.sql")
     assert "SET object = 'public.lands_next_to' WHERE object = 'public.user_neighbours';" in forward
+    assert "-- rls: renamed user_neighbours to lands_next_to\n" in forward
     assert "GRANT" not in forward
     assert "audit: green" in project.manage("rls audit")
     # Of what others may use nothing is lost: the table and its rights are one.
@@ -405,10 +406,10 @@ def reader(tmp_path: Path, settings: Any, *texts: str) -> Granted:
     (tmp_path / "migrations_sql").mkdir()
     for name in ("Country", "Area"):
         fields = [("id", models.BigAutoField(primary_key=True)), ("other", models.ManyToManyField("geo.Country"))]
-        found.apply(operations.CreateModel(name, fields), "geo")
+        found.apply(operations.CreateModel(name, fields), ("geo", "0001_initial"))
     for number, text in enumerate(texts):
         (tmp_path / "migrations_sql" / f"{number}.sql").write_text(text)
-        found.apply(RunSQLFile(str(number)), "geo")
+        found.apply(RunSQLFile(str(number)), ("geo", "0001_initial"))
     return found
 
 
@@ -440,17 +441,24 @@ def test_a_grant_ends_with_its_table_and_follows_its_name(tmp_path: Path, settin
     found = reader(tmp_path, settings, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO app_platform;")
 
     # Two that change places, one that comes back, one that goes.
-    found.apply(operations.RenameModel("Country", "Former"), "geo")
-    found.apply(operations.RenameModel("Area", "Country"), "geo")
-    found.apply(operations.RemoveField("Former", "other"), "geo")
+    found.apply(operations.RenameModel("Country", "Former"), ("geo", "0001_initial"))
+    found.apply(operations.RenameModel("Area", "Country"), ("geo", "0001_initial"))
+    found.apply(operations.RemoveField("Former", "other"), ("geo", "0001_initial"))
     assert {table for table in found.roles if not found.lacks(table)} == set()
     assert found.renamed == {
         "geo_former": "geo_country", "geo_country": "geo_area", "geo_country_other": "geo_area_other"
     }  # fmt: skip
-    found.apply(operations.RenameModel("Country", "Area"), "geo")
+    found.apply(operations.RenameModel("Country", "Area"), ("geo", "0001_initial"))
     assert not found.lacks("geo_area")
-    found.apply(operations.DeleteModel("Former"), "geo")
-    found.apply(operations.SeparateDatabaseAndState(state_operations=[operations.DeleteModel("Area")]), "geo")
+    # What is declared has followed where a file says so, in the line that `rls grant` writes.
+    (tmp_path / "migrations_sql" / "1.sql").write_text("-- rls: renamed geo_country to geo_former\nUPDATE ...;")
+    assert found.lacks("geo_former")
+    found.apply(RunSQLFile("1"), ("geo", "0002_declared"))
+    assert not found.lacks("geo_former")
+    found.apply(operations.DeleteModel("Former"), ("geo", "0001_initial"))
+    found.apply(
+        operations.SeparateDatabaseAndState(state_operations=[operations.DeleteModel("Area")]), ("geo", "0001_initial")
+    )
     assert set(found.roles) == {"geo_area", "geo_area_other"}
 
 
