@@ -134,10 +134,10 @@ def _model(label: str, found: Granted) -> type[Model]:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
-        raise CommandError(f"there is no model {label}: say <app>.<Model>, such as auth.User") from None
+        raise CommandError(f"there is no model {label}: name it as <app>.<Model>, such as auth.User") from None
     label = model._meta.label
     if is_tenanted(model) or model is tenant_model():
-        raise CommandError(f"{label} is no shared model: manage.py rls new {label} writes its rights")
+        raise CommandError(f"{label} is not a shared model: manage.py rls new {label} writes its rights")
     if isinstance(model._meta.auto_created, type):
         model = model._meta.auto_created
         label = model._meta.label

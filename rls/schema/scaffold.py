@@ -224,7 +224,7 @@ def _model(label: str) -> type[Model]:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
-        raise CommandError(f"there is no model {label}: say <app>.<Model>, such as core.Product") from None
+        raise CommandError(f"there is no model {label}: name it as <app>.<Model>, such as core.Product") from None
     label = model._meta.label
     if model is tenant_model():
         return model

@@ -364,14 +364,14 @@ def test_what_comes_first_is_named(project: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["core.Nothing"], "there is no model core.Nothing: say <app>.<Model>, such as auth.User"),
-        (["User"], "there is no model User: say <app>.<Model>, such as auth.User"),
-        (["core.Product"], "core.Product is no shared model: manage.py rls new core.Product writes its rights"),
-        (["core.Tenant"], "core.Tenant is no shared model: manage.py rls new core.Tenant writes its rights"),
+        (["core.Nothing"], "there is no model core.Nothing: name it as <app>.<Model>, such as auth.User"),
+        (["User"], "there is no model User: name it as <app>.<Model>, such as auth.User"),
+        (["core.Product"], "core.Product is not a shared model: manage.py rls new core.Product writes its rights"),
+        (["core.Tenant"], "core.Tenant is not a shared model: manage.py rls new core.Tenant writes its rights"),
         (["auth.User"], "auth.User lacks nothing"),
-        ([], "name the models, app_label.Model ..., or say --all alone"),
-        (["auth.User", "--all"], "name the models, app_label.Model ..., or say --all alone"),
-        (["--all", "--tenants-read"], "name the models, app_label.Model ..., or say --all alone"),
+        ([], "name the models, app_label.Model ..., or use --all alone"),
+        (["auth.User", "--all"], "name the models, app_label.Model ..., or use --all alone"),
+        (["--all", "--tenants-read"], "name the models, app_label.Model ..., or use --all alone"),
     ],
 )
 def test_what_has_no_place_is_refused(arguments: list[str], sentence: str) -> None:
@@ -393,7 +393,7 @@ def test_an_app_that_stands_too_late_is_named(monkeypatch: pytest.MonkeyPatch) -
 
     [warning] = setting_checks._commands()
 
-    assert (warning.id, warning.hint) == ("rls.W022", 'Say INSTALLED_APPS = ["rls", ...].')
+    assert (warning.id, warning.hint) == ("rls.W022", 'Put it first: INSTALLED_APPS = ["rls", ...].')
 
 
 # What the SQL files grant.
