@@ -216,7 +216,7 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
 class checked_tenant_context(tenant_context):  # noqa: N801
     """A tenant context for a tenant that this very request has already been checked against.
 
-    For resolvers (the middleware, the MCP hook), which learn that the tenant is active together
+    For resolvers (the middleware, a protocol server), which learn that the tenant is active together
     with its id. Everybody else wants `tenant_context`.
     """
 

@@ -67,7 +67,7 @@ def relation(alias: str, model: type[Model]) -> str | None:
 
 
 def policies(alias: str, table: str) -> list[Policy]:
-    """The policies of `table`, a name with its schema: "public.core_product"."""
+    """The policies of `table`, a name with its schema: "public.helpdesk_ticket"."""
     with connections[alias].cursor() as cursor:
         cursor.execute(POLICIES_SQL, [table])
         return [Policy(*row) for row in cursor.fetchall()]

@@ -76,7 +76,7 @@ def _tenant_model() -> Iterator[CheckMessage]:
     if model is None:
         yield Error(
             f"RLS_TENANT_MODEL names {name}, which is not a model." if name else "RLS_TENANT_MODEL is not set.",
-            hint='Set RLS_TENANT_MODEL = "<app>.<Model>", such as "core.Tenant".',
+            hint='Set RLS_TENANT_MODEL = "<app>.<Model>", such as "helpdesk.Organisation".',
             id="rls.E011",
         )
         return

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
 
 
 def new(label: str) -> list[Path]:
-    """Write what the model `label` ("core.Product") still lacks, after what its parents lack; return the paths.
+    """Write what the model `label` ("helpdesk.Ticket") still lacks, after what its parents lack; return the paths.
 
     Raises CommandError, and writes nothing, where the model has no place under row-level security, where a step
     comes first, and where nothing is missing.
@@ -224,7 +224,7 @@ def _model(label: str) -> type[Model]:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
-        raise CommandError(f"there is no model {label}: name it as <app>.<Model>, such as core.Product") from None
+        raise CommandError(f"there is no model {label}: name it as <app>.<Model>, such as helpdesk.Ticket") from None
     label = model._meta.label
     if model is tenant_model():
         return model

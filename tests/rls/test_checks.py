@@ -410,7 +410,7 @@ def test_the_tenant_model_is_named(settings: Any) -> None:
     assert list(model_checks.check_model(Product, {})) == []
     assert unknown.msg == "RLS_TENANT_MODEL names core.Client, which is not a model."
     assert missing.msg == "RLS_TENANT_MODEL is not set."
-    assert missing.hint == 'Set RLS_TENANT_MODEL = "<app>.<Model>", such as "core.Tenant".'
+    assert missing.hint == 'Set RLS_TENANT_MODEL = "<app>.<Model>", such as "helpdesk.Organisation".'
 
 
 def test_the_tenant_model_has_a_uuid_and_can_be_suspended(settings: Any) -> None:
