@@ -105,7 +105,7 @@ def as_tenant_id(value: object) -> UUID:
         return UUID(int=value.int)  # a subclass may print what it likes
     if isinstance(value, str) and UUID_TEXT.fullmatch(value):
         return UUID(value)
-    raise ValueError(f"a tenant id is a UUID, not {value!r}; look it up by the tenant's subdomain first")
+    raise ValueError(f"a tenant id is a UUID, not {value!r}; look the tenant up first, and pass its id")
 
 
 def require_active(tenant_id: UUID) -> None:

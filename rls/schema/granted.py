@@ -1,4 +1,4 @@
-"""Which tables the SQL files grant to somebody, as far as migrations on disk run them. No database is asked."""
+"""The tables that the SQL files of all migrations on disk grant to a role. No database is asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RENAMED_LINE = re.compile(r"^-- rls: renamed (.+) to (.+)$", re.MULTILINE)
 
 
 class Granted(Replay):
-    """The models that the migrations know, and who has a right on which table, by its name of today."""
+    """The models that the migrations know, and the roles that have a privilege on each table, by its current name."""
 
     def __init__(self, state: ProjectState) -> None:
         super().__init__(state)

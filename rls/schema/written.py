@@ -1,4 +1,4 @@
-"""What the SQL files write, as far as migrations on disk run them. No database is asked."""
+"""The policies and keys that the SQL files of all migrations on disk make together. No database is asked."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rls.schema.replay import Replay, renamed
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an operation takes away with a table or a column, although a SQL file made it.
+    """What a Django operation drops together with a table or a column, although a SQL file made it.
 
-    `place` is that of the operation, or of the one around it, in its migration.
+    `place` is the index of the operation, or of the one that contains it, in its migration.
     """
 
     migration: tuple[str, str]
@@ -73,9 +73,9 @@ class Written(Replay, Facts):
         new = names[1]
         after = self._place(app_label, *new)
         if parent != self._parent(app_label, *new):
-            after = None  # its key would go on leading to the old parent
+            after = None  # the constraint would go on referring to the old parent
         if before.column == "tenant_id" and after is None:
-            before = Place(before.table)  # the policies and all keys hold it
+            before = Place(before.table)  # the policies and all keys use it
         if lost := self.move(before, after):
             self.taken.append(Taken(migration, place, operation, before.table, lost))
 
