@@ -39,7 +39,7 @@ class Keyed(models.Model):
         abstract = True
 
     def _is_pk_set(self, meta: Options[Self] | None = None) -> bool:
-        # Django 5.2 takes the placeholder of a database default for a key; bulk_create() would never fetch the real one.
+        # Django 5.2 takes the placeholder of a database default for a key, and bulk_create() would not fetch the key.
         return not isinstance(self.pk, DatabaseDefault) and super()._is_pk_set(meta)  # type: ignore[misc]  # private
 
 

@@ -1,6 +1,6 @@
 """Reads SQL text: its statements, and the policies and keys that each makes, renames or drops.
 
-The checks read the statements, and no claim in a comment: a claim can be wrong, and only a migrated database would tell.
+The checks read the statements, and no claim in a comment: a claim can be wrong, and only a migrated database tells.
 """
 
 from __future__ import annotations
