@@ -162,7 +162,7 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     # One cut ends every connection of a process.
     "loggers": {
-        **{name: {"filters": ["seldom"]} for name in ("rls.lost", "psycopg.pool", "mcp_server.watch.feed")},
+        **{name: {"filters": ["seldom"]} for name in ("rls.backends.lost", "psycopg.pool", "mcp_server.watch.feed")},
         "django.request": {"filters": ["anticipated"]},
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},

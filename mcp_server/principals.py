@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller: a token of one tenant, of the platform, or an open door to one tenant.
+    """An authenticated caller: a token of one tenant, of the platform, or an open endpoint to one tenant.
 
     `tenant_id` is None for the platform. `name` is the token's; it is written to logs and audit rows. `locale` and
     `time_zone` are the tenant's settings, and '' for the platform.
@@ -16,13 +16,13 @@ class Principal:
 
     name: str
     tenant_id: UUID | None
-    subdomain: str
+    slug: str
     locale: str
     time_zone: str
-    token_id: UUID | None
+    id: UUID | str | None
     scopes: frozenset[str]
 
     @property
     def subject(self) -> str:
         """Who this is, qualified with the tenant: two tenants never share a subject."""
-        return f"{self.tenant_id or 'platform'}:{self.token_id or 'public'}"
+        return f"{self.tenant_id or 'platform'}:{self.id or 'public'}"

@@ -20,9 +20,9 @@ from mcp_types import CallToolResult
 from mcp_server import approval, workers
 from mcp_server.call import outages
 from mcp_server.call.calls import Call, as_result
-from mcp_server.declare.tools import Change, Door
+from mcp_server.declare.tools import Change, Endpoint
 from mcp_server.ledger import events, idempotency
-from rls import lost
+from rls.backends import lost
 
 CONFIRMATION_SECONDS = 600
 
@@ -56,7 +56,7 @@ def _perform(call: Call, agreed: Collection[str]) -> CallToolResult:
         result = as_result(change)
         for key in keys:
             idempotency.keep(key, result.structured_content)
-        if call.spec.door is Door.TENANT and change.has_changed():
+        if call.spec.endpoint is Endpoint.TENANT and change.has_changed():
             events.write(
                 action=call.spec.name,
                 subject=change.subject(),
@@ -88,7 +88,7 @@ def known_as(call: Call) -> list[str]:
 
     Whoever claims both claims them in this order, so that two calls wait for each other in one direction only.
     """
-    if call.spec.door is Door.PLATFORM:
+    if call.spec.endpoint is Endpoint.PLATFORM:
         return []
     keys = [f"confirmation {hashlib.sha256(call.confirmation.encode()).hexdigest()}"] if call.confirmation else []
     return [*keys, call.idempotency_key] if call.idempotency_key else keys

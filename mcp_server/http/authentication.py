@@ -1,4 +1,4 @@
-"""Authentication of the MCP door: the SDK's parts, asked for the tenant of the URL."""
+"""Authentication of the MCP endpoint: the SDK's parts, asked for the tenant of the URL."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ async def _principal_of(request: object) -> Principal:
         user = request.scope.get("user")
         if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, PrincipalToken):
             principal = user.access_token.principal
-            if principal.subdomain != request.path_params.get("tenant", ""):
+            if principal.slug != request.path_params.get("tenant", ""):
                 principal = None
     elif subdomain := _stdio_tenant.get():
         principal = await workers.run(resolver.open_endpoint, subdomain)

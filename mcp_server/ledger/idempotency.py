@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 if TYPE_CHECKING:
     from django.db.models import Manager
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RETENTION = timedelta(days=7)
 
 
-class KeyReused(DomainError):
+class KeyReused(Refusal):
     """The key belongs to another call."""
 
 

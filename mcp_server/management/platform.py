@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from django.core.management.base import CommandError
 
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from rls import platform_context
 
 
@@ -24,7 +24,7 @@ def working(command: str, reason: str) -> Iterator[None]:
     try:
         with platform_context(actor=_user(), reason=reason or command, origin=f"manage.py {command}"):
             yield
-    except DomainError as error:
+    except Refusal as error:
         raise CommandError(str(error)) from error
 
 

@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from mcp_server.declare.scopes import declared_scopes
 from mcp_server.principals import Principal
-from rls import lost
+from rls.backends import lost
 from rls.context import PLATFORM_ALIAS
 
 # Secret scanners find tokens by their prefix.

@@ -10,20 +10,20 @@ from django.db.models.functions import Now
 
 from mcp_server.declare import discovery
 from mcp_server.declare.scopes import declared_scopes
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.tokens import resolver
 from mcp_server.tokens.models import ApiToken, PlatformToken
 
 
-class TokenNotFound(DomainError):
+class TokenNotFound(Refusal):
     """No token has this id."""
 
 
-class TokenInvalid(DomainError):
+class TokenInvalid(Refusal):
     """The token can't be saved like this."""
 
 
-class TenantNotFound(DomainError):
+class TenantNotFound(Refusal):
     """No active tenant has this slug."""
 
 

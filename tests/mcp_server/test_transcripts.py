@@ -137,12 +137,12 @@ def test_the_message_flow(document: dict[str, str], server: Process) -> None:
     assert "- 子域名: test2" in second["content"][0]["text"]
 
 
-@pytest.mark.parametrize("door", ["", "test2"])
-def test_the_documents_test_strategy(door: str, era: Era, document: dict[str, str], stateful_server: Process) -> None:
+@pytest.mark.parametrize("tenant", ["", "test2"])
+def test_the_documents_test_strategy(tenant: str, era: Era, document: dict[str, str], stateful_server: Process) -> None:
     """測試策略: at the platform's URL with the tenant's name, at the tenant's own URL without."""
-    arguments = {} if door else {"tenant_id": "test2"}
+    arguments = {} if tenant else {"tenant_id": "test2"}
 
-    result = replay(stateful_server, door, document[door], "get_tenant_info", arguments, era).content[0].text
+    result = replay(stateful_server, tenant, document[tenant], "get_tenant_info", arguments, era).content[0].text
 
     assert "測試租戶2" in result
     assert "test2" in result

@@ -17,7 +17,7 @@ from psycopg.errors import InsufficientPrivilege
 import rls
 from core.models import Product, Tenant
 from rls import CrossTenantWrite, NoPlatformContext, NoTenantContext, platform_context, tenant_context
-from rls.backends.errors import QUOTED
+from rls.backends.errors import QUOTED_NAME
 from tests.isolation.test_writes import snapshot
 from tests.world import World
 
@@ -207,7 +207,7 @@ def test_a_refused_plan_inside_a_context_is_not_a_forgotten_context(acme: World,
     ],
 )
 def test_the_table_is_found_in_every_translation(message: str, name: str) -> None:
-    assert QUOTED.findall(message.format(name)) == [name]
+    assert QUOTED_NAME.findall(message.format(name)) == [name]
 
 
 def test_a_transaction_and_its_connection_are_marked_as_before(acme: World) -> None:

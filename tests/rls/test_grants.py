@@ -23,9 +23,11 @@ from django.db.migrations.state import ProjectState
 from core.development.environment import ROLES
 from core.models import Product, Tenant, TenantUser
 from mcp_server.tokens.models import PlatformToken
-from rls import router, setup_checks, shared_checks
-from rls.granted import Granted
+from rls import router
+from rls.checks import settings as setting_checks
+from rls.checks import shared
 from rls.operations import RunSQLFile
+from rls.schema.granted import Granted
 from tests.postgres import Server
 from tests.rls.projects import ROOT, SETTINGS, Project
 
@@ -385,11 +387,11 @@ def test_a_model_without_a_reason_is_refused(settings: Any) -> None:
 
 
 def test_an_app_that_stands_too_late_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(setup_checks._commands()) == []
+    assert list(setting_checks._commands()) == []
     late = [config for config in apps.get_app_configs() if config.name != "rls"] + [apps.get_app_config("rls")]
     monkeypatch.setattr(apps, "get_app_configs", lambda: late)
 
-    [warning] = setup_checks._commands()
+    [warning] = setting_checks._commands()
 
     assert (warning.id, warning.hint) == ("rls.W022", 'Say INSTALLED_APPS = ["rls", ...].')
 
@@ -522,7 +524,7 @@ def test_a_shared_table_of_this_project_that_nobody_may_use_is_named(tmp_path: P
     file = tmp_path / "migrations_sql" / "0011_django_tables.sql"
     file.write_text(file.read_text().replace("    auth_user_groups,\n", ""))
 
-    [error] = shared_checks.check_shared(None)
+    [error] = shared.check_shared(None)
 
     assert error.id == "rls.E021"
     assert error.msg == "auth.User is shared, and no SQL file lets anybody use auth_user_groups."

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from rls import scaffold
-from rls.policies import policies
+from rls.schema import scaffold
+from rls.schema.policies import policies
 from tests.rls.projects import REVIEWS, ROOT, Project, isolates
 
 INDEXED = """

@@ -20,9 +20,9 @@ def test_a_token_opens_its_own_tenant(acme: World) -> None:
     principal = resolver.authenticate(acme.token, slug="acme")
 
     assert principal is not None
-    assert (principal.tenant_id, principal.subdomain, principal.locale) == (acme.id, "acme", "en")
+    assert (principal.tenant_id, principal.slug, principal.locale) == (acme.id, "acme", "en")
     assert principal.name == "acme token"
-    assert principal.subject == f"{acme.id}:{principal.token_id}"
+    assert principal.subject == f"{acme.id}:{principal.id}"
 
 
 def test_the_scopes_of_a_token_come_back(acme: World) -> None:
@@ -151,7 +151,7 @@ def test_an_open_door_leads_to_an_active_tenant_only(acme: World, globex: World,
     visitor = resolver.open_endpoint("acme")
 
     assert visitor is not None
-    assert (visitor.tenant_id, visitor.token_id, visitor.name) == (acme.id, None, "public")
+    assert (visitor.tenant_id, visitor.id, visitor.name) == (acme.id, None, "public")
     assert [resolver.open_endpoint(name) for name in ("globex", "nowhere", "")] == [None, None, None]
 
 
