@@ -21,7 +21,7 @@ from mcp_server import workers
 from mcp_server.call import asking, outages, progress, signature, transaction
 from mcp_server.call.calls import Call, as_result
 from mcp_server.declare.tools import Answer, ToolSpec
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
 from rls.backends import lost
@@ -80,7 +80,7 @@ def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
     try:
         _require_scope(spec, principal)
         yield principal
-    except (DomainError, ToolError) as error:
+    except (Refusal, ToolError) as error:
         outcome = "refused"
         raise ToolError(str(error)) from error
     except MCPError:
@@ -165,7 +165,7 @@ def _log(spec: Recorded, principal: Principal, outcome: str, seconds: float) -> 
         spec.kind,
         extra={
             spec.kind: spec.name,
-            "tenant": principal.subdomain or "platform",
+            "tenant": principal.slug or "platform",
             "principal": principal.subject,
             "outcome": outcome,
             "duration_ms": round(seconds * 1000, 1),

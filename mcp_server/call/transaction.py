@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
 
-from core.services import idempotency, records
 from mcp_server import approval, workers
 from mcp_server.call import outages
 from mcp_server.call.calls import Call, as_result
-from mcp_server.declare.tools import Change, Door
+from mcp_server.declare.tools import Change, Endpoint
+from mcp_server.ledger import events, idempotency
 from rls.backends import lost
 
 CONFIRMATION_SECONDS = 600
@@ -56,8 +56,8 @@ def _perform(call: Call, agreed: Collection[str]) -> CallToolResult:
         result = as_result(change)
         for key in keys:
             idempotency.keep(key, result.structured_content)
-        if call.spec.door is Door.TENANT and change.has_changed():
-            records.write(
+        if call.spec.endpoint is Endpoint.TENANT and change.has_changed():
+            events.write(
                 action=call.spec.name,
                 subject=change.subject(),
                 actor=call.principal.name,
@@ -88,7 +88,7 @@ def known_as(call: Call) -> list[str]:
 
     Whoever claims both claims them in this order, so that two calls wait for each other in one direction only.
     """
-    if call.spec.door is Door.PLATFORM:
+    if call.spec.endpoint is Endpoint.PLATFORM:
         return []
     keys = [f"confirmation {hashlib.sha256(call.confirmation.encode()).hexdigest()}"] if call.confirmation else []
     return [*keys, call.idempotency_key] if call.idempotency_key else keys

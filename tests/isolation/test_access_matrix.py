@@ -171,7 +171,7 @@ def explained(*arguments: str) -> str:
 
 
 def test_explain_names_what_a_role_reaches_and_the_policy_that_decides() -> None:
-    product, token = explained("core.Product", "--role", "app_tenant"), explained("core.ApiToken")
+    product, token = explained("core.Product", "--role", "app_tenant"), explained("mcp_tokens.ApiToken")
 
     assert "    SELECT    own tenant: rows; other tenant: nothing; no context: error  (tenant_isolation)" in product
     assert "policy tenant_isolation FOR ALL TO app_tenant\n    USING (tenant_id = ( SELECT COALESCE(" in product

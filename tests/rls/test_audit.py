@@ -49,8 +49,8 @@ STORIES = [
      "CREATE POLICY second ON core_product TO app_tenant USING (true)"),
     ("policy-extra", "public.core_order.second FOR ALL TO app_platform USING (true)",
      "CREATE POLICY second ON core_order TO app_platform USING (true)"),
-    ("policy-extra", "public.core_tenant.tenant_lookup FOR SELECT TO app_tenant USING (true)",
-     "ALTER POLICY tenant_lookup ON core_tenant TO app_tenant"),
+    ("policy-extra", "public.core_tenant.resolver_lookup FOR SELECT TO app_tenant USING (true)",
+     "ALTER POLICY resolver_lookup ON core_tenant TO app_tenant"),
     ("policy-extra", "public.core_order.odd RESTRICTIVE FOR ALL TO public USING ((number > 0))",
      "CREATE POLICY odd ON core_order AS RESTRICTIVE USING (number > 0)"),
     # Keys.
@@ -92,7 +92,7 @@ STORIES = [
     ("grant-too-wide", "TRUNCATE on public.core_product", "GRANT TRUNCATE ON core_product TO app_tenant"),
     ("grant-too-wide", "SELECT on public.core_product", "GRANT SELECT ON core_product TO PUBLIC"),
     ("grant-too-wide", "REFERENCES (id) on public.core_order", "GRANT REFERENCES (id) ON core_order TO app_platform"),
-    ("grant-too-wide", "SELECT on public.core_apitoken", "GRANT SELECT ON core_apitoken TO app_tenant"),
+    ("grant-too-wide", "SELECT on public.mcp_tokens_apitoken", "GRANT SELECT ON mcp_tokens_apitoken TO app_tenant"),
     ("grant-too-wide", "UPDATE on public.core_tenant", "GRANT UPDATE ON core_tenant TO app_tenant"),
     ("grant-too-wide", "SELECT WITH GRANT OPTION on public.core_order",
      "GRANT SELECT ON core_order TO app_tenant WITH GRANT OPTION"),
@@ -230,7 +230,7 @@ STORIES = [
      "SELECT lo_create(4242); GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC"),
     ("catalog-open", "SELECT (stavalues1) on pg_catalog.pg_statistic", "GRANT SELECT (stavalues1) ON pg_statistic TO app_tenant"),
     ("view-as-owner", "public.peek, md5 ",
-     "CREATE VIEW peek AS SELECT digest FROM core_platformtoken; GRANT SELECT ON peek TO app_tenant"),
+     "CREATE VIEW peek AS SELECT digest FROM mcp_tokens_platformtoken; GRANT SELECT ON peek TO app_tenant"),
     # The audit of platform work.
     ("trigger-undeclared", "app.platform_audit.drop calls public.drop, md5 ",
      "CREATE FUNCTION drop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"

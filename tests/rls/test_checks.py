@@ -542,7 +542,7 @@ def test_a_table_without_a_policy_is_found(file: str, label: str, table: str, sq
 def test_a_parent_without_a_key_that_holds_the_tenant_is_found(sql_files: Path) -> None:
     rewrite(sql_files / "0006_core_product.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
     # Nothing refers to a token.
-    rewrite(sql_files / "0009_core_apitoken.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
+    rewrite(sql_files / "0009_mcp_tokens_apitoken.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
 
     [error] = sql_checks.check_sql(None)
 

@@ -173,7 +173,7 @@ def test_another_refusal_keeps_its_own_text(acme: World, admin: psycopg.Connecti
     finally:
         admin.execute("DROP POLICY few ON core_product; DROP POLICY readable ON core_product")
     with tenant_context(acme.id), pytest.raises(ProgrammingError, match="permission denied") as right:
-        run("SELECT 1 FROM core_platformtoken")
+        run("SELECT 1 FROM mcp_tokens_platformtoken")
     with pytest.raises(ProgrammingError, match="affected by row-level security") as unplanned:
         run("SET row_security = off", using="owner")
         run("SELECT 1 FROM core_product", using="owner")

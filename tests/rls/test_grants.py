@@ -21,7 +21,8 @@ from django.db.migrations import operations
 from django.db.migrations.state import ProjectState
 
 from core.development.environment import ROLES
-from core.models import PlatformToken, Product, Tenant, TenantUser
+from core.models import Product, Tenant, TenantUser
+from mcp_server.tokens.models import PlatformToken
 from rls import router
 from rls.checks import settings as setting_checks
 from rls.checks import shared
@@ -467,7 +468,7 @@ def test_what_is_of_the_platform_is_read_there() -> None:
 
 
 def test_users_are_of_the_platform_wherever_their_model_is(settings: Any) -> None:
-    settings.AUTH_USER_MODEL = "core.PlatformToken"
+    settings.AUTH_USER_MODEL = "mcp_tokens.PlatformToken"
     assert router.RoleRouter().db_for_read(PlatformToken) == "platform"
 
     settings.AUTH_USER_MODEL = "core.TenantUser"  # of a tenant: each knows its own

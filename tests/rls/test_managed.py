@@ -129,7 +129,7 @@ def test_the_database_itself_refuses_where_django_is_not_asked(managed: Managed)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
             serving.execute("UPDATE core_product SET tenant_id = %s", [globex.id])
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
-            serving.execute("SELECT digest FROM core_apitoken")
+            serving.execute("SELECT digest FROM mcp_tokens_apitoken")
 
     assert (rows, moved) == ([("North anvil",)], 0)
 

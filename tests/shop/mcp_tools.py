@@ -12,7 +12,7 @@ from core.scopes import Scope
 from mcp_server import approval
 from mcp_server.call import progress
 from mcp_server.declare.tools import Answer, Change, tool
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from rls import platform_context
 
 
@@ -72,7 +72,7 @@ def shop_crash() -> Names:
 @tool(scope=Scope.PRODUCTS_READ, title="Refuse", read_only=True)
 def shop_refuse() -> Names:
     """A tool that refuses in words."""
-    raise DomainError("Out of anvils. Call shop_names for what there is.")
+    raise Refusal("Out of anvils. Call shop_names for what there is.")
 
 
 @tool(scope=Scope.PRODUCTS_READ, title="All", read_only=True)
@@ -102,7 +102,7 @@ def shop_rename(sku: str, name: str) -> Renamed:
     if "bomb" in name:
         approval.ask(f"Call {sku} {name}?")
     if not Product.objects.filter(sku=sku).update(name=name):
-        raise DomainError(f"There is no {sku}.")
+        raise Refusal(f"There is no {sku}.")
     progress.report(2, 2)
     return Renamed(sku=sku, name=name)
 
