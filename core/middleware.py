@@ -38,7 +38,7 @@ class PrincipalMiddleware(TenantMiddleware):
         if match.func in SIGNED:
             return signed_tenant(subdomain)
         token = bearer.token_in([request.headers["Authorization"]] if "Authorization" in request.headers else [])
-        principal = principals.authenticate(token, subdomain=subdomain) if isinstance(token, str) else None
+        principal = principals.authenticate(token, slug=subdomain) if isinstance(token, str) else None
         if principal is None:
             return unauthorized(bearer.INVALID if isinstance(token, str) else token)
         scope = SCOPES[match.func]

@@ -111,8 +111,8 @@ def test_staff_suspend_a_tenant(staff: Client, acme: World, globex: World) -> No
     answer = staff.post(f"/admin/core/tenant/{acme.id}/change/", without_is_active)
 
     assert answer.status_code == 302
-    assert principals.authenticate(acme.token, subdomain="acme") is None
-    assert principals.authenticate(globex.token, subdomain="globex") is not None
+    assert principals.authenticate(acme.token, slug="acme") is None
+    assert principals.authenticate(globex.token, slug="globex") is not None
 
 
 def test_staff_add_a_user_to_the_tenant_they_choose(staff: Client, acme: World, globex: World) -> None:
@@ -171,7 +171,7 @@ def test_staff_revoke_a_token(staff: Client, acme: World, admin: psycopg.Connect
 
     assert (page.status_code, answer.status_code) == (200, 302)
     is_valid = {
-        "apitoken": principals.authenticate(acme.token, subdomain="acme") is not None,
+        "apitoken": principals.authenticate(acme.token, slug="acme") is not None,
         "platformtoken": principals.authenticate_platform(platform) is not None,
     }
     assert is_valid.pop(kind) is False

@@ -92,13 +92,13 @@ def test_a_suspended_tenant_is_refused_until_it_is_resumed(acme: World, globex: 
     assert run("tenants suspend acme") == "suspended acme\n"
 
     assert "acme\tAcme\tsuspended" in run("tenants list")
-    assert principals.authenticate(acme.token, subdomain="acme") is None
+    assert principals.authenticate(acme.token, slug="acme") is None
     with pytest.raises(rls.TenantSuspended, match="is suspended"), rls.tenant_context(acme.id):
         pass
-    assert principals.authenticate(globex.token, subdomain="globex") is not None
+    assert principals.authenticate(globex.token, slug="globex") is not None
 
     assert run("tenants resume acme") == "resumed acme\n"
-    assert principals.authenticate(acme.token, subdomain="acme") is not None
+    assert principals.authenticate(acme.token, slug="acme") is not None
 
 
 def test_delete_without_yes_only_names_what_would_go(acme: World, admin: psycopg.Connection) -> None:
@@ -132,7 +132,7 @@ def test_a_created_token_opens_its_door(acme: World, admin: psycopg.Connection) 
     token = run("tokens create --tenant acme --name ci --user ada --days 30 --scope orders:read").strip()
     platform = run("tokens create --platform --name ops").strip()
 
-    principal = principals.authenticate(token, subdomain="acme")
+    principal = principals.authenticate(token, slug="acme")
     assert principal is not None
     assert (principal.name, principal.scopes) == ("ci", frozenset({Scope.ORDERS_READ}))
     stored = admin.execute("SELECT user_id, (expires_at - now())::text FROM core_apitoken WHERE name = 'ci'")
@@ -149,9 +149,9 @@ def test_a_revoked_token_opens_nothing(acme: World, globex: World) -> None:
     for token_id in (of_platform, of_acme):
         assert run(f"tokens revoke {token_id}") == f"revoked {token_id}\n"
 
-    assert principals.authenticate(acme.token, subdomain="acme") is None
+    assert principals.authenticate(acme.token, slug="acme") is None
     assert principals.authenticate_platform(platform) is None
-    assert principals.authenticate(globex.token, subdomain="globex") is not None
+    assert principals.authenticate(globex.token, slug="globex") is not None
 
 
 def test_the_list_says_of_each_token_whose_it_is_and_whether_it_works(acme: World, admin: psycopg.Connection) -> None:

@@ -18,7 +18,7 @@ TABLES = ("core_apitoken", "core_platformtoken")
 
 
 def test_a_token_opens_its_own_tenant(acme: World) -> None:
-    principal = principals.authenticate(acme.token, subdomain="acme")
+    principal = principals.authenticate(acme.token, slug="acme")
 
     assert principal is not None
     assert (principal.tenant_id, principal.slug, principal.locale) == (acme.id, "acme", "en")
@@ -31,7 +31,7 @@ def test_the_scopes_of_a_token_come_back(acme: World) -> None:
     with working():
         token = tokens.create(name="reader", subdomain="acme", scopes=scopes)
 
-    principal = principals.authenticate(token, subdomain="acme")
+    principal = principals.authenticate(token, slug="acme")
 
     assert principal is not None
     assert principal.scopes == scopes
@@ -39,12 +39,12 @@ def test_the_scopes_of_a_token_come_back(acme: World) -> None:
 
 @pytest.mark.parametrize("subdomain", ["globex", "nowhere", "ACME", " acme", "acm_", "acme\x00", ""])
 def test_a_token_opens_no_other_url(acme: World, globex: World, subdomain: str) -> None:
-    assert principals.authenticate(acme.token, subdomain=subdomain) is None
+    assert principals.authenticate(acme.token, slug=subdomain) is None
 
 
 @pytest.mark.parametrize("token", ["", "tmcp_", "tmcp_unknown", "tmcpp_unknown", "tmcp_\x00"])
 def test_an_unknown_token_opens_nothing(acme: World, token: str) -> None:
-    assert principals.authenticate(token, subdomain="acme") is None
+    assert principals.authenticate(token, slug="acme") is None
     assert principals.authenticate_platform(token) is None
 
 
@@ -58,12 +58,12 @@ def test_an_unknown_token_opens_nothing(acme: World, token: str) -> None:
     ids=["suspended", "revoked", "expired"],
 )
 def test_a_token_ends_at_once(acme: World, globex: World, admin: psycopg.Connection, change: str) -> None:
-    assert principals.authenticate(acme.token, subdomain="acme") is not None
+    assert principals.authenticate(acme.token, slug="acme") is not None
 
     admin.execute(change)
 
-    assert principals.authenticate(acme.token, subdomain="acme") is None
-    assert principals.authenticate(globex.token, subdomain="globex") is not None
+    assert principals.authenticate(acme.token, slug="acme") is None
+    assert principals.authenticate(globex.token, slug="globex") is not None
 
 
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
@@ -79,7 +79,7 @@ def test_a_platform_token_ends_at_once(admin: psycopg.Connection, column: str) -
 def test_a_platform_token_is_none_at_a_tenants_url_and_the_reverse(acme: World) -> None:
     token = platform_token()
 
-    assert principals.authenticate(token, subdomain="acme") is None
+    assert principals.authenticate(token, slug="acme") is None
     assert principals.authenticate_platform(acme.token) is None
     platform = principals.authenticate_platform(token)
     assert platform is not None
@@ -91,7 +91,7 @@ def test_a_token_without_the_prefix_of_its_door_is_none(acme: World, admin: psyc
     for table, token in (("core_apitoken", "tmcpp_a"), ("core_platformtoken", "tmcp_b")):
         admin.execute(f"UPDATE {table} SET digest = %s", [principals.digest(token)])
 
-    assert principals.authenticate("tmcpp_a", subdomain="acme") is None
+    assert principals.authenticate("tmcpp_a", slug="acme") is None
     assert principals.authenticate_platform("tmcp_b") is None
 
 
@@ -117,7 +117,7 @@ def test_the_use_of_a_token_is_written_at_most_once_a_minute(
     for table in TABLES:
         admin.execute(f"UPDATE {table} SET last_used_at = {last_used_at}")
 
-    principals.authenticate(acme.token, subdomain="acme")
+    principals.authenticate(acme.token, slug="acme")
     principals.authenticate_platform(platform)
 
     for table in TABLES:
@@ -130,7 +130,7 @@ def test_a_refused_token_does_not_count_as_used(acme: World, admin: psycopg.Conn
     for table in TABLES:
         admin.execute(f"UPDATE {table} SET revoked_at = now()")
 
-    principals.authenticate(acme.token, subdomain="acme")
+    principals.authenticate(acme.token, slug="acme")
     principals.authenticate_platform(platform)
 
     for table in TABLES:
@@ -141,7 +141,7 @@ def test_nothing_is_resolved_inside_a_tenant_context(acme: World, globex: World)
     with tenant_context(acme.id):
         for subdomain, token in (("globex", globex.token), ("acme", acme.token)):
             with pytest.raises(ProgrammingError, match="resolved before a tenant context is open"):
-                principals.authenticate(token, subdomain=subdomain)
+                principals.authenticate(token, slug=subdomain)
         with pytest.raises(ProgrammingError, match="resolved before a tenant context is open"):
             principals.open_endpoint("globex")
 

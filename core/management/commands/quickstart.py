@@ -116,7 +116,7 @@ def is_valid(token: str, door: str) -> bool:
     if door == "platform":
         principal = principals.authenticate_platform(token)
     else:
-        principal = principals.authenticate(token, subdomain=door)
+        principal = principals.authenticate(token, slug=door)
     return principal is not None and principal.scopes >= set(Scope)
 
 
