@@ -34,7 +34,7 @@ from mcp_server.http.hosts import NamedHosts, SharedOrigins
 from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.statics import Statics
 from mcp_server.http.streaming import Framing
-from rls import lost
+from rls.backends import lost
 from rls.backends.postgresql.lasting import keep_pulses
 
 if TYPE_CHECKING:

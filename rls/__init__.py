@@ -15,6 +15,8 @@ from rls.errors import (
 )
 from rls.tasks import tenanted_task
 
+__version__ = "0.1.0"
+
 __all__ = [
     "CrossTenantWrite",
     "EnvelopeRefused",
@@ -26,6 +28,7 @@ __all__ = [
     "TenantRefused",
     "TenantSuspended",
     "UnknownTenant",
+    "__version__",
     "current_tenant_id",
     "platform_context",
     "tenant_context",

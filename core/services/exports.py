@@ -15,10 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import rls
-from core.models import ApiToken, Export, ExportFormat, ExportPart, IdempotencyKey, Tenant
+from core.models import Export, ExportFormat, ExportPart, Tenant
 from core.services.export_formats import CSV, JSON, Header, JSONLines, Writer
 from core.services.export_xlsx import XLSX
 from mcp_server.errors import Refusal
+from mcp_server.ledger.models import IdempotencyKey
+from mcp_server.tokens.models import ApiToken
 from rls.models import Tenanted
 
 Progress = Callable[[int, int], None]

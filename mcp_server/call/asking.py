@@ -25,7 +25,7 @@ from mcp_server.call import transaction
 from mcp_server.call.calls import Call
 from mcp_server.http.streaming import ONE_PIECE
 from mcp_server.principals import Principal
-from rls import lost
+from rls.backends import lost
 
 # The first protocol in which a question is a result: no channel back to the client is needed.
 ROUNDS = "2026-07-28"

@@ -12,7 +12,7 @@ from mcp_types import INTERNAL_ERROR
 
 from mcp_server.call.calls import Call
 from mcp_server.declare.tools import Endpoint, ToolSpec
-from rls import lost
+from rls.backends import lost
 
 # What shows whether a change was done.
 HISTORY = {Endpoint.TENANT: "get_audit_log", Endpoint.PLATFORM: "list_tenants"}

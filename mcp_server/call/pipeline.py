@@ -24,7 +24,7 @@ from mcp_server.declare.tools import Answer, ToolSpec
 from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
-from rls import lost
+from rls.backends import lost
 
 logger = logging.getLogger("mcp_server.call.calls")
 

@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
 
-from core.services import idempotency, records
 from mcp_server import approval, workers
 from mcp_server.call import outages
 from mcp_server.call.calls import Call, as_result
 from mcp_server.declare.tools import Change, Endpoint
-from rls import lost
+from mcp_server.ledger import events, idempotency
+from rls.backends import lost
 
 CONFIRMATION_SECONDS = 600
 
@@ -57,7 +57,7 @@ def _perform(call: Call, agreed: Collection[str]) -> CallToolResult:
         for key in keys:
             idempotency.keep(key, result.structured_content)
         if call.spec.endpoint is Endpoint.TENANT and change.has_changed():
-            records.write(
+            events.write(
                 action=call.spec.name,
                 subject=change.subject(),
                 actor=call.principal.name,

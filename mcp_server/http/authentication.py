@@ -16,10 +16,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server import principals, workers
+from mcp_server import workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
 from mcp_server.principals import Principal
+from mcp_server.tokens import resolver
 
 # Called with a request and the tenant's slug in its URL, '' at the platform's URL, outside of any tenant context. It
 # answers who calls, or None: then the request is refused with 401. It may not block: what asks the database is called
@@ -36,15 +37,15 @@ async def by_token(connection: HTTPConnection, slug: str) -> Principal | None:
     if isinstance(token, Challenge):
         return None
     if not slug:
-        return await workers.run(principals.authenticate_platform, token)
-    return await workers.run(principals.authenticate, token, slug=slug)
+        return await workers.run(resolver.authenticate_platform, token)
+    return await workers.run(resolver.authenticate, token, slug=slug)
 
 
 async def anyone(connection: HTTPConnection, slug: str) -> Principal | None:
     """Whoever knows the URL of an active tenant, with every scope of the server. The platform still needs its token."""
     if not slug:
         return await by_token(connection, slug)
-    return await workers.run(principals.open_endpoint, slug, scopes=server_scopes(connection))
+    return await workers.run(resolver.open_endpoint, slug, scopes=server_scopes(connection))
 
 
 def server_scopes(connection: HTTPConnection) -> frozenset[str]:

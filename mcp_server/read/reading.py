@@ -14,7 +14,7 @@ from mcp_server import workers
 from mcp_server.call import sizes
 from mcp_server.call.pipeline import Recorded, recorded
 from mcp_server.errors import Refusal
-from rls import lost
+from rls.backends import lost
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -35,7 +35,7 @@ from mcp_server.http.context import current_principal, principal_again
 from mcp_server.principals import Principal
 from mcp_server.read.reading import read
 from mcp_server.watch.feed import Change, Ear
-from rls import lost
+from rls.backends import lost
 
 logger = logging.getLogger(__name__)
 

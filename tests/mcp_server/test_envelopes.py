@@ -12,9 +12,10 @@ import pytest
 from mcp.server.stdio import stdio_server
 from mcp_types import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR
 
-from mcp_server import principals, server
+from mcp_server import server
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context, envelopes
+from mcp_server.tokens import resolver
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.raw import message, post
@@ -257,7 +258,7 @@ def test_a_line_that_is_no_message_is_answered_over_stdio_too(era: Era, acme: Wo
     first = message("initialize", raw.INITIALIZE) if era == "legacy" else message("server/discover", {}, era)
     lines = [json.dumps(first), "{", "[]", "", *map(json.dumps, bad), json.dumps(message("no/such", {}, era, id=9))]
 
-    with context.serving_stdio(lambda: principals.open_endpoint("acme")):
+    with context.serving_stdio(lambda: resolver.open_endpoint("acme")):
         answers = asyncio.run(over_stdio(server.build(shop(), Endpoint.TENANT), lines))
 
     found = {

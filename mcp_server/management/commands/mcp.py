@@ -12,10 +12,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import translation
 
-from mcp_server import principals, reference, server, stdio
+from mcp_server import reference, server, stdio
 from mcp_server.app import MCP, mounted
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
+from mcp_server.tokens import resolver
 from rls.backends.postgresql.lasting import keep_pulses
 
 
@@ -40,7 +41,7 @@ class Command(BaseCommand):
     def stdio(self, mcp: MCP, tenant: str, **options: Any) -> None:
         with stdio.ended_by_signals():
             try:
-                find = functools.partial(principals.open_endpoint, tenant, scopes=mcp.scopes())
+                find = functools.partial(resolver.open_endpoint, tenant, scopes=mcp.scopes())
                 found = find()
                 served = server.build(mcp, Endpoint.TENANT)
             except OperationalError as error:
