@@ -8,6 +8,7 @@ from mcp_types import EmbeddedResource, PromptMessage, ResourceLink, TextContent
 from mcp_server.call import units
 from mcp_server.declare import registry
 from mcp_server.declare.arguments import Words
+from mcp_server.declare.prompts import Request
 from mcp_server.declare.tools import Answer
 
 
@@ -32,6 +33,12 @@ def reading(template: str, **arguments: str) -> PromptMessage:
         raise LookupError(template)
     uri = spec.uri.expand(arguments)
     return request(_("For more read the resource {uri} ({title}).").format(uri=uri, title=spec.title))
+
+
+def of(asked: Request) -> list[PromptMessage]:
+    """What the function of a prompt returned, as messages."""
+    parts = asked if isinstance(asked, list) else [asked]
+    return [each if isinstance(each, PromptMessage) else request(each) for each in parts]
 
 
 def plain(message: PromptMessage) -> PromptMessage:
