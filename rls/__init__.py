@@ -12,7 +12,9 @@ from rls.errors import (
     TenantRefused,
     TenantSuspended,
     UnknownTenant,
+    WriteRefused,
 )
+from rls.reading import read_only
 from rls.tasks import tenanted_task
 
 __all__ = [
@@ -26,8 +28,10 @@ __all__ = [
     "TenantRefused",
     "TenantSuspended",
     "UnknownTenant",
+    "WriteRefused",
     "current_tenant_id",
     "platform_context",
+    "read_only",
     "tenant_context",
     "tenanted_task",
 ]

@@ -17,6 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
+import rls
 from mcp_server import workers
 from mcp_server.call import asking, outages, progress, signature, transaction
 from mcp_server.call.calls import Call, as_result
@@ -56,7 +57,8 @@ def hooked(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
             each = replace(Call.of(spec, principal, given), reason=reason)
             progress.current.set(context)
             if spec.is_async:
-                return as_result(await _again(functools.partial(spec.function, **each.arguments)))
+                with rls.read_only():
+                    return as_result(await _again(functools.partial(spec.function, **each.arguments)))
             if spec.is_read_only:
                 return await workers.run(lost.again, functools.partial(_read, each))
             return await workers.run(transaction.perform, each, agreed)
@@ -98,6 +100,12 @@ def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
             outcome = outcome_of_outage
             raise ToolError(outages.words(spec, error)) from error
         outcome = reference = uuid.uuid4().hex[:12]
+        if isinstance(error, rls.WriteRefused):
+            logger.exception(
+                "%s %s only reads, and tried to write", spec.kind, spec.name, extra={"reference": reference}
+            )
+            refusal = _("{name} only reads, and tried to write. Nothing was changed. Report reference {reference}.")
+            raise ToolError(refusal.format(name=spec.name, reference=reference)) from error
         logger.exception("%s failed unexpectedly", spec.kind, extra={"reference": reference})
         raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error
     except BaseException:
@@ -119,7 +127,7 @@ async def _again(function: Callable[[], Awaitable[Answer]]) -> Answer:
 
 
 def _read(call: Call) -> CallToolResult:
-    with call.working():
+    with call.working(), rls.read_only():
         return as_result(call.run())
 
 

@@ -28,7 +28,7 @@ from tests.world import World, make_tenant, platform_token
 
 discovery.load()
 ZONE = "Asia/Taipei"
-SPECS = [spec for door in Door for spec in tools(door) if spec.function.__module__.startswith("mcp_server.")]
+SPECS = [spec for door in Door for spec in tools(door) if spec.function.__module__.startswith("core.")]
 WHY = {"reason": "a test"}
 
 # Each tool at each door, with a call that has much to say.
