@@ -2,9 +2,15 @@
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv/bin
-RUN_DEPS := $(PYTHON) deploy/bootstrap.py requirements.txt
-DEV_DEPS := $(PYTHON) deploy/bootstrap.py requirements-dev.txt
-SOURCES := rls core mcp_server tests benchmarks deploy manage.py
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# A lock file that is installed has a stamp; an environment without one was never finished, and is made anew. The lock for
+# development holds the other one.
+STAMP := .venv/installed-$(VERSION)-
+RUN_DEPS := $(STAMP)requirements
+DEV_DEPS := $(STAMP)requirements-dev
+ALONE := $(if $(shell command -v flock),flock .)
+PIP := env -u PYTHONPATH -u PYTHONHOME $(VENV)/python -m pip --no-input --disable-pip-version-check
+SOURCES := rls core mcp_server tests benchmarks manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-django lint fmt migrate audit matrix reference bench shell psql messages lock clean
@@ -12,21 +18,26 @@ SOURCES := rls core mcp_server tests benchmarks deploy manage.py
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-run:  ## two demo tenants and a working MCP endpoint: PORT=8000
-	@$(RUN_DEPS)
+$(STAMP)%: %.txt
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("needs Python 3.11 or newer, and this is $(VERSION): set PYTHON=...")'
+	@$(ALONE) sh -ec '[ $@ -nt $< ] && exit; \
+	    echo "Installing $< into .venv, once ..." >&2; \
+	    ls $(STAMP)* >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv; \
+	    $(PIP) install --quiet --require-hashes -r $<; \
+	    touch $(if $(filter %-dev,$@),$(RUN_DEPS)) $@' || \
+	    { echo "$< is not installed, and the lines above say why. Without a network, see PIP_INDEX_URL." >&2; exit 1; }
+
+run: $(RUN_DEPS)  ## two demo tenants and a working MCP endpoint: PORT=8000
 	@PORT=$(PORT) $(VENV)/python manage.py quickstart
 
 test: ARGS ?= -n auto --dist loadgroup
-test:  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup
-	@$(DEV_DEPS)
+test: $(DEV_DEPS)  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup
 	@$(VENV)/python -m pytest $(ARGS)
 
-test-django:  ## Django's own suite on the backend, held against tests/django_suite/differences.toml; ARGS="queries lookup" runs a part
-	@$(DEV_DEPS)
+test-django: $(DEV_DEPS)  ## Django's own suite on the backend, held against tests/django_suite/differences.toml; ARGS="queries lookup" runs a part
 	@$(VENV)/python -m tests.django_suite $(ARGS)
 
-lint:  ## format, lint, types, import directions, system checks, migrations
-	@$(DEV_DEPS)
+lint: $(DEV_DEPS)  ## format, lint, types, import directions, system checks, migrations
 	@$(VENV)/ruff format --check $(SOURCES)
 	@$(VENV)/ruff check $(SOURCES)
 	@$(VENV)/mypy
@@ -34,48 +45,38 @@ lint:  ## format, lint, types, import directions, system checks, migrations
 	@$(VENV)/python manage.py check --fail-level WARNING
 	@$(VENV)/python manage.py makemigrations --check --dry-run
 
-fmt:  ## format and mend what ruff can
-	@$(DEV_DEPS)
+fmt: $(DEV_DEPS)  ## format and mend what ruff can
 	@$(VENV)/ruff format $(SOURCES)
 	@$(VENV)/ruff check --fix $(SOURCES)
 
-migrate:  ## bring the database to the current migrations, as app_owner
-	@$(RUN_DEPS)
+migrate: $(RUN_DEPS)  ## bring the database to the current migrations, as app_owner
 	@$(VENV)/python manage.py migrate
 
-audit:  ## is isolation as it was built? names the object and the mending SQL where it is not; ARGS="--format json"
-	@$(RUN_DEPS)
+audit: $(RUN_DEPS)  ## is isolation as it was built? names the object and the mending SQL where it is not; ARGS="--format json"
 	@$(VENV)/python manage.py rls audit $(ARGS)
 
-matrix:  ## who reaches what, written to docs/reference/access-matrix.txt
-	@$(RUN_DEPS)
+matrix: $(RUN_DEPS)  ## who reaches what, written to docs/reference/access-matrix.txt
 	@mkdir -p .local && $(VENV)/python manage.py rls matrix > .local/matrix && mv .local/matrix docs/reference/access-matrix.txt
 
-reference:  ## what the doors offer, written to docs/reference/tools.md
-	@$(RUN_DEPS)
+reference: $(RUN_DEPS)  ## what the doors offer, written to docs/reference/tools.md
 	@mkdir -p .local && $(VENV)/python manage.py mcp reference > .local/reference && mv .local/reference docs/reference/tools.md
 
-bench:  ## what isolation costs, as ratios of interleaved runs
-	@$(DEV_DEPS)
+bench: $(DEV_DEPS)  ## what isolation costs, as ratios of interleaved runs
 	@$(VENV)/python -m benchmarks.hook
 	@$(VENV)/python -m benchmarks.statements
 	@$(VENV)/python -m benchmarks.audit
 	@$(VENV)/python -m benchmarks.lists
 
-shell:  ## Django's shell
-	@$(RUN_DEPS)
+shell: $(RUN_DEPS)  ## Django's shell
 	@$(VENV)/python manage.py shell
 
-psql:  ## psql as app_tenant: TENANT=test1 opens that tenant's context
-	@$(RUN_DEPS)
+psql: $(RUN_DEPS)  ## psql as app_tenant: TENANT=test1 opens that tenant's context
 	@$(VENV)/python manage.py psql $(if $(TENANT),--tenant $(TENANT)) $(if $(ARGS),-- $(ARGS))
 
-messages:  ## compile the translations of core/locale
-	@$(DEV_DEPS)
+messages: $(DEV_DEPS)  ## compile the translations of core/locale
 	@$(VENV)/pybabel compile -d core/locale -D django --statistics
 
-lock:  ## resolve the newest allowed dependencies into the lock files
-	@$(DEV_DEPS)
+lock: $(DEV_DEPS)  ## resolve the newest allowed dependencies into the lock files
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --upgrade --quiet --all-extras -o requirements.txt
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
