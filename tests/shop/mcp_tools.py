@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
+from django.db.models import F
 
 from core.models import Product
 from core.scopes import Scope
@@ -15,6 +17,8 @@ from mcp_server.declare.tools import Answer, Change, Door, tool
 from mcp_server.errors import DomainError
 from rls import platform_context
 from rls.context import PLATFORM_ALIAS
+
+logger = logging.getLogger(__name__)
 
 
 class Names(Answer):
@@ -167,3 +171,15 @@ def shop_restock(sku: str) -> Restocked:
     product.stock += 1
     product.save(update_fields=["stock"])
     return Restocked(sku=sku, stock=product.stock)
+
+
+@tool(scope=Scope.TENANTS_READ, title="Count up", read_only=False, asks=True, door=Door)
+def shop_count_up(question: str = "") -> Restocked:
+    """Put one more of A-1 into stock, in each tenant that it sees; a person is asked the question."""
+    progress.report(1, 2)
+    logger.warning("shop_count_up runs")
+    if question:
+        approval.ask(question)
+    Product.objects.filter(sku="A-1").update(stock=F("stock") + 1)
+    progress.report(2, 2)
+    return Restocked(sku="A-1", stock=0)
