@@ -10,10 +10,10 @@ RUN_DEPS := $(STAMP)requirements
 DEV_DEPS := $(STAMP)requirements-dev
 ALONE := $(if $(shell command -v flock),flock .)
 PIP := env -u PYTHONPATH -u PYTHONHOME $(VENV)/python -m pip --no-input --disable-pip-version-check
-SOURCES := rls core mcp_server tests benchmarks manage.py
+SOURCES := rls core mcp_server tests benchmarks examples manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-django lint fmt migrate audit matrix reference bench shell psql messages lock clean
+.PHONY: help run test test-django lint fmt migrate audit matrix reference bench shell psql messages wheel lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -77,12 +77,16 @@ psql: $(RUN_DEPS)  ## psql as app_tenant: TENANT=test1 opens that tenant's conte
 messages: $(DEV_DEPS)  ## compile the translations of core/locale
 	@$(VENV)/pybabel compile -d core/locale -D django --statistics
 
+wheel:  ## the wheel of the two libraries, in dist/
+	@rm -rf dist
+	@$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
+
 lock: $(DEV_DEPS)  ## resolve the newest allowed dependencies into the lock files
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --upgrade --quiet --all-extras -o requirements.txt
+	    --no-emit-index-url --upgrade --quiet --extra mcp --extra embedded --group core -o requirements.txt
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-emit-index-url --upgrade --quiet --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	    --no-emit-index-url --upgrade --quiet --all-extras --group core --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:  ## remove the virtual environment, the caches and the development database
-	@rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf .venv .local dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

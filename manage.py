@@ -7,8 +7,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
-    from core.development.binaries import EmbeddedError
     from core.development.environment import environment
+    from rls.embedded import EmbeddedError
 
     try:
         with environment():

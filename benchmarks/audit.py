@@ -17,7 +17,7 @@ import psycopg
 
 from benchmarks.common import postgres, shown
 from rls import audit
-from rls.policies import policies
+from rls.schema.policies import policies
 
 OWN = 15  # tenanted tables of the project
 TABLES = 100 - OWN  # beside them

@@ -32,7 +32,7 @@ from psycopg.conninfo import make_conninfo
 
 from benchmarks import common
 from rls import tenant_context
-from rls.policies import policies
+from rls.schema.policies import policies
 from rls.testing.server import disconnect
 from tests import postgres
 

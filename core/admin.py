@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -10,7 +10,8 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from core.models import LOCALES, ApiToken, PlatformToken, Tenant, TenantSettings, TenantUser
+from core.models import LOCALES, Tenant, TenantSettings, TenantUser
+from mcp_server.tokens import admin as tokens_admin
 from rls.admin import PlatformAdminSite, TenantedAdmin
 
 
@@ -20,6 +21,7 @@ class ShopAdminSite(PlatformAdminSite):
 
 site = ShopAdminSite()
 site.register(Group, GroupAdmin)
+tokens_admin.register(site)
 
 
 @admin.register(User, site=site)
@@ -59,29 +61,3 @@ class TenantUserAdmin(TenantedAdmin):
     list_filter = ("tenant",)
     fields = ("username", "email", "role")
     search_fields = ("username", "email")
-
-
-TOKEN_FACTS = ("name", "scopes", "expires_at", "last_used_at", "created_at")
-
-
-class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
-    """Tokens are seen and revoked here; they are minted where they can be shown once: `manage.py tokens create`."""
-
-    readonly_fields: ClassVar[tuple[str, ...]] = TOKEN_FACTS
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-
-@admin.register(ApiToken, site=site)
-class ApiTokenAdmin(TokenAdmin):
-    list_display = ("name", "tenant", "user", "last_used_at", "expires_at", "revoked_at")
-    list_filter = ("tenant",)
-    fields = ("tenant", "user", *TOKEN_FACTS, "revoked_at")
-    readonly_fields = ("tenant", "user", *TOKEN_FACTS)
-
-
-@admin.register(PlatformToken, site=site)
-class PlatformTokenAdmin(TokenAdmin):
-    list_display = ("name", "last_used_at", "expires_at", "revoked_at")
-    fields = (*TOKEN_FACTS, "revoked_at")

@@ -33,7 +33,7 @@ class JSONFormatter(logging.Formatter):
 
 
 class Anticipated(logging.Filter):
-    """Leaves out what is answered with 503: `rls.lost` has warned of it, once for all."""
+    """Leaves out what is answered with 503: `rls.backends.lost` has warned of it, once for all."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return getattr(record, "status_code", None) != 503

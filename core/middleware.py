@@ -11,9 +11,9 @@ from django.urls import resolve
 from django.utils import translation
 
 from core.scopes import Scope
-from mcp_server import principals
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
+from mcp_server.tokens import resolver
 from rls.middleware import TenantMiddleware
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -38,7 +38,7 @@ class PrincipalMiddleware(TenantMiddleware):
         if match.func in SIGNED:
             return signed_tenant(subdomain)
         token = bearer.token_in([request.headers["Authorization"]] if "Authorization" in request.headers else [])
-        principal = principals.authenticate(token, subdomain=subdomain) if isinstance(token, str) else None
+        principal = resolver.authenticate(token, slug=subdomain) if isinstance(token, str) else None
         if principal is None:
             return unauthorized(bearer.INVALID if isinstance(token, str) else token)
         scope = SCOPES[match.func]
@@ -67,7 +67,7 @@ def signed(view: View) -> View:
 
 def signed_tenant(subdomain: str) -> UUID:
     """The active tenant with this subdomain. Raises Http404, as the view does for a signature that is not good."""
-    principal = principals.open_door(subdomain)
+    principal = resolver.open_endpoint(subdomain)
     if principal is None or principal.tenant_id is None:
         raise Http404
     return principal.tenant_id

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 # For completions; the other forms are in the text of UnknownPeriod.
 NAMES = (
@@ -33,7 +33,7 @@ YEAR = r"(19[0-9]{2}|2[0-9]{3})"
 DATED = re.compile(rf"{YEAR}(?:-(?:W([0-9]{{2}})|([0-9]{{2}})(?:-([0-9]{{2}}))?))?")
 
 
-class UnknownPeriod(DomainError):
+class UnknownPeriod(Refusal):
     """The text names no period."""
 
 

@@ -37,6 +37,8 @@ INSTALLED_APPS = [
     "rls",
     "core",
     "mcp_server",
+    "mcp_server.tokens",
+    "mcp_server.ledger",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -116,7 +118,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 RLS_TENANT_MODEL = "core.Tenant"
 RLS_SHARED_MODELS = {
     "core.Tenant": "The root of isolation: its own policy shows a tenant its own row.",
-    "core.PlatformToken": "Belongs to the platform; app_tenant has no right on it.",
+    "mcp_tokens.PlatformToken": "Belongs to the platform; app_tenant has no right on it.",
     "admin.LogEntry": "Staff of the platform; app_tenant has no right on it.",
     "auth.Group": "Staff of the platform; app_tenant has no right on it.",
     "auth.Group_permissions": "Staff of the platform; app_tenant has no right on it.",
@@ -160,7 +162,7 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     # One cut ends every connection of a process.
     "loggers": {
-        **{name: {"filters": ["seldom"]} for name in ("rls.lost", "psycopg.pool", "mcp_server.watch.feed")},
+        **{name: {"filters": ["seldom"]} for name in ("rls.backends.lost", "psycopg.pool", "mcp_server.watch.feed")},
         "django.request": {"filters": ["anticipated"]},
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},

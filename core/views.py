@@ -24,7 +24,7 @@ from core.services import exports, tenants
 from core.services import orders as order_service
 from core.services import products as product_service
 from core.services.export_formats import inert
-from rls import lost
+from rls.backends import lost
 
 INDEX = """\
 django-tenant-mcp: one PostgreSQL database, many tenants, and assistants that work on it over MCP.

@@ -1,1 +1,1 @@
-"""The MCP door: says who is calling, opens the tenant context, and runs plain functions of the domain."""
+"""The MCP endpoint: says who is calling, opens the tenant context, and runs plain functions of the domain."""

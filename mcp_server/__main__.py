@@ -13,6 +13,7 @@ import environ
 import uvicorn
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
+from django.utils.module_loading import import_string
 
 from mcp_server.http import connections
 from mcp_server.http.serve import CannotServe, application, require_free
@@ -36,6 +37,8 @@ def main() -> None:
 
         check_database()
         app = application()
+        # Workers would each say in a traceback why they can't.
+        import_string(settings.ASGI_APPLICATION)
     except (CannotServe, ImproperlyConfigured) as error:
         sys.exit(f"mcp_server: {error}")
     except OperationalError as error:

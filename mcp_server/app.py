@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server import server, workers
-from mcp_server.declare.tools import Door
+from mcp_server.declare.tools import Endpoint
 from mcp_server.http import authentication
 from mcp_server.http.bodies import WholeBodies
 from mcp_server.http.envelopes import Envelopes
@@ -31,7 +31,7 @@ from mcp_server.http.exchanges import Exchanges
 from mcp_server.http.hosts import NamedHosts, SharedOrigins
 from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.streaming import Framing
-from rls import lost
+from rls.backends import lost
 from rls.backends.postgresql.lasting import keep_pulses
 
 logger = logging.getLogger(__name__)
@@ -119,9 +119,9 @@ def build(django: ASGIApp) -> Starlette:
     """
     if settings.MCP_AUTH not in authentication.BACKENDS or settings.MCP_SESSIONS not in ("stateless", "stateful"):
         raise ImproperlyConfigured("MCP_AUTH is token or public; MCP_SESSIONS is stateless or stateful")
-    tenants, platform = (server.build(each) for each in (Door.TENANT, Door.PLATFORM))
+    tenants, platform = (server.build(each) for each in (Endpoint.TENANT, Endpoint.PLATFORM))
     transports = [StreamableHTTP(mcp) for mcp in (tenants, platform)]
-    tenant_endpoint, platform_endpoint = map(door, transports)
+    tenant_endpoint, platform_endpoint = map(endpoint, transports)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -137,7 +137,7 @@ def build(django: ASGIApp) -> Starlette:
         Route("/mcp/{tenant:tenant}", tenant_endpoint),
     ]
     if settings.MCP_SESSIONS == "stateful":
-        routes.append(Mount("/mcp/{tenant}", door(sse_pair(tenants))))
+        routes.append(Mount("/mcp/{tenant}", endpoint(sse_pair(tenants))))
     routes += [
         Mount("/static", StaticFiles(packages=[("django.contrib.admin", "static")])),
         Mount("/", django),
@@ -159,7 +159,7 @@ def unavailable(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": "unavailable"}, 503, headers={"Retry-After": "1"})
 
 
-def door(transport: ASGIApp) -> ASGIApp:
+def endpoint(transport: ASGIApp) -> ASGIApp:
     """A transport behind what every request to it passes."""
     return NamedHosts(authentication.protected(WholeBodies(Envelopes(transport))))
 

@@ -1,4 +1,4 @@
-"""The Django app of the MCP door."""
+"""The Django app of the MCP endpoint."""
 
 from django.apps import AppConfig
 

@@ -1,9 +1,9 @@
-"""What a model has to know about every tool of a door, said once: `instructions` of initialize and server/discover."""
+"""What a model has to know about every tool of an endpoint: `instructions` of initialize and server/discover."""
 
 from __future__ import annotations
 
 from mcp_server.call import sizes
-from mcp_server.declare.tools import Door
+from mcp_server.declare.tools import Endpoint
 
 EVERY = (
     "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number.",
@@ -16,7 +16,7 @@ EVERY = (
     f"An answer of more than {sizes.LIMIT:,} tokens is cut or refused, and says how to ask for less.",
 )
 OF = {
-    Door.TENANT: "\n".join(
+    Endpoint.TENANT: "\n".join(
         [
             "The shop of one tenant: the one in this server's URL. No tool takes a tenant.",
             "Money: what ends in _minor is in the minor unit of its currency, which has so many decimals: 1999 with "
@@ -29,7 +29,7 @@ OF = {
             "is done once and gets the same answer, so after an error or a lost answer call again with it.",
         ]
     ),
-    Door.PLATFORM: "\n".join(
+    Endpoint.PLATFORM: "\n".join(
         [
             "Work across tenants. Every call that touches data needs a reason, in a sentence, and is written to the "
             "audit with it.",

@@ -13,12 +13,12 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
 import rls
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 M = TypeVar("M", bound=Model)
 
 
-class InvalidCursor(DomainError):
+class InvalidCursor(Refusal):
     """The cursor is not one that this list gave out."""
 
 

@@ -1,4 +1,4 @@
-"""The reference of what the two doors offer, as a page of Markdown, from what they publish."""
+"""The reference of what the two endpoints offer, as a page of Markdown, from what they publish."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import Tool
 
 from mcp_server import instructions, server
-from mcp_server.declare.tools import Door, tools
+from mcp_server.declare.tools import Endpoint, tools
 
 HEAD = """# Tools, resources and prompts
 
-Written by `make reference` from what the doors publish; a test compares. What stands under a door's name is what it
-tells every client as its `instructions`, once for all its tools.
+Written by `make reference` from what the endpoints publish; a test compares. What stands under an endpoint's name is
+what it tells every client as its `instructions`, once for all its tools.
 """
-DOORS = {
-    Door.TENANT: "At a tenant's door: `/mcp/<tenant>/`",
-    Door.PLATFORM: "At the platform's door: `/mcp/`",
+ENDPOINTS = {
+    Endpoint.TENANT: "At a tenant's endpoint: `/mcp/<tenant>/`",
+    Endpoint.PLATFORM: "At the platform's endpoint: `/mcp/`",
 }
 
 
 def page() -> str:
     """The whole page."""
     with translation.override("en"):
-        return "\n".join([HEAD, *(asyncio.run(_door(door)) for door in Door)])
+        return "\n".join([HEAD, *(asyncio.run(_endpoint(endpoint)) for endpoint in Endpoint)])
 
 
-async def _door(door: Door) -> str:
-    mcp = server.build(door)
-    scopes = {spec.name: spec.scope for spec in tools(door)}
-    parts = [f"## {DOORS[door]}\n", *(f"- {line}" for line in instructions.OF[door].splitlines()), ""]
+async def _endpoint(endpoint: Endpoint) -> str:
+    mcp = server.build(endpoint)
+    scopes = {spec.name: spec.scope for spec in tools(endpoint)}
+    parts = [f"## {ENDPOINTS[endpoint]}\n", *(f"- {line}" for line in instructions.OF[endpoint].splitlines()), ""]
     parts += [_tool(tool, scopes[tool.name]) for tool in await mcp.list_tools()]
     return "\n".join([*parts, *await _resources(mcp), *await _prompts(mcp)])
 

@@ -29,7 +29,7 @@ from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
 from mcp_server.declare import discovery, schemas
-from mcp_server.declare.tools import Door, ToolSpec, tools
+from mcp_server.declare.tools import Endpoint, ToolSpec, tools
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
@@ -43,7 +43,7 @@ NAME = "django-tenant-mcp"
 FINITE = ConfigDict(allow_inf_nan=False)
 
 
-class DoorServer(MCPServer[Any]):
+class EndpointServer(MCPServer[Any]):
     """An MCPServer that refuses what a schema does not name, in words that a model can act on."""
 
     def __init__(self, name: str, *, tools: list[Tool], **options: Any) -> None:
@@ -91,7 +91,7 @@ class DoorServer(MCPServer[Any]):
             raise
 
 
-class TenantServer(ReadableServer, DoorServer):
+class TenantServer(ReadableServer, EndpointServer):
     """The server of tenants' URLs: tools, and what is read, completed and watched."""
 
     def __init__(self, name: str, **options: Any) -> None:
@@ -107,25 +107,25 @@ class TenantServer(ReadableServer, DoorServer):
         self._streams.close()
 
 
-SERVERS: dict[Door, type[DoorServer]] = {Door.TENANT: TenantServer, Door.PLATFORM: DoorServer}
+SERVERS: dict[Endpoint, type[EndpointServer]] = {Endpoint.TENANT: TenantServer, Endpoint.PLATFORM: EndpointServer}
 
 
-def build(door: Door) -> DoorServer:
-    """A server with everything that is declared for the door.
+def build(endpoint: Endpoint) -> EndpointServer:
+    """A server with everything that is declared for the endpoint.
 
     Raises ImproperlyConfigured: the SDK does not run the tenant boundary before every message.
     """
     discovery.load()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
-    server = SERVERS[door](
+    server = SERVERS[endpoint](
         NAME,
-        instructions=instructions.OF[door],
+        instructions=instructions.OF[endpoint],
         version="0.1.0",
-        tools=_published(tools(door)),
+        tools=_published(tools(endpoint)),
         middleware=[told_by_reference, boundary, given.forms],
         # Workers share the key, and what was sealed for one principal opens for no other.
-        request_state_security=RequestStateSecurity(keys=[f"{NAME}/{door.value}/{settings.SECRET_KEY}"]),
+        request_state_security=RequestStateSecurity(keys=[f"{NAME}/{endpoint.value}/{settings.SECRET_KEY}"]),
         # Not those of the SDK, which know no tenants: see TenantServer.
         subscriptions=False,
     )

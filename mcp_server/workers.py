@@ -33,7 +33,7 @@ from django.utils import timezone, translation
 
 import rls
 from mcp_server.call import cancellation
-from rls.interruption import CalledOff, called_off_when
+from rls.backends.interruption import CalledOff, called_off_when
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,8 +1,5 @@
 -- Reverts 0004 core_tenant: no policy is left, so nobody but a superuser sees a row.
-DELETE FROM app.declared_exceptions WHERE object ^@ 'public.core_tenant.';
 DELETE FROM app.declared_grants WHERE object = 'public.core_tenant';
-REVOKE ALL ON core_tenant FROM app_resolver;
-DROP POLICY tenant_lookup ON core_tenant;
 REVOKE ALL ON core_tenant FROM app_tenant, app_platform;
 DROP POLICY owner_migration ON core_tenant;
 DROP POLICY platform_access ON core_tenant;

@@ -23,21 +23,8 @@ CREATE POLICY owner_migration ON core_tenant
     USING ((SELECT app.require_migrating()) AND id = COALESCE((SELECT app.tenant_or_null()), id))
     WITH CHECK ((SELECT app.require_migrating()) AND id = COALESCE((SELECT app.tenant_or_null()), id));
 
--- The only reader without a context: app.resolve_principal(), which belongs to app_resolver.
-CREATE POLICY tenant_lookup ON core_tenant
-    FOR SELECT
-    TO app_resolver
-    USING (true);
-
 GRANT SELECT ON core_tenant TO app_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON core_tenant TO app_platform;
-GRANT SELECT (id, name, subdomain, is_active, locale) ON core_tenant TO app_resolver;
 
 INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
-    ('public.core_tenant', 'app_tenant', '{SELECT}', 'A tenant reads its own row; the platform makes and suspends tenants.'),
-    ('public.core_tenant', 'app_resolver', '{SELECT (id),SELECT (name),SELECT (subdomain),SELECT (is_active),SELECT (locale)}',
-     'app.resolve_principal() finds the tenant of a URL before a context is open.');
-
-INSERT INTO app.declared_exceptions (rule, object, reason) VALUES
-    ('policy-extra', 'public.core_tenant.tenant_lookup FOR SELECT TO app_resolver USING (true)',
-     'app.resolve_principal() finds the tenant of a URL before a context is open; nobody can log in as app_resolver.');
+    ('public.core_tenant', 'app_tenant', '{SELECT}', 'A tenant reads its own row; the platform makes and suspends tenants.');

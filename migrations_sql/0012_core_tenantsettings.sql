@@ -26,21 +26,8 @@ CREATE POLICY owner_migration ON core_tenantsettings
 -- What children refer to: a foreign key check bypasses policies, so the key itself holds the tenant.
 ALTER TABLE core_tenantsettings ADD CONSTRAINT core_tenantsettings_tenant_key UNIQUE (tenant_id, id);
 
--- The only reader without a context: app.resolve_principal(), which belongs to app_resolver.
-CREATE POLICY settings_lookup ON core_tenantsettings
-    FOR SELECT
-    TO app_resolver
-    USING (true);
-
 GRANT SELECT, INSERT, UPDATE ON core_tenantsettings TO app_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON core_tenantsettings TO app_platform;
-GRANT SELECT (tenant_id, locale, time_zone) ON core_tenantsettings TO app_resolver;
 
 INSERT INTO app.declared_grants (object, role_name, privileges, reason) VALUES
-    ('public.core_tenantsettings', 'app_tenant', '{SELECT,INSERT,UPDATE}', 'The row goes with the tenant, and not before.'),
-    ('public.core_tenantsettings', 'app_resolver', '{SELECT (tenant_id),SELECT (locale),SELECT (time_zone)}',
-     'app.resolve_principal() says in which language, and in which time zone, a caller is answered.');
-
-INSERT INTO app.declared_exceptions (rule, object, reason) VALUES
-    ('policy-extra', 'public.core_tenantsettings.settings_lookup FOR SELECT TO app_resolver USING (true)',
-     'app.resolve_principal() reads two settings before a context is open; nobody can log in as app_resolver.');
+    ('public.core_tenantsettings', 'app_tenant', '{SELECT,INSERT,UPDATE}', 'The row goes with the tenant, and not before.');

@@ -17,6 +17,8 @@ from rls.errors import (
 from rls.reading import read_only
 from rls.tasks import tenanted_task
 
+__version__ = "0.1.0"
+
 __all__ = [
     "CrossTenantWrite",
     "EnvelopeRefused",
@@ -29,6 +31,7 @@ __all__ = [
     "TenantSuspended",
     "UnknownTenant",
     "WriteRefused",
+    "__version__",
     "current_tenant_id",
     "platform_context",
     "read_only",

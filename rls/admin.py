@@ -13,9 +13,9 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from rls.checks.settings import tenant_model
 from rls.context import platform_context
 from rls.models import Tenanted
-from rls.setup_checks import tenant_model
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 

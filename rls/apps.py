@@ -10,7 +10,7 @@ class RlsConfig(AppConfig):
     verbose_name = "Row-level security"
 
     def ready(self) -> None:
-        from rls import checks, setup_checks, shared_checks, sql_checks  # noqa: F401  (registers them)
+        from rls.checks import models, settings, shared, sql  # noqa: F401  (registers them)
 
         if find_spec("rest_framework"):
             from rls import rest_framework

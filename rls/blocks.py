@@ -19,13 +19,13 @@ from asgiref.sync import iscoroutinefunction
 from rls.errors import IsolationError
 
 # Functions that enter a context manager for somebody else; the last runs anyio's fixtures.
-ENTERING = frozenset(
+ENTERING_FUNCTIONS = frozenset(
     {"__enter__", "__aenter__", "enter_context", "enter_async_context", "enterContext", "_run_tests_and_fixtures"}
 )
 # Packages that run a generator as a fixture, or around a hook.
-FIXTURES = frozenset({"_pytest", "pytest_asyncio", "pluggy"})
+FIXTURE_PACKAGES = frozenset({"_pytest", "pytest_asyncio", "pluggy"})
 
-GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+GENERATOR_FLAGS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def refuse_generator(frame: FrameType | None) -> None:
@@ -50,7 +50,7 @@ def _block(frame: FrameType | None) -> FrameType | None:
             frame = frame.f_back
             continue
         entering: FrameType | None = frame
-        while entering is not None and entering.f_code.co_name not in ENTERING:
+        while entering is not None and entering.f_code.co_name not in ENTERING_FUNCTIONS:
             entering = entering.f_back
             if entering is None or _is_generator(entering):
                 return frame
@@ -59,7 +59,7 @@ def _block(frame: FrameType | None) -> FrameType | None:
 
 
 def _is_generator(frame: FrameType) -> bool:
-    return bool(frame.f_code.co_flags & GENERATOR)
+    return bool(frame.f_code.co_flags & GENERATOR_FLAGS)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -96,7 +96,7 @@ def _is_context_manager(frame: FrameType) -> bool:
         return False
     package = str(driver.f_globals.get("__name__", "")).partition(".")[0]
     # A generator that another one delegates to is as that one is.
-    return _is_generator(driver) or driver.f_code.co_name in ENTERING or package in FIXTURES
+    return _is_generator(driver) or driver.f_code.co_name in ENTERING_FUNCTIONS or package in FIXTURE_PACKAGES
 
 
 def _name(function: Callable[..., Any]) -> str:

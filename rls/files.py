@@ -4,7 +4,4 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
-
-# In a wheel they lie in the package; in a checkout beside it, together with those of the project.
-LIBRARY = PACKAGE / "sql" if (PACKAGE / "sql").is_dir() else PACKAGE.parent / "migrations_sql"
+SQL_DIRECTORY = Path(__file__).resolve().parent / "sql"

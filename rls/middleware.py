@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from rls.context import as_tenant_id, checked_tenant_context, outside
 
 # No chunk of a body.
-END = object()
+END_OF_BODY = object()
 
 
 class TenantMiddleware:
@@ -74,9 +74,9 @@ def keep_streaming(response: Any, tenant_id: UUID) -> HttpResponseBase:
 
 def _chunks(chunks: Iterator[Any], as_bytes: Callable[[Any], bytes], tenant_id: UUID) -> Iterator[bytes]:
     def step() -> Any:
-        return END if (chunk := next(chunks, END)) is END else as_bytes(chunk)
+        return END_OF_BODY if (chunk := next(chunks, END_OF_BODY)) is END_OF_BODY else as_bytes(chunk)
 
-    while (chunk := _run(tenant_id, step)) is not END:
+    while (chunk := _run(tenant_id, step)) is not END_OF_BODY:
         yield chunk
 
 
@@ -84,10 +84,10 @@ async def _achunks(
     chunks: AsyncIterator[Any], as_bytes: Callable[[Any], bytes], tenant_id: UUID
 ) -> AsyncIterator[bytes]:
     async def step() -> Any:
-        return END if (chunk := await anext(chunks, END)) is END else as_bytes(chunk)
+        return END_OF_BODY if (chunk := await anext(chunks, END_OF_BODY)) is END_OF_BODY else as_bytes(chunk)
 
     try:
-        while (chunk := await _arun(tenant_id, step)) is not END:
+        while (chunk := await _arun(tenant_id, step)) is not END_OF_BODY:
             yield chunk
     finally:
         if close := getattr(chunks, "aclose", None):

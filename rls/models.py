@@ -10,7 +10,7 @@ from django.db.models.expressions import DatabaseDefault, Func
 from django.db.models.functions import Now
 from django.db.models.options import Options
 
-from rls.uniqueness import UniqueInTenant
+from rls.schema.uniqueness import UniqueInTenant
 
 
 class CurrentTenant(Func):

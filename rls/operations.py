@@ -1,4 +1,4 @@
-"""Migration operations that run the SQL files of `migrations_sql/`, and install the audit."""
+"""Migration operations that run SQL files, the project's or the library's, and install the audit."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db.migrations.operations.base import Operation
 
 from rls import audit
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 
-__all__ = ["LIBRARY", "InstallAudit", "RunSQLFile"]
+__all__ = ["SQL_DIRECTORY", "InstallAudit", "RunSQLFile"]
 
 
 class RunSQLFile(Operation):
@@ -48,7 +48,7 @@ class RunSQLFile(Operation):
         schema_editor.execute(self._read(f"{self.name}.revert.sql"), params=None)
 
     def describe(self) -> str:
-        return f"Run migrations_sql/{self.name}.sql"
+        return f"Run {self.name}.sql"
 
     def _read(self, name: str) -> str:
         directory = self.directory or Path(settings.BASE_DIR, "migrations_sql")
@@ -56,7 +56,7 @@ class RunSQLFile(Operation):
 
 
 class InstallAudit(Operation):
-    """Make the view `app.isolation_findings` from the rules in `migrations_sql/audit/`, as they are now.
+    """Make the view `app.isolation_findings` from the rules in `rls/sql/audit/`, as they are now.
 
     A release that changes a rule has a migration with this operation: it replaces the view. Reversed, it removes the
     audit, which the next migration forwards makes again.
@@ -75,7 +75,7 @@ class InstallAudit(Operation):
         schema_editor.execute(audit.install_sql(), params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(audit.REMOVE, params=None)
+        schema_editor.execute(audit.REMOVE_SQL, params=None)
 
     def describe(self) -> str:
-        return "Install the audit from migrations_sql/audit"
+        return "Install the audit from rls/sql/audit"

@@ -1,6 +1,6 @@
 """Make a database that a project under row-level security can live in. For development and tests.
 
-In production a DBA runs `migrations_sql/0000_roles.sql` and `0001_superuser.sql` with psql and sets the passwords.
+In production a DBA runs `rls/sql/0000_roles.sql` and `0001_superuser.sql` with psql and sets the passwords.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from contextlib import suppress
 import psycopg
 from psycopg import errors, sql
 
-from rls.files import LIBRARY
+from rls.files import SQL_DIRECTORY
 
-FILES = (LIBRARY / "0000_roles.sql", LIBRARY / "0001_superuser.sql")
+FILES = (SQL_DIRECTORY / "0000_roles.sql", SQL_DIRECTORY / "0001_superuser.sql")
 
 
 def provision(admin_url: str, *, database: str, passwords: Mapping[str, str]) -> None:

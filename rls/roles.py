@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 # Every role whose rights the session has or can take, that row-level security does not bind: superusers,
 # BYPASSRLS, and owners of tables under it (an owner can switch it off). PostgreSQL 5.9, 22.3.
-UNBOUND_ROLES = """
+UNBOUND_ROLES_SQL = """
 SELECT r.rolname,
        CASE WHEN r.rolsuper THEN 'is a superuser'
             WHEN r.rolbypassrls THEN 'has BYPASSRLS'
@@ -26,7 +26,7 @@ LIMIT 1
 def refuse_unbound(connection: Any) -> None:
     """Raise ImproperlyConfigured where the role of this psycopg connection could bypass row-level security."""
     with connection.cursor() as cursor:
-        row = cursor.execute(UNBOUND_ROLES).fetchone()
+        row = cursor.execute(UNBOUND_ROLES_SQL).fetchone()
         if row is not None:
             user = connection.info.user
             name, why = row

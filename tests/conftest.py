@@ -13,7 +13,7 @@ from tests import postgres
 from tests.mcp_server.processes import Process, serving
 from tests.world import World, make_tenant
 
-pytest_plugins = ["rls.testing.plugin"]
+pytest_plugins = ["rls.testing.plugin", "tests.wheel"]
 
 STACK = ExitStack()
 SERVER: list[postgres.Server] = []

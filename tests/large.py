@@ -12,15 +12,15 @@ LARGEST = "tenant-7"
 ORDERS_OF_THE_LARGEST = 2_000
 
 TABLES = (
-    "product",
-    "productterm",
-    "customer",
-    "tenantuser",
-    "order",
-    "orderitem",
-    "payment",
-    "stockmovement",
-    "auditevent",
+    "core_product",
+    "core_productterm",
+    "core_customer",
+    "core_tenantuser",
+    "core_order",
+    "core_orderitem",
+    "core_payment",
+    "core_stockmovement",
+    "mcp_ledger_auditevent",
 )
 
 # Rows of the tenants lie among each other, as they do where tenants work at the same time.
@@ -77,7 +77,7 @@ INSERT INTO core_stockmovement (id, tenant_id, created_at, product_id, quantity,
 SELECT gen_random_uuid(), p.tenant_id, p.created_at + n * interval '1 minute', p.id, 1, n, 'purchase', '', 'large'
 FROM core_product AS p CROSS JOIN generate_series(1, 5) AS n WHERE p.price_minor <= 1000 ORDER BY p.created_at;
 
-INSERT INTO core_auditevent (id, tenant_id, created_at, action, subject, actor, details)
+INSERT INTO mcp_ledger_auditevent (id, tenant_id, created_at, action, subject, actor, details)
 SELECT gen_random_uuid(), t.id, now() - n * interval '1 hour', 'action-' || n % 10, '', 'large', '{{}}'
 FROM core_tenant AS t CROSS JOIN generate_series(1, 500) AS n ORDER BY n;
 """
@@ -85,12 +85,12 @@ FROM core_tenant AS t CROSS JOIN generate_series(1, 500) AS n ORDER BY n;
 
 def fill(admin: psycopg.Connection) -> None:
     """Make the rows, in seconds. Needs a superuser in autocommit and an empty database."""
-    tables = ", ".join(f"'core_{table}'::regclass" for table in TABLES)
+    tables = ", ".join(f"'{table}'::regclass" for table in TABLES)
     admin.execute("SET session_replication_role = replica; SET maintenance_work_mem = '256MB'")
     # The indexes are built at the end: kept up to date with each row they take ten times as long.
     admin.execute(f"UPDATE pg_index SET indisready = false, indisvalid = false WHERE indrelid IN ({tables})")
     admin.execute(ROWS)
     for table in TABLES:
-        admin.execute(f"REINDEX TABLE core_{table}")
+        admin.execute(f"REINDEX TABLE {table}")
     admin.execute("VACUUM ANALYZE")
     admin.execute("RESET session_replication_role; RESET maintenance_work_mem")

@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.development.binaries import EmbeddedError, find_binaries
-from core.development.cluster import Cluster
 from core.development.environment import ROLES
+from rls.embedded import Cluster
+from rls.embedded.binaries import EmbeddedError, find_binaries
 from rls.testing import server
 
 CHOICES = ("container", "embedded", "local")

@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from core import periods
 from core.models import OrderStatus
 from core.periods import Period
-from core.services import insights, inventory, orders, overview, products, records, statistics, stock, tenants
+from core.services import insights, inventory, orders, overview, products, statistics, stock, tenants
 from core.services.products import StockLevel
 from core.services.statistics import GroupBy
+from mcp_server.ledger import events
 
 Read = Callable[[str | None], Any]
 
@@ -59,7 +60,7 @@ def orders_by(name: str, index: str, **filters: Any) -> Case:
 
 
 def audit_by(name: str, index: str, **filters: Any) -> Case:
-    return Case(name=name, read=lambda cursor: records.page(limit=20, cursor=cursor, **filters), indexes={index})
+    return Case(name=name, read=lambda cursor: events.page(limit=20, cursor=cursor, **filters), indexes={index})
 
 
 def figure(name: str, read: Callable[[], Any], *indexes: str, statements: int = 2) -> Case:
@@ -92,8 +93,8 @@ LISTS = [
     orders_by("orders", "order_newest"),
     orders_by("orders in a status", "order_status", status=OrderStatus.PAID),
     orders_by("orders of a period", "order_newest", period="last_30_days"),
-    audit_by("audit", "auditevent_newest"),
-    audit_by("audit of a tool", "auditevent_action", action="action-3"),
+    audit_by("audit", "mcp_auditevent_newest"),
+    audit_by("audit of a tool", "mcp_auditevent_action", action="action-3"),
 ]
 WHOLE = [
     orders_by("orders of a customer", "order_customer", customer_email="customer-7@x.example"),

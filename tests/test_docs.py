@@ -20,7 +20,8 @@ import pytest
 from django.core.management import load_command_class
 
 import rls
-from rls import audit, middleware, models, operations, reports
+from rls import audit, middleware, models, operations
+from rls.audit import reports
 
 REFERENCE = Path("docs/reference")
 DOCUMENTS = sorted([*Path().glob("*.md"), *Path("docs").glob("**/*.md")])
@@ -118,7 +119,7 @@ def test_every_setting_has_a_section() -> None:
 
 
 def test_every_check_has_its_row() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in Path("rls").glob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in Path("rls").glob("**/*.py"))
     ids = set(re.findall(r'id="(rls\.[A-Z]\d{3})"', code))
     listed = [row[0].strip("`") for row in rows("checks.md") if row[0].startswith("`rls.")]
 
@@ -176,7 +177,7 @@ def test_every_audit_rule_has_its_row_in_its_own_words() -> None:
     listed = [row for row in rows("audit-rules.md") if row[0].isdigit()]
 
     assert listed == [
-        [rule.number, f"`{rule.slug}`", rule.level.value, rule.meaning, rule.remedy] for rule in audit.rules()
+        [rule.number, f"`{rule.slug}`", rule.level.value, rule.problem, rule.fix] for rule in audit.rules()
     ]
 
 
@@ -190,13 +191,16 @@ def test_the_pages_say_how_many_rules_there_are() -> None:
 def test_every_rule_that_can_be_declared_away_is_said_to_be() -> None:
     asking = {rule.slug for rule in audit.rules() if f"is_declared('{rule.slug}'" in rule.query}
     rights = {"grant-too-wide", "shared-undeclared"}
-    listed = re.findall(r"`([a-z]+(?:-[a-z]+)+|published)`", read("audit-rules.md").partition("## What is meant")[2])
+    listed = re.findall(r"`([a-z]+(?:-[a-z]+)+|published)`", read("audit-rules.md").partition("## What is intended")[2])
 
     assert set(listed) - rights == asking
 
 
 def test_every_object_of_the_schema_app_has_a_section() -> None:
-    sql = "\n".join(path.read_text(encoding="utf-8") for path in Path("migrations_sql").glob("**/*.sql"))
+    sql = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in [*Path("rls/sql").glob("**/*.sql"), *Path("migrations_sql").glob("*.sql")]
+    )
     created = set(re.findall(r"CREATE (?:OR REPLACE )?(?:FUNCTION|TABLE|VIEW) (app\.\w+)", sql))
 
     assert {name for name in sections("sql-objects.md") if name.startswith("app.")} == {

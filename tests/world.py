@@ -10,11 +10,9 @@ from uuid import UUID
 from django.utils import timezone
 
 from core.models import (
-    AuditEvent,
     Customer,
     Export,
     ExportPart,
-    IdempotencyKey,
     Order,
     OrderItem,
     OrderStatus,
@@ -25,7 +23,9 @@ from core.models import (
     TenantSettings,
     TenantUser,
 )
-from core.services import tenants, tokens
+from core.services import tenants
+from mcp_server.ledger.models import AuditEvent, IdempotencyKey
+from mcp_server.tokens import tokens
 from rls import platform_context, tenant_context
 
 
@@ -47,7 +47,7 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
     """A committed tenant with a row of every model; only the names differ between tenants."""
     with working():
         tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
-        token = tokens.create(name=f"{subdomain} token", subdomain=subdomain)
+        token = tokens.create(name=f"{subdomain} token", slug=subdomain)
     with tenant_context(tenant.id):
         TenantSettings.objects.update(currency="EUR", time_zone="UTC")
         user = TenantUser.objects.create(username="ada", email=f"ada@{subdomain}.example")
@@ -83,4 +83,4 @@ def working() -> AbstractContextManager[None]:
 def platform_token() -> str:
     """A token for `/mcp/`."""
     with working():
-        return tokens.create(name="platform token", subdomain=None)
+        return tokens.create(name="platform token", slug=None)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import environ
 
-from core.development.cluster import Cluster
+from rls.embedded import Cluster
 from rls.provision import FILES, provision
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent

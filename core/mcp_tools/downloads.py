@@ -10,4 +10,4 @@ from mcp_server.http.context import current_principal, current_root
 def url(handle: str) -> str | None:
     """The address of the export with this handle at the caller's tenant; None where the server's own is not known."""
     root = current_root()
-    return f"{root}/t/{quote(current_principal().subdomain)}/exports/{quote(handle)}" if root else None
+    return f"{root}/t/{quote(current_principal().slug)}/exports/{quote(handle)}" if root else None

@@ -13,23 +13,18 @@ from core.models.orders import (
     PaymentMethod,
 )
 from core.models.products import Product, ProductTerm
-from core.models.records import AuditEvent, IdempotencyKey
 from core.models.settings import LOCALES, TenantSettings
 from core.models.stock import MovementReason, StockMovement
 from core.models.tenants import Role, Tenant, TenantUser
-from core.models.tokens import ApiToken, PlatformToken
 
 __all__ = [
     "LOCALES",
     "SOLD",
     "TRANSITIONS",
-    "ApiToken",
-    "AuditEvent",
     "Customer",
     "Export",
     "ExportFormat",
     "ExportPart",
-    "IdempotencyKey",
     "MovementReason",
     "Order",
     "OrderItem",
@@ -37,7 +32,6 @@ __all__ = [
     "Payment",
     "PaymentKind",
     "PaymentMethod",
-    "PlatformToken",
     "Product",
     "ProductTerm",
     "Role",

@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from core.models import Customer
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 
-class CustomerInvalid(DomainError):
+class CustomerInvalid(Refusal):
     """No customer can be found or made with these facts."""
 
 

@@ -18,12 +18,12 @@ from core.models import Customer, MovementReason, Product, StockMovement, Tenant
 from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
 from core.services.demo_rows import BATCH, Writer
 from core.services.demo_story import Ledger
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 MOST_DISCOUNT = 10  # in percent of the goods
 
 
-class NothingToSell(DomainError):
+class NothingToSell(Refusal):
     """No product of the demo shop is for sale any more."""
 
 

@@ -13,18 +13,18 @@ from core import formats
 from core.models import Order, OrderItem, OrderStatus, Product
 from core.services import customers, orders, settings
 from mcp_server import approval
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 MOST_LINES = 200
 MOST_UNITS = 1_000_000  # of one line
 MOST_MONEY = 10**15  # of one order, in minor units
 
 
-class OrderInvalid(DomainError):
+class OrderInvalid(Refusal):
     """The order can't be like this."""
 
 
-class NotForSale(DomainError):
+class NotForSale(Refusal):
     """Some of the products are not there, or not for sale."""
 
 

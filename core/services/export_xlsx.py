@@ -13,7 +13,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from core.services.export_formats import Row, Writer, cell
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 # Of a cell's text, as UTF-16 counts characters (Microsoft, "Excel specifications and limits").
 LONGEST = 32_767
@@ -21,7 +21,7 @@ LONGEST = 32_767
 EXACT = 10**15
 
 
-class DoesNotFit(DomainError):
+class DoesNotFit(Refusal):
     """A value is larger than a cell."""
 
 

@@ -15,10 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import rls
-from core.models import ApiToken, Export, ExportFormat, ExportPart, IdempotencyKey, Tenant
+from core.models import Export, ExportFormat, ExportPart, Tenant
 from core.services.export_formats import CSV, JSON, Header, JSONLines, Writer
 from core.services.export_xlsx import XLSX
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
+from mcp_server.ledger.models import IdempotencyKey
+from mcp_server.tokens.models import ApiToken
 from rls.models import Tenanted
 
 Progress = Callable[[int, int], None]
@@ -46,11 +48,11 @@ BATCH = 2_000
 BATCH_OF_LONG_ROWS = 200
 
 
-class ExportNotFound(DomainError):
+class ExportNotFound(Refusal):
     """No export that is still there has this handle."""
 
 
-class ExportRunning(DomainError):
+class ExportRunning(Refusal):
     """Another export of this tenant is being written."""
 
 

@@ -21,7 +21,7 @@ from core.services import drafts, orders, settings, stock
 from core.services.drafts import OrderInvalid
 from core.services.stock import OutOfStock
 from mcp_server import approval
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 
 class Step(StrEnum):
@@ -32,7 +32,7 @@ class Step(StrEnum):
     DELIVERED = "delivered"
 
 
-class PaymentUnclear(DomainError):
+class PaymentUnclear(Refusal):
     """An order is paid in one of the ways there are, and in no way where it is not."""
 
 

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from core.models import MovementReason, Product, StockMovement
 from core.services import products, settings, stock
 from mcp_server import pages
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.pages import Page
 
 LOWEST = ("headroom", "id")
 
 
-class AdjustmentInvalid(DomainError):
+class AdjustmentInvalid(Refusal):
     """Stock doesn't change like this."""
 
 

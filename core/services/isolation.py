@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import OperationalError, ProgrammingError, connections
 from django.utils.translation import gettext as _
 
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from rls import audit
 from rls.audit import Finding
 
@@ -13,7 +13,7 @@ AUDITOR_ALIAS = "auditor"
 IN_PSQL = 'psql "$AUDITOR_DATABASE_URL" -f migrations_sql/audit.sql'
 
 
-class AuditUnavailable(DomainError):
+class AuditUnavailable(Refusal):
     """The audit can't be run from here."""
 
 

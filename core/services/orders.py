@@ -13,7 +13,7 @@ from core.models import TRANSITIONS, Customer, Order, OrderItem, OrderStatus, Pa
 from core.periods import Period
 from core.services import customers
 from mcp_server import pages
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 # The tool that brings an order into a status.
 MEANS = {
@@ -25,11 +25,11 @@ MEANS = {
 }
 
 
-class OrderNotFound(DomainError):
+class OrderNotFound(Refusal):
     """No order has this number."""
 
 
-class NotAllowed(DomainError):
+class NotAllowed(Refusal):
     """The order can't go to this status from where it stands."""
 
 

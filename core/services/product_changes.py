@@ -11,14 +11,14 @@ from core import formats
 from core.models import MovementReason, Order, OrderStatus, Product
 from core.services import products, search, settings, stock
 from mcp_server import approval
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 
-class SkuTaken(DomainError):
+class SkuTaken(Refusal):
     """Another product has this sku."""
 
 
-class ProductInvalid(DomainError):
+class ProductInvalid(Refusal):
     """The product can't be saved like this."""
 
 

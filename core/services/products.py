@@ -12,17 +12,17 @@ from django.utils.translation import gettext as _
 from core.models import Product
 from core.services import search
 from mcp_server import pages
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.pages import Page
 
 NEWEST = ("-created_at", "-id")
 
 
-class ProductNotFound(DomainError):
+class ProductNotFound(Refusal):
     """No product has this sku."""
 
 
-class CategoryNotFound(DomainError):
+class CategoryNotFound(Refusal):
     """No product is of this category."""
 
 

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from core import formats
 from core.models import LOCALES, Order, Product, TenantSettings
 from mcp_server import approval
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 
-class SettingsInvalid(DomainError):
+class SettingsInvalid(Refusal):
     """A setting can't have this value."""
 
 

@@ -10,16 +10,16 @@ from django.utils.translation import gettext as _
 from core import formats
 from core.models import MovementReason, Order, Product, StockMovement
 from mcp_server import approval
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 
 MOST = 2_147_483_647  # PostgreSQL's integer
 
 
-class OutOfStock(DomainError):
+class OutOfStock(Refusal):
     """There are fewer units than asked for."""
 
 
-class TooMuchStock(DomainError):
+class TooMuchStock(Refusal):
     """There would be more units than can be counted."""
 
 

@@ -53,9 +53,9 @@ def in_words(rows: dict[str, int]) -> str:
         "core.Order": _("{count} orders"),
         "core.OrderItem": _("{count} order lines"),
         "core.Payment": _("{count} payments"),
-        "core.AuditEvent": _("{count} audit events"),
+        "mcp_ledger.AuditEvent": _("{count} audit events"),
         "core.Export": _("{count} exports"),
-        "core.ApiToken": _("{count} tokens"),
+        "mcp_tokens.ApiToken": _("{count} tokens"),
     }
     found = [text.format(count=formats.number(rows[label])) for label, text in named.items() if rows.get(label)]
     return _(", ").join(found) or _("no rows")

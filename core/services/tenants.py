@@ -16,12 +16,12 @@ from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN
 from core.services import tenant_rows
 from mcp_server import approval, pages
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.pages import Page
 from rls.context import PLATFORM_ALIAS
 
 
-class TenantNotFound(DomainError):
+class TenantNotFound(Refusal):
     """No tenant in sight has this subdomain."""
 
     def __init__(self, subdomain: str) -> None:
@@ -32,7 +32,7 @@ class TenantNotFound(DomainError):
         )
 
 
-class TenantInvalid(DomainError):
+class TenantInvalid(Refusal):
     """The tenant can't be saved like this."""
 
 

@@ -17,7 +17,7 @@ from mcp_types import CallToolResult, TextContent
 from pydantic_core import to_jsonable_python
 
 from mcp_server.call import sizes, units
-from mcp_server.declare.tools import Answer, Door, ToolSpec
+from mcp_server.declare.tools import Answer, Endpoint, ToolSpec
 from mcp_server.principals import Principal
 from rls import platform_context
 from rls.context import PLATFORM_ALIAS
@@ -45,12 +45,12 @@ class Call:
     @property
     def alias(self) -> str:
         """The connection that it works on."""
-        return DEFAULT_DB_ALIAS if self.spec.door is Door.TENANT else PLATFORM_ALIAS
+        return DEFAULT_DB_ALIAS if self.spec.endpoint is Endpoint.TENANT else PLATFORM_ALIAS
 
     @property
     def has_key(self) -> bool:
         """Whether the answer is kept, so that to call again does nothing twice."""
-        return self.spec.door is Door.TENANT and (self.idempotency_key or self.confirmation) is not None
+        return self.spec.endpoint is Endpoint.TENANT and (self.idempotency_key or self.confirmation) is not None
 
     @property
     def plain_arguments(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Call:
 
     @contextmanager
     def working(self, *, origin: str = "mcp") -> Iterator[None]:
-        """Across tenants, one platform context with its audit row; at a tenant's door its context is open."""
+        """Across tenants, one platform context with its audit row; at a tenant's endpoint its context is open."""
         if not self.spec.is_platform_work:
             yield
             return

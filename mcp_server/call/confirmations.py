@@ -17,7 +17,7 @@ from django.db import connections
 from django.utils.translation import gettext as _
 
 from mcp_server.call.calls import Call
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from rls.context import PLATFORM_ALIAS
 
 LIFETIME = 600  # seconds
@@ -52,7 +52,7 @@ class Yes:
     name: str = ""
 
 
-class ConfirmationUsed(DomainError):
+class ConfirmationUsed(Refusal):
     """A yes came a second time."""
 
 

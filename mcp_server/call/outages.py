@@ -11,11 +11,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
 
 from mcp_server.call.calls import Call
-from mcp_server.declare.tools import Door, ToolSpec
-from rls import lost
+from mcp_server.declare.tools import Endpoint, ToolSpec
+from rls.backends import lost
 
 # What shows whether a change was done.
-HISTORY = {Door.TENANT: "get_audit_log", Door.PLATFORM: "list_tenants"}
+HISTORY = {Endpoint.TENANT: "get_audit_log", Endpoint.PLATFORM: "list_tenants"}
 
 
 class Unsettled(Exception):
@@ -71,7 +71,7 @@ def _nothing_changed() -> str:
 
 
 def _same_key(spec: ToolSpec) -> str:
-    if spec.door is Door.PLATFORM:
+    if spec.endpoint is Endpoint.PLATFORM:
         return _("Call {tool} again.").format(tool=spec.name)
     return _("Call {tool} again, with the same idempotency_key.").format(tool=spec.name)
 
@@ -85,4 +85,4 @@ def _unsettled(call: Call) -> str:
         )
     else:
         next_call = _("Before you call {tool} again, see whether it was done: {history} tells.")
-    return told + " " + next_call.format(tool=call.spec.name, history=HISTORY[call.spec.door])
+    return told + " " + next_call.format(tool=call.spec.name, history=HISTORY[call.spec.endpoint])

@@ -25,10 +25,10 @@ from mcp_server.call.calls import Call, as_result
 from mcp_server.call.confirmations import Yes
 from mcp_server.call.transaction import Undecided
 from mcp_server.declare.tools import Answer, ToolSpec
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
-from rls import lost
+from rls.backends import lost
 
 logger = logging.getLogger("mcp_server.call.calls")
 
@@ -85,7 +85,7 @@ def recorded(spec: Recorded) -> Iterator[Record]:
     try:
         _require_scope(spec, record.principal)
         yield record
-    except (DomainError, ToolError) as error:
+    except (Refusal, ToolError) as error:
         record.outcome = "refused"
         raise ToolError(str(error)) from error
     except MCPError:
@@ -259,7 +259,7 @@ def _log(spec: Recorded, record: Record, seconds: float) -> None:
         spec.kind,
         extra={
             spec.kind: spec.name,
-            "tenant": record.principal.subdomain or "platform",
+            "tenant": record.principal.slug or "platform",
             "principal": record.principal.subject,
             "outcome": record.outcome,
             "duration_ms": round(seconds * 1000, 1),

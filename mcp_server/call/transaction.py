@@ -17,13 +17,13 @@ from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
 
-from core.services import idempotency, records
 from mcp_server import approval, workers
 from mcp_server.call import confirmations, outages
 from mcp_server.call.calls import Call, as_result
 from mcp_server.call.confirmations import Question, Yes
-from mcp_server.declare.tools import Change, Door
-from rls import lost
+from mcp_server.declare.tools import Change, Endpoint
+from mcp_server.ledger import events, idempotency
+from rls.backends import lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def known_as(call: Call, yes: Yes | None) -> list[str]:
 
     Whoever claims both claims them in this order, so that two calls wait for each other in one direction only.
     """
-    if call.spec.door is Door.PLATFORM or call.dry_run:
+    if call.spec.endpoint is Endpoint.PLATFORM or call.dry_run:
         return []
     keys = [confirmations.key(yes)] if yes and yes.name else []
     return [*keys, call.idempotency_key] if call.idempotency_key else keys
@@ -70,7 +70,7 @@ def known_as(call: Call, yes: Yes | None) -> list[str]:
 
 def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | Undecided:
     with call.working(origin=confirmations.origin(yes)), _atomic(call):
-        if call.spec.door is Door.PLATFORM and yes and yes.name and not call.dry_run:
+        if call.spec.endpoint is Endpoint.PLATFORM and yes and yes.name and not call.dry_run:
             confirmations.require_unused(yes)
         if (kept := _claim(call, keys)) is not None:
             workers.decide()
@@ -92,8 +92,8 @@ def _committed(call: Call, change: Change, keys: list[str]) -> CallToolResult:
     result = as_result(change)
     for key in keys:
         idempotency.keep(key, result.model_dump(mode="json", by_alias=True, exclude_none=True))
-    if call.spec.door is Door.TENANT and change.has_changed():
-        records.write(
+    if call.spec.endpoint is Endpoint.TENANT and change.has_changed():
+        events.write(
             action=call.spec.name,
             subject=change.subject(),
             actor=call.principal.name,
@@ -105,7 +105,7 @@ def _committed(call: Call, change: Change, keys: list[str]) -> CallToolResult:
 
 def _atomic(call: Call) -> AbstractContextManager[Any]:
     """A tenant's transaction; platform work is one already."""
-    return transaction.atomic(using=call.alias) if call.spec.door is Door.TENANT else nullcontext()
+    return transaction.atomic(using=call.alias) if call.spec.endpoint is Endpoint.TENANT else nullcontext()
 
 
 def _asked(call: Call, text: str, about: str) -> Question:

@@ -14,16 +14,20 @@ from pydantic import BaseModel, PlainSerializer, computed_field
 Moment = Annotated[datetime, PlainSerializer(timezone.localtime, return_type=datetime)]
 
 
-class Dated(BaseModel):
+class Zoned:
+    """Says which time zone its `time_zone` names."""
+
+    def unit_note(self) -> str:
+        return _("Times: {time_zone}.").format(time_zone=getattr(self, "time_zone"))  # noqa: B009
+
+
+class Dated(Zoned, BaseModel):
     """Has times or days: those of the caller's time zone."""
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic wants it above a property
     @property
     def time_zone(self) -> str:
         return timezone.get_current_timezone_name()
-
-    def unit_note(self) -> str:
-        return _("Times: {time_zone}.").format(time_zone=self.time_zone)
 
 
 def note(answer: object) -> str:

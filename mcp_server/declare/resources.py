@@ -90,7 +90,7 @@ def resource(
         title, description: translated when they are listed, so marked with gettext_lazy.
         mime_type: of the first part.
         rows: what the resource is made of, for those who watch it; called with the same arguments and likewise
-            raising DomainError. Without it nobody can watch.
+            raising Refusal. Without it nobody can watch.
 
     Raises ImproperlyConfigured: two functions want one URI, or variables and parameters differ.
     """

@@ -1,4 +1,4 @@
-"""The JSON Schemas that a door publishes: short, and in words that strict clients take.
+"""The JSON Schemas that an endpoint publishes: short, and in words that strict clients take.
 
 Clients turn them into the schemas of a model's maker, and those know less than JSON Schema does: openai-agents leaves
 its strict mode for a `$ref` beside other words or alone under `items` and `anyOf`, Gemini knows no `$defs`. So each
@@ -40,7 +40,7 @@ def of_arguments(schema: Schema, *, tool: str) -> Schema:
 def of_answer(model: type[BaseModel], *, tool: str, said: set[str], is_change: bool) -> Schema:
     """What is published of a tool's structured content.
 
-    `said` are the definitions that other tools of the door have described, and grows. Of these the kind alone is
+    `said` are the definitions that other tools of the endpoint have described, and grows. Of these the kind alone is
     repeated, and of a change nothing that it inherits from them: get_order says what an order is.
 
     Raises ImproperlyConfigured: a type holds itself.

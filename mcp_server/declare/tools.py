@@ -16,7 +16,7 @@ from pydantic import BaseModel
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Door(Enum):
+class Endpoint(Enum):
     """Where a tool is offered: at each tenant's URL, or at the platform's."""
 
     TENANT = "tenant"
@@ -66,7 +66,7 @@ class ToolSpec:
     name: str
     title: str
     scope: str | None
-    door: Door
+    endpoint: Endpoint
     is_read_only: bool
     is_destructive: bool
     is_idempotent: bool
@@ -87,7 +87,7 @@ class ToolSpec:
     @property
     def is_platform_work(self) -> bool:
         """Whether it works across tenants: in a platform context, for a reason."""
-        return self.door is Door.PLATFORM and self.scope is not None
+        return self.endpoint is Endpoint.PLATFORM and self.scope is not None
 
     @property
     def answer(self) -> type[Answer]:
@@ -96,7 +96,7 @@ class ToolSpec:
         return answer
 
 
-_tools: dict[tuple[Door, str], ToolSpec] = {}
+_tools: dict[tuple[Endpoint, str], ToolSpec] = {}
 
 
 def tool(
@@ -107,7 +107,7 @@ def tool(
     destructive: bool = False,
     idempotent: bool = False,
     asks: bool = False,
-    door: Door | Iterable[Door] = Door.TENANT,
+    endpoint: Endpoint | Iterable[Endpoint] = Endpoint.TENANT,
     name: str | None = None,
 ) -> Callable[[F], F]:
     """Offer a function as an MCP tool. Its parameters, annotations and docstring are what the model sees.
@@ -119,22 +119,22 @@ def tool(
             not read-only runs in one transaction, returns a Change, and takes `dry_run` and `idempotency_key` too
             (see mcp_server.call.transaction).
         asks: its service may ask for a person's approval (see mcp_server.approval).
-        door: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
+        endpoint: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
             context, and takes a `reason`), or at both.
         name: the tool's name where it is not the function's.
 
-    Raises ImproperlyConfigured: two functions want one name at one door, or a tool that runs in a transaction, at the
-    platform or because it changes something, is async.
+    Raises ImproperlyConfigured: a tool that runs in a transaction, at the platform or because it changes something, is
+    async.
     """
 
     def declare(function: F) -> F:
-        for each in [door] if isinstance(door, Door) else door:
+        for each in [endpoint] if isinstance(endpoint, Endpoint) else endpoint:
             spec = ToolSpec(
                 function=function,
                 name=name or function.__name__,
                 title=title,
                 scope=scope,
-                door=each,
+                endpoint=each,
                 is_read_only=read_only,
                 is_destructive=destructive,
                 is_idempotent=idempotent or read_only,
@@ -146,15 +146,15 @@ def tool(
     return declare
 
 
-def tools(door: Door) -> list[ToolSpec]:
-    """The tools of a door, by name."""
-    return sorted((spec for spec in _tools.values() if spec.door is door), key=lambda spec: spec.name)
+def tools(endpoint: Endpoint) -> list[ToolSpec]:
+    """The tools of an endpoint, by name."""
+    return sorted((spec for spec in _tools.values() if spec.endpoint is endpoint), key=lambda spec: spec.name)
 
 
 def _add(spec: ToolSpec) -> None:
-    if spec.is_async and (spec.door is Door.PLATFORM or not spec.is_read_only):
+    if spec.is_async and (spec.endpoint is Endpoint.PLATFORM or not spec.is_read_only):
         raise ImproperlyConfigured(f"tool {spec.name} must be a plain def: it runs in a transaction")
-    present = _tools.setdefault((spec.door, spec.name), spec)
+    present = _tools.setdefault((spec.endpoint, spec.name), spec)
     if present.function is not spec.function:
         raise ImproperlyConfigured(
             f"two tools are named {spec.name}: {_place(present.function)} and {_place(spec.function)}; rename one"

@@ -1,4 +1,4 @@
-"""Authentication of the MCP door: the SDK's parts, asked for the tenant of the URL."""
+"""Authentication of the MCP endpoint: the SDK's parts, asked for the tenant of the URL."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from mcp_server import principals, workers
+from mcp_server import workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
 from mcp_server.principals import Principal
+from mcp_server.tokens import resolver
 
 
 class PrincipalToken(AccessToken):
@@ -52,9 +53,9 @@ class UrlTokens(AuthenticationBackend):
         if isinstance(token, Challenge):
             raise Refused(token)
         if subdomain := conn.path_params.get("tenant", ""):
-            principal = await workers.run(principals.authenticate, token, subdomain=subdomain)
+            principal = await workers.run(resolver.authenticate, token, slug=subdomain)
         else:
-            principal = await workers.run(principals.authenticate_platform, token)
+            principal = await workers.run(resolver.authenticate_platform, token)
         return _shown(principal, bearer.INVALID)
 
 
@@ -66,7 +67,7 @@ class PublicTenants(UrlTokens):
         subdomain = conn.path_params.get("tenant", "")
         if not subdomain:
             return await super().authenticate(conn)
-        return _shown(await workers.run(principals.open_door, subdomain), bearer.MISSING)
+        return _shown(await workers.run(resolver.open_endpoint, subdomain), bearer.MISSING)
 
 
 BACKENDS = {"token": UrlTokens, "public": PublicTenants}

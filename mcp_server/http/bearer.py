@@ -1,4 +1,4 @@
-"""Bearer tokens in requests, and how one that does not open a door is refused (RFC 6750, sections 2.1 and 3)."""
+"""Bearer tokens in requests, and how one that does not open an endpoint is refused (RFC 6750, sections 2.1 and 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a request to the MCP door: read whole, and of a bounded size, before anything is made of it."""
+"""The body of a request to the MCP endpoint: read whole, and of a bounded size, before anything is made of it."""
 
 from __future__ import annotations
 

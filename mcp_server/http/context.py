@@ -16,10 +16,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, ErrorData
 from starlette.requests import Request
 
-from mcp_server import principals, workers
+from mcp_server import workers
 from mcp_server.call import cancellation, outages
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.principals import Principal
+from mcp_server.tokens import resolver
 from rls.context import checked_tenant_context
 
 # The answer to a message that acts for nobody; see mcp_server.selftest.
@@ -100,10 +101,10 @@ async def _principal_of(request: object) -> Principal:
         user = request.scope.get("user")
         if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, PrincipalToken):
             principal = user.access_token.principal
-            if principal.subdomain != request.path_params.get("tenant", ""):
+            if principal.slug != request.path_params.get("tenant", ""):
                 principal = None
     elif subdomain := _stdio_tenant.get():
-        principal = await workers.run(principals.open_door, subdomain)
+        principal = await workers.run(resolver.open_endpoint, subdomain)
     if principal is None:
         raise MCPError(NOBODY.code, NOBODY.message)
     return principal

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
-# Seconds for a whole body to arrive: the largest that the door takes is then sent at 35 kbit/s.
+# Seconds for a whole body to arrive: the largest that the endpoint takes is then sent at 35 kbit/s.
 BODY_SECONDS = 60.0
 # What the SDK's transports raise when their client has gone.
 GONE = (ClientDisconnect, anyio.BrokenResourceError, anyio.ClosedResourceError)

@@ -47,7 +47,7 @@ class NamedHosts:
 
 
 class SharedOrigins:
-    """Answers the browsers of MCP_ALLOWED_ORIGINS at the MCP door as they need it; others are told nothing."""
+    """Answers the browsers of MCP_ALLOWED_ORIGINS at the MCP endpoint as they need it; others are told nothing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,7 +1,7 @@
-"""What a server says it can do (`initialize`, `server/discover`), and does: of one door, era and token.
+"""What a server says it can do (`initialize`, `server/discover`), and does: of one endpoint, era and token.
 
-The SDK claims what it has a handler for. That a door offers no prompts, that a token may read no resource, and that no
-list changes while the process runs, it does not know.
+The SDK claims what it has a handler for. That an endpoint offers no prompts, that a token may read no resource,
+and that no list changes while the process runs, it does not know.
 """
 
 from __future__ import annotations

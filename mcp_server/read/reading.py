@@ -14,8 +14,8 @@ import rls
 from mcp_server import workers
 from mcp_server.call import sizes
 from mcp_server.call.pipeline import Recorded, recorded
-from mcp_server.errors import DomainError
-from rls import lost
+from mcp_server.errors import Refusal
+from rls.backends import lost
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,7 +35,7 @@ async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs
         with recorded(spec), rls.read_only():
             return await workers.run(lost.again, functools.partial(function, *args, **kwargs))
     except ToolError as error:
-        if isinstance(error.__cause__, DomainError):
+        if isinstance(error.__cause__, Refusal):
             raise NotThere(INVALID_PARAMS, sizes.brief(str(error))) from error
         code = INVALID_PARAMS if isinstance(error.__cause__, ToolError) else INTERNAL_ERROR
         raise MCPError(code, sizes.brief(str(error))) from error

@@ -1,4 +1,4 @@
-"""What PostgreSQL says has changed (migrations_sql/0023_change_notifications.sql), heard while somebody listens."""
+"""What PostgreSQL says has changed (`Announce`), heard while somebody listens."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Change:
     def parse(cls, message: str) -> Self | None:
         """The change that a message tells of; None for one that no trigger of ours has sent."""
         tenant_id, _, rest = message.partition(" ")
-        table, _, ids = rest.partition(" ")
+        table, _, ids = rest.rpartition(" ")  # a table may have a space in its name
         try:
-            return cls(UUID(tenant_id), table, None if ids == "*" else frozenset(map(UUID, ids.split())))
+            return cls(UUID(tenant_id), table, None if ids == "*" else frozenset(map(UUID, ids.split(","))))
         except ValueError:
             return None
 

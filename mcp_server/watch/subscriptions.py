@@ -29,16 +29,17 @@ from mcp_types import (
 )
 from starlette.requests import Request
 
-from mcp_server import principals, workers
+from mcp_server import workers
 from mcp_server.declare import resources
 from mcp_server.declare.resources import Row
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from mcp_server.http import authentication
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
 from mcp_server.read.reading import read
+from mcp_server.tokens import resolver
 from mcp_server.watch.feed import Change, Ear
-from rls import lost
+from rls.backends import lost
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Stream:
             if isinstance(self._request, Request):
                 now = await authentication.principal_of(self._request)
             else:
-                now = await workers.run(principals.open_door, self.principal.subdomain)
+                now = await workers.run(resolver.open_endpoint, self.principal.slug)
         except Exception as error:  # a client that listens again loses nothing
             logger.warning(
                 "a stream was ended: the database did not say whether it may go on",
@@ -173,7 +174,7 @@ def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[
         if spec.rows is not None and spec.scope in principal.scopes:
             try:
                 rows[uri] = frozenset(spec.rows(**arguments))
-            except DomainError:
+            except Refusal:
                 continue
     return rows
 

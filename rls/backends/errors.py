@@ -1,7 +1,7 @@
-"""The names of what PostgreSQL refuses, in the place where Django gives psycopg's errors its own.
+"""Turns PostgreSQL's refusals into the errors of `rls.errors`, where Django turns psycopg's errors into its own.
 
-SQLSTATE 42501 says that a right is missing, and not which. PostgreSQL translates its texts (`lc_messages`), but neither
-the name of the function that raised nor a text of our own SQL files.
+SQLSTATE 42501 says that a privilege is missing, but not which. PostgreSQL translates its messages (`lc_messages`), but
+neither the name of its source function nor the messages of our own SQL files, so these two are what we look at.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from django.db.utils import DatabaseErrorWrapper, Error, ProgrammingError
 from psycopg.errors import Diagnostic, InsufficientPrivilege, ReadOnlySqlTransaction
 from psycopg.pq import TransactionStatus
 
-from rls import migrating
-from rls.backends import refusals
+from rls.backends import migrating, refusals
 from rls.context import PLATFORM_ALIAS, current_tenant_id
 from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing, WriteRefused
 from rls.reading import is_read_only
 
-# What `migrations_sql/0002_tenant_context.sql` raises.
-RAISED = {"no tenant context is open": NoTenantContext, "no platform context is open": NoPlatformContext}
+# What `rls/sql/0002_tenant_context.sql` raises.
+ERRORS_BY_MESSAGE = {"no tenant context is open": NoTenantContext, "no platform context is open": NoPlatformContext}
 
 # A name inside a message of PostgreSQL, in the quotation marks of any of its translations.
-QUOTED = re.compile(r'["«»]\s?([^"«»]+?)\s?["«»]')
+QUOTED_NAME = re.compile(r'["«»]\s?([^"«»]+?)\s?["«»]')
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
-    """Django's wrapper of psycopg's errors, which knows the errors of `rls.errors` besides."""
+    """Django's wrapper of psycopg's errors, which also raises those of `rls.errors`."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -53,7 +52,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
         return self.wrapper  # type: ignore[attr-defined]  # missing in the stubs
 
     def _leave_copy(self) -> None:
-        """A COPY in the text of a statement was refused by psycopg and not ended: nothing could follow it."""
+        """Close a connection whose statement was a COPY: psycopg refuses it without ending it, and blocks the next."""
         wrapper = self._connection
         connection = wrapper.connection
         if connection is not None and connection.info.transaction_status == TransactionStatus.ACTIVE:
@@ -62,17 +61,17 @@ class ErrorWrapper(DatabaseErrorWrapper):
                 wrapper.close()
 
     def _named(self, diag: Diagnostic) -> ProgrammingError | None:
-        if raised := RAISED.get(diag.message_primary or ""):
+        if raised := ERRORS_BY_MESSAGE.get(diag.message_primary or ""):
             return raised()
         if diag.source_function == "check_enable_rls":
             return self._missing()
         if diag.source_function == "ExecWithCheckOptions":
-            return self._refused(QUOTED.findall(diag.message_primary or ""))
+            return self._refused(QUOTED_NAME.findall(diag.message_primary or ""))
         return None
 
     def _refused(self, names: list[str]) -> ProgrammingError | None:
-        """The error for a row that policies refuse; None where PostgreSQL's own words are all that is known."""
-        # PostgreSQL names the policy, beside the table, where it is a restrictive one: ours are not.
+        """The error for a row that the policies refuse; None where PostgreSQL's own message says all that is known."""
+        # PostgreSQL names a second thing, the policy, where a restrictive one refused: ours are permissive.
         if len(names) != 1:
             return None
         [table] = names
@@ -87,7 +86,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
         """The table has no policy that would accept a row in one of `commands`."""
         role = self._connection.settings_dict["USER"]
         return PolicyMissing(
-            f"{table} lacks the policy that lets {role} {commands}, so a row was refused, whosever it is\n"
+            f"{table} has no policy that lets {role} {commands}, so PostgreSQL refused a row of whatever tenant\n"
             f"HINT:  manage.py rls new {_label(table)} writes the policies where no SQL file does, manage.py migrate "
             "makes them, and manage.py rls audit prints what the database has lost since."
         )
@@ -110,7 +109,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 
 def _elsewhere(refused: Error, hint: str) -> Error:
-    """What a statement of a migration is told that went to another connection than the migration's."""
+    """The error for a statement of a migration that the router sent to another connection than the migration's."""
     if isinstance(refused, NoTenantContext | NoPlatformContext):
         what, _, _ = str(refused).partition("\n")
         return type(refused)(f"{what}\nHINT:  {hint}")

@@ -2,7 +2,7 @@
 
 PostgreSQL says the same for a row that no policy accepts and for a table that has no policy to accept one. Which it was
 stands in the catalog, and not in the error; and the transaction that was refused can't be asked any more. So the
-catalog is read on a connection of its own, for as long as `PATIENCE`: a pooler may have none to give.
+catalog is read on a connection of its own, for `ANSWER_TIMEOUT` seconds at most: a pooler may have none to give.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import psycopg
 from django.apps import apps
 from django.conf import settings
 
-from rls.policies import asks_for_the_tenant
+from rls.schema.policies import asks_for_the_tenant
 
-PATIENCE = 2  # seconds
+ANSWER_TIMEOUT = 2  # seconds
 
-COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+COMMAND_NAMES = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 # Each table of the name, with the permissive policies that apply to the role (PostgreSQL, rowsecurity.c).
-POLICIES = """
+POLICIES_SQL = """
 SELECT c.oid, p.polcmd, pg_get_expr(p.polqual, c.oid), pg_get_expr(p.polwithcheck, c.oid)
 FROM pg_class AS c
 LEFT JOIN pg_policy AS p
@@ -41,7 +41,10 @@ def uncovered(wrapper: Any, table: str) -> list[str] | None:
 
     None where that can't be learnt: nobody answers in time, no table has the name, or several that differ do.
     """
-    params = wrapper.get_connection_params() | {"cursor_factory": psycopg.ClientCursor, "connect_timeout": PATIENCE}
+    params = wrapper.get_connection_params() | {
+        "cursor_factory": psycopg.ClientCursor,
+        "connect_timeout": ANSWER_TIMEOUT,
+    }
     answers: list[list[str]] = []
 
     def ask() -> None:
@@ -49,14 +52,14 @@ def uncovered(wrapper: Any, table: str) -> list[str] | None:
             # In a transaction: behind a pooler nothing may be left on the server's connection.
             with _turn, psycopg.connect(**params, autocommit=True) as connection, connection.transaction():
                 connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
-                answers.extend(_judge(connection.execute(POLICIES, [table]).fetchall()))
+                answers.extend(_judge(connection.execute(POLICIES_SQL, [table]).fetchall()))
         except psycopg.Error:
             answers.clear()
 
     # Only a thread can be left behind: the wait for a pooler knows no timeout.
     asking = threading.Thread(target=ask, name="rls-refusal", daemon=True)
     asking.start()
-    asking.join(PATIENCE)
+    asking.join(ANSWER_TIMEOUT)
     return answers[0] if answers and all(answer == answers[0] for answer in answers) else None
 
 
@@ -66,7 +69,7 @@ def _judge(rows: Iterable[tuple[Any, ...]]) -> list[list[str]]:
     for oid, command, using, check in rows:
         policies.setdefault(oid, []).append((_text(command), using, check))
     return [
-        [name for letter, name in COMMANDS.items() if not any(_covers(policy, letter) for policy in found)]
+        [name for letter, name in COMMAND_NAMES.items() if not any(_covers(policy, letter) for policy in found)]
         for found in policies.values()
     ]
 

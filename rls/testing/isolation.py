@@ -15,16 +15,17 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connectio
 from django.db.models import Model
 from psycopg.errors import InsufficientPrivilege
 
-from rls import audit, catalog
-from rls.checks import is_tenanted
+from rls import audit
+from rls.audit import matrix
+from rls.checks.models import is_tenanted
+from rls.checks.settings import tenant_model
 from rls.context import checked_tenant_context
 from rls.errors import CrossTenantWrite, IsolationError, NoTenantContext
 from rls.router import OWNER_ALIAS
-from rls.setup_checks import tenant_model
 from rls.testing.roles import as_role
 
 # The columns that a statement of a role can name: those it has the right on, else the tenant's, to be refused.
-COLUMNS = """
+COLUMNS_SQL = """
 SELECT quote_ident(attname)
 FROM pg_catalog.pg_attribute
 WHERE attrelid = %(table)s::regclass
@@ -123,7 +124,7 @@ def _prove(model: type[Model]) -> None:
 
 def _table(model: type[Model]) -> Table:
     with transaction.atomic(using=OWNER_ALIAS), connections[OWNER_ALIAS].cursor() as cursor:
-        name = catalog.relation(OWNER_ALIAS, model)
+        name = matrix.relation(OWNER_ALIAS, model)
         if name is None:
             raise AssertionError(f"{model._meta.label} has no table: a migration makes it")
         key = str(model._meta.pk and model._meta.pk.column)
@@ -133,7 +134,7 @@ def _table(model: type[Model]) -> Table:
         role = connections.settings[DEFAULT_DB_ALIAS]["USER"]
         columns = {}
         for command in ("UPDATE", "INSERT"):
-            cursor.execute(COLUMNS, {"table": name, "tenant": tenant, "role": role, "command": command})
+            cursor.execute(COLUMNS_SQL, {"table": name, "tenant": tenant, "role": role, "command": command})
             columns[command] = [column for (column,) in cursor.fetchall()]
     named = re.compile(rf"(?<![\w.\"]){re.escape(name)}(?![\w\"])")
     return Table(

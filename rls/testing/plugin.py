@@ -28,7 +28,7 @@ from django.db.models import CharField, Model, TextField
 from django.test import TransactionTestCase
 
 import rls
-from rls.setup_checks import tenant_model
+from rls.checks.settings import tenant_model
 from rls.testing import server
 from rls.testing.rows import Rows
 from rls.testing.server import Server

@@ -10,7 +10,7 @@ import psycopg
 from django.db import connections
 
 # What Django's backends add for themselves; the rest says where to connect and as whom.
-DJANGOS = ("context", "cursor_factory", "prepare_threshold")
+DJANGO_PARAMETERS = ("context", "cursor_factory", "prepare_threshold")
 
 
 @contextmanager
@@ -36,4 +36,4 @@ def _params(alias: str) -> dict[str, Any]:
     wrapper.ensure_connection()
     wrapper.close()
     params: dict[str, Any] = wrapper.get_connection_params()
-    return {name: value for name, value in params.items() if name not in DJANGOS}
+    return {name: value for name, value in params.items() if name not in DJANGO_PARAMETERS}

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 # Every table of the project, without those of extensions.
-TABLES = """
+TABLES_SQL = """
 SELECT n.nspname, c.relname
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -31,7 +31,7 @@ class Rows:
     def __init__(self, admin: psycopg.Connection) -> None:
         """`admin` is a superuser's connection in autocommit: no policy hides a row from it."""
         self.admin = admin
-        tables = [sql.Identifier(*name) for name in admin.execute(TABLES)]
+        tables = [sql.Identifier(*name) for name in admin.execute(TABLES_SQL)]
         filled = self._filled(tables)
         self.empty = [table for table in tables if table not in filled]
         self.kept = [(table, self._copy(table)) for table in filled]

@@ -26,9 +26,9 @@ from rls.operations import RunSQLFile
 from rls.router import OWNER_ALIAS
 
 # Who logs in: `0000_roles.sql` makes them.
-ROLES = ("app_owner", "app_tenant", "app_platform", "app_auditor")
+LOGIN_ROLES = ("app_owner", "app_tenant", "app_platform", "app_auditor")
 
-PROJECTS_TEMPLATES = """
+TEMPLATES_SQL = """
 SELECT datname
 FROM pg_catalog.pg_database
 WHERE datistemplate AND pg_catalog.shobj_description(oid, 'pg_database') = %s
@@ -85,7 +85,9 @@ class Server:
 
     def provision(self, name: str) -> None:
         """Create the database where it is missing, and set roles and rights."""
-        provision.provision(self.admin_url, database=name, passwords={role: self.password(role) for role in ROLES})
+        provision.provision(
+            self.admin_url, database=name, passwords={role: self.password(role) for role in LOGIN_ROLES}
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[psycopg.Connection]:
@@ -101,7 +103,7 @@ class Server:
         if found is not None:
             return name
         owner = f"rls.testing, {settings.BASE_DIR}"
-        for (older,) in admin.execute(PROJECTS_TEMPLATES, [owner]).fetchall():
+        for (older,) in admin.execute(TEMPLATES_SQL, [owner]).fetchall():
             admin.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(older)))
             _drop(admin, older)
         _drop(admin, name)
@@ -122,10 +124,10 @@ def aliases() -> dict[str, str]:
     """
     found = {alias: str(connections.settings[alias].get("USER")) for alias in connections.settings}
     for alias in (DEFAULT_DB_ALIAS, PLATFORM_ALIAS, OWNER_ALIAS):
-        if found.get(alias) not in ROLES:
-            raise ImproperlyConfigured(f'the tests need DATABASES["{alias}"] with a USER of {", ".join(ROLES)}')
+        if found.get(alias) not in LOGIN_ROLES:
+            raise ImproperlyConfigured(f'the tests need DATABASES["{alias}"] with a USER of {", ".join(LOGIN_ROLES)}')
     for alias, role in found.items():
-        if role not in ROLES:
+        if role not in LOGIN_ROLES:
             raise ImproperlyConfigured(
                 f'DATABASES["{alias}"] logs in as {role}, so it can\'t be pointed at the test database: '
                 "leave it out of the settings that the tests use"

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from core.models import Tenant, TenantUser
-from mcp_server import principals
+from mcp_server.tokens import resolver
 from tests.world import World, platform_token, working
 
 ENGLISH = {"Accept-Language": "en"}
@@ -82,7 +82,7 @@ def test_staff_create_a_tenant(staff: Client, database: str) -> None:
     answer = staff.post("/admin/core/tenant/add/", facts)
 
     assert answer.status_code == 302
-    principal = principals.open_door("initech")
+    principal = resolver.open_endpoint("initech")
     assert principal is not None
     assert principal.locale == "en"
 
@@ -111,8 +111,8 @@ def test_staff_suspend_a_tenant(staff: Client, acme: World, globex: World) -> No
     answer = staff.post(f"/admin/core/tenant/{acme.id}/change/", without_is_active)
 
     assert answer.status_code == 302
-    assert principals.authenticate(acme.token, subdomain="acme") is None
-    assert principals.authenticate(globex.token, subdomain="globex") is not None
+    assert resolver.authenticate(acme.token, slug="acme") is None
+    assert resolver.authenticate(globex.token, slug="globex") is not None
 
 
 def test_staff_add_a_user_to_the_tenant_they_choose(staff: Client, acme: World, globex: World) -> None:
@@ -162,17 +162,17 @@ def test_staff_delete_a_tenant_with_all_it_has(staff: Client, acme: World, globe
 @pytest.mark.parametrize("kind", ["apitoken", "platformtoken"])
 def test_staff_revoke_a_token(staff: Client, acme: World, admin: psycopg.Connection, kind: str) -> None:
     platform = platform_token()
-    [token_id] = admin.execute(f"SELECT id FROM core_{kind}").fetchone() or [None]
+    [token_id] = admin.execute(f"SELECT id FROM mcp_tokens_{kind}").fetchone() or [None]
 
-    page = staff.get(f"/admin/core/{kind}/{token_id}/change/")
+    page = staff.get(f"/admin/mcp_tokens/{kind}/{token_id}/change/")
     answer = staff.post(
-        f"/admin/core/{kind}/{token_id}/change/", {"revoked_at_0": "2020-01-01", "revoked_at_1": "00:00"}
+        f"/admin/mcp_tokens/{kind}/{token_id}/change/", {"revoked_at_0": "2020-01-01", "revoked_at_1": "00:00"}
     )
 
     assert (page.status_code, answer.status_code) == (200, 302)
     is_valid = {
-        "apitoken": principals.authenticate(acme.token, subdomain="acme") is not None,
-        "platformtoken": principals.authenticate_platform(platform) is not None,
+        "apitoken": resolver.authenticate(acme.token, slug="acme") is not None,
+        "platformtoken": resolver.authenticate_platform(platform) is not None,
     }
     assert is_valid.pop(kind) is False
     assert list(is_valid.values()) == [True]
@@ -180,9 +180,9 @@ def test_staff_revoke_a_token(staff: Client, acme: World, admin: psycopg.Connect
 
 @pytest.mark.parametrize("kind", ["apitoken", "platformtoken"])
 def test_no_token_is_minted_in_the_admin(staff: Client, kind: str) -> None:
-    assert staff.get(f"/admin/core/{kind}/").status_code == 200
-    assert staff.get(f"/admin/core/{kind}/add/").status_code == 403
-    assert staff.post(f"/admin/core/{kind}/add/", {"name": "mine"}).status_code == 403
+    assert staff.get(f"/admin/mcp_tokens/{kind}/").status_code == 200
+    assert staff.get(f"/admin/mcp_tokens/{kind}/add/").status_code == 403
+    assert staff.post(f"/admin/mcp_tokens/{kind}/add/", {"name": "mine"}).status_code == 403
 
 
 def test_staff_who_leave_are_made_inactive_and_not_deleted(staff: Client, database: str) -> None:

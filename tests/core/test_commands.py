@@ -14,7 +14,7 @@ from django.utils import translation
 
 import rls
 from core.scopes import Scope
-from mcp_server import principals
+from mcp_server.tokens import resolver
 from tests.world import World, platform_token
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -48,7 +48,7 @@ def test_a_tenant_is_created_and_listed(database: str) -> None:
     created = run("tenants create initech Initech --locale en")
     listed = run("tenants list")
 
-    principal = principals.open_door("initech")
+    principal = resolver.open_endpoint("initech")
     assert principal is not None
     assert principal.locale == "en"
     assert created == f"created initech {principal.tenant_id}\n"
@@ -69,8 +69,7 @@ def test_a_tenant_is_created_and_listed(database: str) -> None:
         ),
         ("tenants resume nowhere", "There is no tenant 'nowhere'."),
         ("tenants delete nowhere --yes", "There is no tenant 'nowhere'."),
-        ("tokens create --tenant nowhere --name ci", "There is no tenant 'nowhere'."),
-        ("tokens create --tenant acme --name ci --user nobody", "Tenant 'acme' has no user 'nobody'."),
+        ("tokens create --tenant nowhere --name ci", "There is no active tenant 'nowhere'."),
         ("tokens create --tenant acme --name ci --scope everything", "invalid choice: 'everything'"),
         ("tokens create --tenant acme --name ci --days 0", "--days"),
         ("tokens create --name ci", "one of the arguments --tenant --platform is required"),
@@ -85,20 +84,20 @@ def test_a_mistake_is_answered_with_a_sentence(
 
     assert sentence in str(error.value)
     assert admin.execute("SELECT count(*) FROM core_tenant").fetchall() == [(1,)]
-    assert admin.execute("SELECT count(*) FROM core_apitoken").fetchall() == [(1,)]
+    assert admin.execute("SELECT count(*) FROM mcp_tokens_apitoken").fetchall() == [(1,)]
 
 
 def test_a_suspended_tenant_is_refused_until_it_is_resumed(acme: World, globex: World) -> None:
     assert run("tenants suspend acme") == "suspended acme\n"
 
     assert "acme\tAcme\tsuspended" in run("tenants list")
-    assert principals.authenticate(acme.token, subdomain="acme") is None
+    assert resolver.authenticate(acme.token, slug="acme") is None
     with pytest.raises(rls.TenantSuspended, match="is suspended"), rls.tenant_context(acme.id):
         pass
-    assert principals.authenticate(globex.token, subdomain="globex") is not None
+    assert resolver.authenticate(globex.token, slug="globex") is not None
 
     assert run("tenants resume acme") == "resumed acme\n"
-    assert principals.authenticate(acme.token, subdomain="acme") is not None
+    assert resolver.authenticate(acme.token, slug="acme") is not None
 
 
 def test_delete_without_yes_only_names_what_would_go(acme: World, admin: psycopg.Connection) -> None:
@@ -107,8 +106,9 @@ def test_delete_without_yes_only_names_what_would_go(acme: World, admin: psycopg
     with pytest.raises(CommandError, match="nothing was deleted") as error:
         run("tenants delete acme")
 
-    for label in ("Tenant", "TenantUser", "Product", "Order", "OrderItem", "ApiToken"):
+    for label in ("Tenant", "TenantUser", "Product", "Order", "OrderItem"):
         assert f"1 core.{label}" in str(error.value)
+    assert "1 mcp_tokens.ApiToken" in str(error.value)
     assert counts(admin, acme.id) == before
     assert audit(admin) == [("tenants delete", "manage.py tenants delete")], "a look across tenants leaves its row"
 
@@ -129,15 +129,15 @@ def test_delete_leaves_no_row_of_the_tenant_and_every_row_of_others(
 
 
 def test_a_created_token_opens_its_door(acme: World, admin: psycopg.Connection) -> None:
-    token = run("tokens create --tenant acme --name ci --user ada --days 30 --scope orders:read").strip()
+    token = run("tokens create --tenant acme --name ci --days 30 --scope orders:read").strip()
     platform = run("tokens create --platform --name ops").strip()
 
-    principal = principals.authenticate(token, subdomain="acme")
+    principal = resolver.authenticate(token, slug="acme")
     assert principal is not None
     assert (principal.name, principal.scopes) == ("ci", frozenset({Scope.ORDERS_READ}))
-    stored = admin.execute("SELECT user_id, (expires_at - now())::text FROM core_apitoken WHERE name = 'ci'")
-    assert [(user_id, left.split(" ")[:2]) for user_id, left in stored] == [(acme.user_id, ["29", "days"])]
-    operator = principals.authenticate_platform(platform)
+    stored = admin.execute("SELECT (expires_at - now())::text FROM mcp_tokens_apitoken WHERE name = 'ci'")
+    assert [left.split(" ")[:2] for (left,) in stored] == [["29", "days"]]
+    operator = resolver.authenticate_platform(platform)
     assert operator is not None
     assert operator.scopes == set(Scope)
 
@@ -149,26 +149,26 @@ def test_a_revoked_token_opens_nothing(acme: World, globex: World) -> None:
     for token_id in (of_platform, of_acme):
         assert run(f"tokens revoke {token_id}") == f"revoked {token_id}\n"
 
-    assert principals.authenticate(acme.token, subdomain="acme") is None
-    assert principals.authenticate_platform(platform) is None
-    assert principals.authenticate(globex.token, subdomain="globex") is not None
+    assert resolver.authenticate(acme.token, slug="acme") is None
+    assert resolver.authenticate_platform(platform) is None
+    assert resolver.authenticate(globex.token, slug="globex") is not None
 
 
 def test_the_list_says_of_each_token_whose_it_is_and_whether_it_works(acme: World, admin: psycopg.Connection) -> None:
     token = platform_token()
     run("tokens create --tenant acme --name revoked --scope demo:write")
     run("tokens create --tenant acme --name expired --days 1")
-    admin.execute("UPDATE core_apitoken SET revoked_at = '2026-01-02' WHERE name = 'revoked'")
-    admin.execute("UPDATE core_apitoken SET expires_at = '2026-01-03' WHERE name = 'expired'")
+    admin.execute("UPDATE mcp_tokens_apitoken SET revoked_at = '2026-01-02' WHERE name = 'revoked'")
+    admin.execute("UPDATE mcp_tokens_apitoken SET expires_at = '2026-01-03' WHERE name = 'expired'")
 
     listed = run("tokens list")
 
     rows = [line.split("\t")[1:4] for line in listed.splitlines()]
     assert rows == [
         ["(platform)", "platform token", "valid"],
-        ["acme", "acme token", "valid"],
-        ["acme", "revoked", "revoked 2026-01-02"],
-        ["acme", "expired", "expired 2026-01-03"],
+        ["Acme (acme)", "acme token", "valid"],
+        ["Acme (acme)", "revoked", "revoked 2026-01-02"],
+        ["Acme (acme)", "expired", "expired 2026-01-03"],
     ]
     assert token not in listed
 
@@ -190,7 +190,7 @@ def test_every_command_leaves_an_audit_row(
     acme: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setenv("LOGNAME", "nina")
-    [token_id] = admin.execute("SELECT id FROM core_apitoken").fetchone() or [None]
+    [token_id] = admin.execute("SELECT id FROM mcp_tokens_apitoken").fetchone() or [None]
     command = command.format(token_id=token_id)
     name = " ".join(command.split()[:2])
 

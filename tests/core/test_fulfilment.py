@@ -16,7 +16,7 @@ from core.services.drafts import NotForSale, OrderInvalid, Wanted
 from core.services.fulfilment import PaymentUnclear, Step
 from core.services.orders import NotAllowed, OrderNotFound
 from core.services.stock import OutOfStock
-from mcp_server.errors import DomainError
+from mcp_server.errors import Refusal
 from tests.approvals import Declined, agreeing, declining
 from tests.together import CALLERS, together
 from tests.world import World
@@ -270,7 +270,7 @@ def outcome(step: Any, *arguments: Any) -> str:
     """The kind of the refusal, or "done"."""
     try:
         step(*arguments)
-    except DomainError as error:
+    except Refusal as error:
         return type(error).__name__
     return "done"
 

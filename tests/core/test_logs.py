@@ -70,8 +70,8 @@ def test_an_outage_is_not_told_again_for_each_request() -> None:
 
 
 def noted(text: str) -> logging.LogRecord:
-    return logging.LogRecord("rls.lost", logging.INFO, __file__, 1, text, (), None)
+    return logging.LogRecord("rls.backends.lost", logging.INFO, __file__, 1, text, (), None)
 
 
 def warning(text: str) -> logging.LogRecord:
-    return logging.LogRecord("rls.lost", logging.WARNING, __file__, 1, text, (), None)
+    return logging.LogRecord("rls.backends.lost", logging.WARNING, __file__, 1, text, (), None)

@@ -10,7 +10,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from mcp_server.declare import discovery
-from mcp_server.declare.tools import Door, tools
+from mcp_server.declare.tools import Endpoint, tools
 
 LOCALE = Path("core/locale")
 SOURCES = [path for top in ("core", "mcp_server", "rls") for path in Path(top).rglob("*.py")]
@@ -24,7 +24,7 @@ def catalogue(language: str) -> dict[str, str]:
 def texts() -> set[str]:
     """Every literal that the code hands to gettext, and the titles of tools, translated when they are listed."""
     discovery.load()
-    ours = [spec for door in Door for spec in tools(door) if spec.function.__module__.startswith("mcp_server.")]
+    ours = [spec for endpoint in Endpoint for spec in tools(endpoint) if spec.function.__module__.startswith("core.")]
     return {spec.title for spec in ours} | {
         node.args[0].value
         for path in SOURCES

@@ -20,9 +20,9 @@ import rls
 from core.middleware import SCOPES, SIGNED, requires
 from core.models import Product
 from core.scopes import Scope
-from core.services import tokens
 from core.urls import urlpatterns as project_urls
 from mcp_server.http.bearer import INVALID, MALFORMED, MISSING, Challenge
+from mcp_server.tokens import tokens
 from tests.world import World, platform_token, working
 
 Get = Callable[..., Any]
@@ -302,7 +302,7 @@ def test_a_stream_that_breaks_off_leaves_no_context(acme: World) -> None:
 )
 def test_a_token_without_the_scope_is_refused(name: str, scope: Scope, acme: World) -> None:
     with working():
-        without = tokens.create(name="narrow", subdomain="acme", scopes=set(Scope) - {scope})
+        without = tokens.create(name="narrow", slug="acme", scopes=set(Scope) - {scope})
 
     answer = Client().get(f"/t/acme/api/{name}", headers={"Authorization": f"Bearer {without}"})
 

@@ -11,9 +11,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text())
-EXTRAS = PROJECT["project"]["optional-dependencies"].values()
-RUNTIME = [*PROJECT["project"]["dependencies"], *(each for extra in EXTRAS for each in extra)]
-DEV = [*RUNTIME, *PROJECT["dependency-groups"]["dev"]]
+EXTRAS, GROUPS = PROJECT["project"]["optional-dependencies"], PROJECT["dependency-groups"]
+RUNTIME = [*PROJECT["project"]["dependencies"], *EXTRAS["mcp"], *EXTRAS["embedded"], *GROUPS["core"]]
+DEV = [*RUNTIME, *EXTRAS["test"], *GROUPS["dev"]]
 
 
 def locked(name: str) -> dict[str, set[str]]:

@@ -12,7 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from psycopg import errors
 
-from rls import catalog
+from rls.audit import matrix
+from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 from tests.world import World, platform_token
 
@@ -48,7 +49,7 @@ class Database:
         row = self.admin.execute("SELECT tenant_column FROM app.tenanted_tables WHERE name = %s", [table]).fetchone()
         return row and row[0]
 
-    def statement(self, cell: catalog.Cell, tenant: UUID) -> str:
+    def statement(self, cell: matrix.Cell, tenant: UUID) -> str:
         """A statement of the cell's command that touches rows of `tenant`, or any row of a shared table."""
         column = self.tenant_column(cell.table)
         where = f"WHERE {column} = '{tenant}'" if column else ""
@@ -68,7 +69,7 @@ class Database:
             )
         return f"DELETE FROM {cell.table} {where}" if cell.command == "DELETE" else f"TRUNCATE {cell.table}"
 
-    def columns(self, cell: catalog.Cell, right: str) -> list[str]:
+    def columns(self, cell: matrix.Cell, right: str) -> list[str]:
         """The columns for which the role of the cell has the right, or else all."""
         rows = self.admin.execute(
             "SELECT quote_ident(attname), has_column_privilege(%s, attrelid, attnum, %s) FROM pg_attribute"
@@ -78,7 +79,7 @@ class Database:
         ).fetchall()
         return [name for name, is_granted in rows if is_granted] or [name for name, _ in rows]
 
-    def outcome(self, cell: catalog.Cell, tenant: UUID, *, inside: UUID | None) -> str:
+    def outcome(self, cell: matrix.Cell, tenant: UUID, *, inside: UUID | None) -> str:
         """What happens, in the words of the matrix; nothing is kept."""
         connection = self.connections[cell.role]
         statement = self.statement(cell, tenant)
@@ -111,14 +112,14 @@ def is_kept(said: str, seen: str) -> bool:
 
 
 def test_the_committed_matrix_is_the_live_databases() -> None:
-    live = catalog.as_table(catalog.matrix("auditor")) + "\n"
+    live = matrix.as_table(matrix.read("auditor")) + "\n"
 
     assert live == COMMITTED.read_text(), "run `make matrix` on a migrated database, and read the diff"
 
 
 def test_every_cell_is_what_happens(acme: World, globex: World, live: Database) -> None:
     platform_token()
-    cells = catalog.matrix("auditor")
+    cells = matrix.read("auditor")
     wrong = []
     for cell in cells:
         seen = (
@@ -150,10 +151,10 @@ def test_every_cell_is_what_happens(acme: World, globex: World, live: Database) 
 def test_a_weaker_database_has_another_matrix(
     weaker: str, command: str, cell: tuple[str, str, str], admin: psycopg.Connection, live: Database
 ) -> None:
-    matrix = Path("migrations_sql/matrix.sql").read_text()
+    statement = (SQL_DIRECTORY / "matrix.sql").read_text()
     with admin.transaction(force_rollback=True):
         admin.execute(weaker)
-        cells = [catalog.Cell(*row) for row in admin.execute(matrix)]
+        cells = [matrix.Cell(*row) for row in admin.execute(statement)]
 
     [found] = [
         each
@@ -170,7 +171,7 @@ def explained(*arguments: str) -> str:
 
 
 def test_explain_names_what_a_role_reaches_and_the_policy_that_decides() -> None:
-    product, token = explained("core.Product", "--role", "app_tenant"), explained("core.ApiToken")
+    product, token = explained("core.Product", "--role", "app_tenant"), explained("mcp_tokens.ApiToken")
 
     assert "    SELECT    own tenant: rows; other tenant: nothing; no context: error  (tenant_isolation)" in product
     assert "policy tenant_isolation FOR ALL TO app_tenant\n    USING (tenant_id = ( SELECT COALESCE(" in product

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row, namedtuple_row
 
 from core.models import Product
 from rls import NoTenantContext, tenant_context
-from rls.interruption import CalledOff, called_off_when
+from rls.backends.interruption import CalledOff, called_off_when
 from tests.isolation.test_hostile_sql import attack
 from tests.isolation.test_writes import snapshot
 from tests.world import World

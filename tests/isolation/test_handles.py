@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from core.models import Export, ExportFormat, IdempotencyKey, Order, Product
-from core.services import exports, idempotency, inventory, orders, products
+from core.models import Export, ExportFormat, Order, Product
+from core.services import exports, inventory, orders, products
 from core.services.exports import ExportNotFound
+from mcp_server.ledger import idempotency
+from mcp_server.ledger.models import IdempotencyKey
 from mcp_server.pages import InvalidCursor, Page
 from rls import tenant_context
 from tests.world import World

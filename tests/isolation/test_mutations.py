@@ -24,9 +24,10 @@ from django.db import connection
 from django.test import override_settings
 from psycopg_pool import ConnectionPool
 
-from core.models import ApiToken, OrderItem, Tenant
+from core.models import OrderItem, Tenant
 from core.services import exports, tenant_rows
 from mcp_server import pages
+from mcp_server.tokens.models import ApiToken
 from rls import blocks, context, middleware
 from rls.backends.postgresql import base, cursor, statements
 from rls.backends.postgresql.connection import Connection

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import psycopg
 import pytest
+from django.utils import translation
 from mcp.shared.exceptions import MCPError
 from mcp_types import CompletionArgument, PromptMessage, PromptReference
 
@@ -42,7 +43,8 @@ def call(server: Process, world: World, name: str, arguments: dict[str, Any] | N
 
     async def story() -> Any:
         url = server.mcp(world.subdomain if tenant is None else tenant)
-        async with connected(url, token or world.token, era or "2026-07-28") as client:
+        headers = {"Accept-Language": "en"}
+        async with connected(url, token or world.token, era or "2026-07-28", headers=headers) as client:
             return await client.call_tool(name, arguments or {})
 
     return asyncio.run(story())
@@ -167,7 +169,11 @@ READS: dict[str, Callable[[ReadableServer], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("kind", READS)
 def test_what_is_read_cannot_write(kind: str, acme: World, sneaky: ReadableServer) -> None:
-    with pytest.raises(MCPError, match="only reads, and tried to write"), tenant_context(acme.id):
+    with (
+        pytest.raises(MCPError, match="only reads, and tried to write"),
+        translation.override("en"),
+        tenant_context(acme.id),
+    ):
         asyncio.run(READS[kind](sneaky))
 
     assert stock_of(acme) == 5

@@ -18,8 +18,9 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 
 import rls
-from core.models import ApiToken, Product, Tenant
+from core.models import Product, Tenant
 from core.services import tenants
+from mcp_server.tokens.models import ApiToken
 from rls import tenant_context, tenanted_task
 from rls.models import Tenanted
 from tests.isolation.test_mcp_door import CALL, INITIALIZE, first_data, http, open_session

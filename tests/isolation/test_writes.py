@@ -12,16 +12,9 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 
-from core.models import (
-    ApiToken,
-    AuditEvent,
-    Export,
-    ExportPart,
-    OrderItem,
-    Payment,
-    Product,
-    StockMovement,
-)
+from core.models import Export, ExportPart, OrderItem, Payment, Product, StockMovement
+from mcp_server.ledger.models import AuditEvent
+from mcp_server.tokens.models import ApiToken
 from rls import CrossTenantWrite, platform_context, tenant_context
 from rls.models import Tenanted
 from tests.world import World

@@ -67,7 +67,7 @@ def post(
     token: str = "",
     **more: str,
 ) -> httpx2.Response:
-    """The answer to a POST to a tenant's door; without an Accept header where `accept` is None."""
+    """The answer to a POST to a tenant's endpoint; without an Accept header where `accept` is None."""
     method = body.get("method", "") if isinstance(body, dict) else ""
     params = body.get("params") if isinstance(body, dict) else None
     named = params if isinstance(params, dict) else {}
@@ -97,7 +97,7 @@ def connection(server: Process) -> Iterator[socket.socket]:
 
 
 def head(world: World, path: str = "", method: str = "POST", **more: str) -> bytes:
-    """The head of a request to a tenant's door, without the empty line that ends it."""
+    """The head of a request to a tenant's endpoint, without the empty line that ends it."""
     sent = {"Host": "127.0.0.1", "Accept": BOTH} | headers(world.token) | more
     lines = [f"{method} {path or f'/mcp/{world.subdomain}/'} HTTP/1.1", *(f"{k}: {v}" for k, v in sent.items())]
     return "\r\n".join(lines).encode() + b"\r\n"

@@ -19,7 +19,7 @@ from core.services import demo, drafts, product_changes
 from core.services.drafts import Wanted
 from mcp_server.call.units import Dated
 from mcp_server.declare import discovery
-from mcp_server.declare.tools import Answer, Change, Door, ToolSpec, tools
+from mcp_server.declare.tools import Answer, Change, Endpoint, ToolSpec, tools
 from rls import tenant_context
 from tests.mcp_server.processes import Process
 from tests.mcp_server.test_given import call
@@ -28,49 +28,49 @@ from tests.world import World, make_tenant, platform_token
 
 discovery.load()
 ZONE = "Asia/Taipei"
-SPECS = [spec for door in Door for spec in tools(door) if spec.function.__module__.startswith("core.")]
+SPECS = [spec for endpoint in Endpoint for spec in tools(endpoint) if spec.function.__module__.startswith("core.")]
 WHY = {"reason": "a test"}
 
-# Each tool at each door, with a call that has much to say.
-CALLS: dict[tuple[Door, str], dict[str, Any]] = {
-    (Door.TENANT, "add_numbers"): {"a": 1, "b": 2},
-    (Door.TENANT, "add_order_item"): {"number": 900, "sku": "A-1", "quantity": 1},
-    (Door.TENANT, "adjust_stock"): {"sku": "A-1", "quantity": 3, "reason": "purchase", "note": "Invoice 7"},
-    (Door.TENANT, "cancel_order"): {"number": 1, "reason": "broken", "dry_run": True},
-    (Door.TENANT, "create_demo_data"): {"orders": 1},
-    (Door.TENANT, "create_order"): {"items": [{"sku": "A-1", "quantity": 1}], "note": "Ring twice"},
-    (Door.TENANT, "create_product"): {"sku": "N-1", "name": "New", "price_minor": 100, "category": "Tea"},
-    (Door.TENANT, "export_tenant_data"): {"format": "json"},
-    (Door.TENANT, "get_audit_log"): {"limit": 2},
-    (Door.TENANT, "get_business_insights"): {"period": "last_90_days"},
-    (Door.TENANT, "get_comprehensive_tenant_stats"): {},
-    (Door.TENANT, "get_inventory"): {"limit": 2},
-    (Door.TENANT, "get_order"): {"number": 1},
-    (Door.TENANT, "get_product"): {"sku": "A-1"},
-    (Door.TENANT, "get_product_stats"): {},
-    (Door.TENANT, "get_sales_statistics"): {"group_by": "product", "limit": 2, "period": "last_90_days"},
-    (Door.TENANT, "get_tenant_info"): {},
-    (Door.TENANT, "get_tenant_products"): {"limit": 2},
-    (Door.TENANT, "get_tenant_users"): {"limit": 1},
-    (Door.TENANT, "list_orders"): {"limit": 2},
-    (Door.TENANT, "list_tenants"): {},
-    (Door.TENANT, "manage_tenant_settings"): {"low_stock_threshold": 7},
-    (Door.TENANT, "place_order"): {"number": 900},
-    (Door.TENANT, "set_product_active"): {"sku": "A-1", "is_active": False, "dry_run": True},
-    (Door.TENANT, "update_order_status"): {"number": 1, "status": "shipped"},
-    (Door.TENANT, "update_product"): {"sku": "A-1", "price_minor": 1998},
-    (Door.PLATFORM, "add_numbers"): {"a": 1, "b": 2},
-    (Door.PLATFORM, "create_tenant"): {"subdomain": "initech", "name": "Initech", **WHY},
-    (Door.PLATFORM, "delete_tenant"): {"tenant_id": "shop", "dry_run": True, **WHY},
-    (Door.PLATFORM, "get_platform_stats"): WHY,
-    (Door.PLATFORM, "get_tenant_info"): {"tenant_id": "shop", **WHY},
-    (Door.PLATFORM, "list_tenants"): {"limit": 1, **WHY},
-    (Door.PLATFORM, "resume_tenant"): {"tenant_id": "shop", **WHY},
-    (Door.PLATFORM, "run_isolation_audit"): WHY,
-    (Door.PLATFORM, "suspend_tenant"): {"tenant_id": "shop", "dry_run": True, **WHY},
+# Each tool at each endpoint, with a call that has much to say.
+CALLS: dict[tuple[Endpoint, str], dict[str, Any]] = {
+    (Endpoint.TENANT, "add_numbers"): {"a": 1, "b": 2},
+    (Endpoint.TENANT, "add_order_item"): {"number": 900, "sku": "A-1", "quantity": 1},
+    (Endpoint.TENANT, "adjust_stock"): {"sku": "A-1", "quantity": 3, "reason": "purchase", "note": "Invoice 7"},
+    (Endpoint.TENANT, "cancel_order"): {"number": 1, "reason": "broken", "dry_run": True},
+    (Endpoint.TENANT, "create_demo_data"): {"orders": 1},
+    (Endpoint.TENANT, "create_order"): {"items": [{"sku": "A-1", "quantity": 1}], "note": "Ring twice"},
+    (Endpoint.TENANT, "create_product"): {"sku": "N-1", "name": "New", "price_minor": 100, "category": "Tea"},
+    (Endpoint.TENANT, "export_tenant_data"): {"format": "json"},
+    (Endpoint.TENANT, "get_audit_log"): {"limit": 2},
+    (Endpoint.TENANT, "get_business_insights"): {"period": "last_90_days"},
+    (Endpoint.TENANT, "get_comprehensive_tenant_stats"): {},
+    (Endpoint.TENANT, "get_inventory"): {"limit": 2},
+    (Endpoint.TENANT, "get_order"): {"number": 1},
+    (Endpoint.TENANT, "get_product"): {"sku": "A-1"},
+    (Endpoint.TENANT, "get_product_stats"): {},
+    (Endpoint.TENANT, "get_sales_statistics"): {"group_by": "product", "limit": 2, "period": "last_90_days"},
+    (Endpoint.TENANT, "get_tenant_info"): {},
+    (Endpoint.TENANT, "get_tenant_products"): {"limit": 2},
+    (Endpoint.TENANT, "get_tenant_users"): {"limit": 1},
+    (Endpoint.TENANT, "list_orders"): {"limit": 2},
+    (Endpoint.TENANT, "list_tenants"): {},
+    (Endpoint.TENANT, "manage_tenant_settings"): {"low_stock_threshold": 7},
+    (Endpoint.TENANT, "place_order"): {"number": 900},
+    (Endpoint.TENANT, "set_product_active"): {"sku": "A-1", "is_active": False, "dry_run": True},
+    (Endpoint.TENANT, "update_order_status"): {"number": 1, "status": "shipped"},
+    (Endpoint.TENANT, "update_product"): {"sku": "A-1", "price_minor": 1998},
+    (Endpoint.PLATFORM, "add_numbers"): {"a": 1, "b": 2},
+    (Endpoint.PLATFORM, "create_tenant"): {"subdomain": "initech", "name": "Initech", **WHY},
+    (Endpoint.PLATFORM, "delete_tenant"): {"tenant_id": "shop", "dry_run": True, **WHY},
+    (Endpoint.PLATFORM, "get_platform_stats"): WHY,
+    (Endpoint.PLATFORM, "get_tenant_info"): {"tenant_id": "shop", **WHY},
+    (Endpoint.PLATFORM, "list_tenants"): {"limit": 1, **WHY},
+    (Endpoint.PLATFORM, "resume_tenant"): {"tenant_id": "shop", **WHY},
+    (Endpoint.PLATFORM, "run_isolation_audit"): WHY,
+    (Endpoint.PLATFORM, "suspend_tenant"): {"tenant_id": "shop", "dry_run": True, **WHY},
 }
 DEMO = [
-    pytest.param(spec, language, id=f"{spec.door.value} {spec.name} {language}")
+    pytest.param(spec, language, id=f"{spec.endpoint.value} {spec.name} {language}")
     for spec in SPECS
     for language in ("en", "zh-TW")
 ]
@@ -98,8 +98,8 @@ def shop() -> World:
 
 
 def answer_of(spec: ToolSpec, language: str, server: Process, shop: World) -> dict[str, Any]:
-    token = platform_token() if spec.door is Door.PLATFORM else ""
-    result = call(server, shop, spec.name, CALLS[spec.door, spec.name], language, token=token)
+    token = platform_token() if spec.endpoint is Endpoint.PLATFORM else ""
+    result = call(server, shop, spec.name, CALLS[spec.endpoint, spec.name], language, token=token)
     assert not result["isError"], result["content"][0]["text"]
     return result
 
@@ -116,7 +116,7 @@ def facts(value: Any, around: tuple[dict[str, Any], ...] = ()) -> Iterator[tuple
 
 
 def test_each_tool_has_its_call() -> None:
-    assert {(spec.door, spec.name) for spec in SPECS} == CALLS.keys(), "give a new tool its call in CALLS"
+    assert {(spec.endpoint, spec.name) for spec in SPECS} == CALLS.keys(), "give a new tool its call in CALLS"
 
 
 @pytest.mark.parametrize(("spec", "language"), DEMO)
@@ -133,7 +133,7 @@ def test_both_forms_say_the_same(spec: ToolSpec, language: str, server: Process,
             assert str(value) in text, (name, value)
         if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:", value):
             assert re.search(r"(Z|[+-]\d\d:\d\d)$", value), (name, value)
-            if spec.door is Door.TENANT and name != "cut":
+            if spec.endpoint is Endpoint.TENANT and name != "cut":
                 assert value.endswith("+08:00"), (name, value)
         if name == "has_more" and value:
             assert around[-1].get("next_cursor") or around[-1].get("next_step"), "what comes next?"
@@ -143,7 +143,7 @@ def test_both_forms_say_the_same(spec: ToolSpec, language: str, server: Process,
         assert "EUR" in first
         assert ("2 decimals" if language == "en" else "小數 2 位") in first
     if "time_zone" in structured:
-        assert (ZONE if spec.door is Door.TENANT else "UTC") in text
+        assert (ZONE if spec.endpoint is Endpoint.TENANT else "UTC") in text
 
 
 def money(name: str, around: tuple[dict[str, Any], ...]) -> bool:
@@ -155,7 +155,7 @@ def money(name: str, around: tuple[dict[str, Any], ...]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("spec", [pytest.param(spec, id=f"{spec.door.value} {spec.name}") for spec in SPECS])
+@pytest.mark.parametrize("spec", [pytest.param(spec, id=f"{spec.endpoint.value} {spec.name}") for spec in SPECS])
 def test_each_amount_and_each_time_can_be_read(spec: ToolSpec) -> None:
     """Whatever rows there are: by the classes of the answers."""
     fields = list(fields_of(spec.answer))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from core.scopes import Scope
-from core.services import tokens
+from mcp_server.tokens import tokens
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_changes import call
 from tests.world import World, working
@@ -58,7 +58,7 @@ def test_an_unknown_period_is_answered_in_words(acme: World, server: Process) ->
 
 def test_the_log_takes_its_own_scope(acme: World, server: Process) -> None:
     with working():
-        token = tokens.create(name="keeper", subdomain="acme", scopes=[Scope.PRODUCTS_READ])
+        token = tokens.create(name="keeper", slug="acme", scopes=[Scope.PRODUCTS_READ])
     keeper = World(acme.id, "acme", "Acme", token, acme.user_id, acme.product_id, acme.order_id, acme.item_id)
 
     result = call(server, keeper, {}, name=LOG)

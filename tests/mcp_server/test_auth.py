@@ -85,7 +85,7 @@ def test_two_headers_are_malformed_whatever_they_hold(server: Process, acme: Wor
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 @pytest.mark.parametrize("space", [" ", "   "])
-def test_a_token_opens_its_door(scheme: str, space: str, server: Process, acme: World) -> None:
+def test_a_token_opens_its_endpoint(scheme: str, space: str, server: Process, acme: World) -> None:
     assert asked(server, "acme", f"{scheme}{space}{acme.token}")[0] == 200
     assert asked(server, "", f"{scheme}{space}{platform_token()}")[0] == 200
 

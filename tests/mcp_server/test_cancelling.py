@@ -20,7 +20,8 @@ import psycopg
 import pytest
 from mcp.shared import jsonrpc_dispatcher
 
-from core.models import AuditEvent, IdempotencyKey, Product, Tenant
+from core.models import Product, Tenant
+from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from rls import tenant_context
 from tests.mcp_server import raw
 from tests.mcp_server.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, products_locked, sessions, until

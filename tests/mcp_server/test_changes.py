@@ -12,7 +12,8 @@ import pytest
 from django.conf import settings
 from mcp_types import ElicitResult
 
-from core.models import AuditEvent, IdempotencyKey, Product
+from core.models import Product
+from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World

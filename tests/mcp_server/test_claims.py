@@ -1,4 +1,4 @@
-"""What is claimed is served, and what is not claimed is not: tried, for each door, era and token."""
+"""What is claimed is served, and what is not claimed is not: tried, for each endpoint, era and token."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SUBSCRIBING = {
 
 @pytest.fixture
 def platform(acme: World) -> World:
-    """The platform's door, as if it were a tenant's."""
+    """The platform's endpoint, as if it were a tenant's."""
     return World(acme.id, "", "Platform", platform_token(), *[acme.id] * 4)
 
 
@@ -79,7 +79,7 @@ def assert_true(server: Process, world: World, era: Era, token: str = "") -> dic
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_a_tenants_door(era: Era, server: Process, acme: World) -> None:
+def test_a_tenants_endpoint(era: Era, server: Process, acme: World) -> None:
     claims = assert_true(server, acme, era)
 
     assert claims.keys() == ALL

@@ -231,7 +231,7 @@ def test_a_body_that_is_too_large_is_refused_before_its_end(server: Process, acm
 
 def test_an_operator_is_told_of_the_same_options() -> None:
     page = Path("docs/how-to/deploy.md").read_text(encoding="utf-8")
-    [line] = re.findall(r"^uvicorn mcp_server\.asgi:app .*$", page, re.MULTILINE)
+    [line] = re.findall(r"^uvicorn core\.asgi:application .*$", page, re.MULTILINE)
 
     assert f"--http {connections.OPTIONS['http']}" in line
     assert f"--timeout-keep-alive {connections.OPTIONS['timeout_keep_alive']}" in line

@@ -13,7 +13,7 @@ from mcp.server.stdio import stdio_server
 from mcp_types import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR
 
 from mcp_server import server
-from mcp_server.declare.tools import Door
+from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context, envelopes
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process
@@ -257,7 +257,7 @@ def test_a_line_that_is_no_message_is_answered_over_stdio_too(era: Era, acme: Wo
     lines = [json.dumps(first), "{", "[]", "", *map(json.dumps, bad), json.dumps(message("no/such", {}, era, id=9))]
 
     with context.serving_stdio("acme"):
-        answers = asyncio.run(over_stdio(server.build(Door.TENANT), lines))
+        answers = asyncio.run(over_stdio(server.build(Endpoint.TENANT), lines))
 
     found = {
         code: sum(each.get("error", {}).get("code") == code for each in answers) for code in (-32700, -32600, -32601)

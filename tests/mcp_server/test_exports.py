@@ -11,9 +11,11 @@ import httpx2
 import pytest
 
 import rls
-from core.models import AuditEvent, Export
+from core.models import Export
 from core.scopes import Scope
-from core.services import exports, tokens
+from core.services import exports
+from mcp_server.ledger.models import AuditEvent
+from mcp_server.tokens import tokens
 from tests.core.test_exports import tables
 from tests.mcp_server.processes import ERAS, Era, Process, connected, connected_over_stdio, serving
 from tests.mcp_server.test_changes import call
@@ -132,7 +134,7 @@ def test_a_client_that_asks_is_told_the_progress(era: Era, acme: World, stateful
 
 def test_a_token_without_the_scope_takes_nothing_away(acme: World, server: Process) -> None:
     with working():
-        token = tokens.create(name="narrow", subdomain="acme", scopes=set(Scope) - {Scope.EXPORTS_WRITE})
+        token = tokens.create(name="narrow", slug="acme", scopes=set(Scope) - {Scope.EXPORTS_WRITE})
 
     async def story() -> Any:
         async with connected(server.mcp("acme"), token) as client:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
-from core.models import AuditEvent
+from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
 from tests.mcp_server import raw
 from tests.mcp_server.held import ASLEEP, LONG, sessions, until

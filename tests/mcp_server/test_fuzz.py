@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from mcp_server.declare import discovery
-from mcp_server.declare.tools import Door, tools
+from mcp_server.declare.tools import Endpoint, tools
 from tests.mcp_server import schemas
 from tests.mcp_server.processes import Process
 from tests.world import World, platform_token
 
 discovery.load()
-NAMES = {door: [spec.name for spec in tools(door) if not spec.name.startswith("shop_")] for door in Door}
+NAMES = {each: [spec.name for spec in tools(each) if not spec.name.startswith("shop_")] for each in Endpoint}
 EXAMPLES = settings(
     max_examples=200,
     deadline=None,
@@ -88,7 +88,7 @@ def outcome(answer: httpx2.Response) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", NAMES[Door.TENANT])
+@pytest.mark.parametrize("name", NAMES[Endpoint.TENANT])
 def test_a_tools_schema_keeps_its_word(
     name: str, acme: World, globex: World, server: Process, http: httpx2.Client
 ) -> None:
@@ -111,7 +111,7 @@ def test_a_tools_schema_keeps_its_word(
     story()
 
 
-@pytest.mark.parametrize("name", NAMES[Door.PLATFORM])
+@pytest.mark.parametrize("name", NAMES[Endpoint.PLATFORM])
 def test_a_platform_tools_schema_keeps_its_word(
     name: str, acme: World, globex: World, server: Process, http: httpx2.Client
 ) -> None:

@@ -283,7 +283,7 @@ def test_another_tool_refuses_it(name: str, made_up: str, acme: World, server: P
     assert text(result).startswith(f"{name} does not take '{made_up}'. It takes: ")
 
 
-def test_the_documents_call_works_at_both_doors(acme: World, server: Process) -> None:
+def test_the_documents_call_works_at_both_endpoints(acme: World, server: Process) -> None:
     here = call(server, acme, "list_tenants", {"random_string": "list"})
     everywhere = call(server, acme, "list_tenants", {"random_string": "list", "reason": "x"}, token=platform_token())
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from core.scopes import Scope
-from core.services import tokens
+from mcp_server.tokens import tokens
 from tests.mcp_server.processes import ERAS, Era, Process, connected, serving
 from tests.world import World, working
 
@@ -69,7 +69,7 @@ def test_a_call_is_one_record_without_data(acme: World, server: Process) -> None
 
 def test_a_token_without_the_scope_is_refused(acme: World, server: Process) -> None:
     with working():
-        token = tokens.create(name="narrow", subdomain="acme", scopes=[Scope.TENANTS_READ])
+        token = tokens.create(name="narrow", slug="acme", scopes=[Scope.TENANTS_READ])
 
     allowed = call(server, token, "get_tenant_info")
     refused = call(server, token, "get_tenant_users")

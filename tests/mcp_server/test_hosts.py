@@ -31,7 +31,7 @@ CORS = "access-control-"
 
 @pytest.fixture(scope="module")
 def shared(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A server whose door the pages of one other origin may use."""
+    """A server whose endpoint the pages of one other origin may use."""
     log = tmp_path_factory.mktemp("shared") / "log"
     with serving(log, MCP_ALLOWED_ORIGINS=f"{PAGE},http://localhost:6274") as process:
         yield process

@@ -12,9 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
-from mcp_server import server as doors
+from mcp_server import server as servers
 from mcp_server.declare import tools
-from mcp_server.declare.tools import Answer, Door, tool
+from mcp_server.declare.tools import Answer, Endpoint, tool
 from tests.mcp_server.processes import Process
 from tests.world import World, platform_token
 
@@ -46,7 +46,7 @@ def post(
 
 @pytest.fixture(params=["acme", ""])
 def at(request: pytest.FixtureRequest, acme: World) -> tuple[str, str]:
-    """Each door, with a token that has every scope."""
+    """Each endpoint, with a token that has every scope."""
     return (request.param, acme.token) if request.param else ("", platform_token())
 
 
@@ -167,8 +167,8 @@ class Nested(Answer):
         return ""
 
 
-def published(door: Door = Door.TENANT) -> Any:
-    [found] = doors.build(door)._tool_manager.list_tools()
+def published(endpoint: Endpoint = Endpoint.TENANT) -> Any:
+    [found] = servers.build(endpoint)._tool_manager.list_tools()
     return found
 
 
@@ -202,7 +202,7 @@ def test_a_type_that_holds_itself_is_refused_at_the_start_as_an_argument(apart: 
         return Boxes(lids=[], other=None)
 
     with pytest.raises(ImproperlyConfigured, match="tool pack: Box holds itself"):
-        doors.build(Door.TENANT)
+        servers.build(Endpoint.TENANT)
 
 
 def test_a_type_that_holds_itself_is_refused_at_the_start_as_an_answer(apart: None) -> None:
@@ -212,4 +212,4 @@ def test_a_type_that_holds_itself_is_refused_at_the_start_as_an_answer(apart: No
         return Nested(box=Box())
 
     with pytest.raises(ImproperlyConfigured, match="tool unpack: Box holds itself"):
-        doors.build(Door.TENANT)
+        servers.build(Endpoint.TENANT)

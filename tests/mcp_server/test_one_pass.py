@@ -12,8 +12,9 @@ import psycopg
 import pytest
 from mcp_types import ElicitResult
 
-from core.models import AuditEvent, Product, TenantSettings
+from core.models import Product, TenantSettings
 from core.services import tenants
+from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_hook import records

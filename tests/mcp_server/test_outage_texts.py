@@ -1,4 +1,4 @@
-"""What is said of a lost connection, at both doors and in both languages."""
+"""What is said of a lost connection, at both endpoints and in both languages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.utils import translation
 from mcp_server.call import outages
 from mcp_server.call.calls import Call
 from mcp_server.declare import discovery
-from mcp_server.declare.tools import Door, ToolSpec, tools
+from mcp_server.declare.tools import Endpoint, ToolSpec, tools
 from mcp_server.principals import Principal
 from mcp_server.watch.subscriptions import Listening
 
 NOBODY = Principal("token", None, "", "en", "UTC", None, frozenset())
 
 
-def spec(name: str, door: Door = Door.TENANT) -> ToolSpec:
+def spec(name: str, endpoint: Endpoint = Endpoint.TENANT) -> ToolSpec:
     discovery.load()
-    return next(each for each in tools(door) if each.name == name)
+    return next(each for each in tools(endpoint) if each.name == name)
 
 
 def lost_error() -> OperationalError:
@@ -31,7 +31,7 @@ def lost_error() -> OperationalError:
 @pytest.mark.parametrize("language", ["en", "zh-hant"])
 def test_each_says_whether_anything_changed_and_what_to_do(language: str) -> None:
     change, read = spec("adjust_stock"), spec("get_tenant_products")
-    platform = spec("suspend_tenant", Door.PLATFORM)
+    platform = spec("suspend_tenant", Endpoint.PLATFORM)
 
     with translation.override(language):
         said = {

@@ -15,7 +15,8 @@ import httpx2
 import psycopg
 import pytest
 
-from core.models import AuditEvent, Product
+from core.models import Product
+from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
 from tests.mcp_server.held import (
     ASLEEP,

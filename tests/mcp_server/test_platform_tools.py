@@ -15,8 +15,9 @@ from mcp_types import ElicitResult
 from core.mcp_tools.tools.platform import Locale
 from core.models import LOCALES
 from core.scopes import Scope
-from core.services import demo, isolation, tenants, tokens
+from core.services import demo, isolation, tenants
 from core.services.isolation import AuditUnavailable
+from mcp_server.tokens import tokens
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import World, make_tenant, platform_token, working
@@ -173,7 +174,7 @@ def test_a_tenant_is_made_without_a_token(server: Process, admin: psycopg.Connec
     assert "manage.py tokens create --tenant initech" in result.content[0].text
     assert "tmcp_" not in str(result)
     assert admin.execute("SELECT locale FROM core_tenantsettings").fetchall() == [("en",)]
-    assert admin.execute("SELECT count(*) FROM core_apitoken").fetchall() == [(0,)]
+    assert admin.execute("SELECT count(*) FROM mcp_tokens_apitoken").fetchall() == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -384,7 +385,7 @@ def test_without_an_auditors_connection_the_audit_names_psql(monkeypatch: pytest
 )
 def test_a_scope_opens_its_own_tools(scope: Scope, allowed: set[str], acme: World, server: Process) -> None:
     with working():
-        token = tokens.create(name="narrow", subdomain=None, scopes=[scope])
+        token = tokens.create(name="narrow", slug=None, scopes=[scope])
     calls = [
         *((name, arguments) for name, arguments, _ in TOOLS),
         ("delete_tenant", {"tenant_id": "acme", "dry_run": True}),

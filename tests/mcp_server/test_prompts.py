@@ -23,11 +23,11 @@ from mcp_types import (
 
 from core.models import Product
 from core.scopes import Scope
-from mcp_server import server as doors
+from mcp_server import server as servers
 from mcp_server.call import sizes
 from mcp_server.declare import messages, prompts
 from mcp_server.declare.prompts import prompt
-from mcp_server.declare.tools import Door
+from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from mcp_server.principals import Principal
 from rls import tenant_context
@@ -124,7 +124,7 @@ def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World, monkeypatch
         return [PromptMessage(role="user", content=link), messages.request("茶" * 50_000)]
 
     try:
-        result = asyncio.run(doors.build(Door.TENANT).get_prompt("long_and_linked"))
+        result = asyncio.run(servers.build(Endpoint.TENANT).get_prompt("long_and_linked"))
     finally:
         context._principal.reset(token)
 

@@ -22,7 +22,7 @@ import pytest
 
 from core.management.commands.quickstart import is_valid
 from core.scopes import Scope
-from core.services import tokens
+from mcp_server.tokens import tokens
 from tests.mcp_server.processes import free_port
 from tests.world import World, working
 
@@ -194,12 +194,12 @@ def test_beside_tenants_of_its_own_nothing_is_made(
 
     assert "tmcp" not in said
     assert admin.execute("SELECT count(*) FROM core_tenant").fetchone() == (1,)
-    assert admin.execute("SELECT count(*) FROM core_platformtoken").fetchone() == (0,)
+    assert admin.execute("SELECT count(*) FROM mcp_tokens_platformtoken").fetchone() == (0,)
 
 
 def test_a_token_that_lacks_a_scope_is_replaced(acme: World) -> None:
     with working():
-        narrow = tokens.create(name="old", subdomain="acme", scopes=[Scope.TENANTS_READ])
+        narrow = tokens.create(name="old", slug="acme", scopes=[Scope.TENANTS_READ])
 
     assert is_valid(acme.token, "acme")
     assert not is_valid(narrow, "acme")

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from mcp_server.declare import discovery, tools
-from mcp_server.declare.tools import Answer, Door, tool
+from mcp_server.declare.tools import Answer, Endpoint, tool
 
 
 class Nothing(Answer):
@@ -24,7 +24,7 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tools_of_installed_apps_are_found() -> None:
-    names = [spec.name for spec in tools.tools(Door.TENANT)]
+    names = [spec.name for spec in tools.tools(Endpoint.TENANT)]
 
     assert "list_tenants" in names
     assert "shop_names" in names
@@ -41,6 +41,6 @@ def test_two_tools_cannot_have_one_name() -> None:
 def test_a_platform_tool_is_not_async() -> None:
     with pytest.raises(ImproperlyConfigured, match="must be a plain def"):
 
-        @tool(scope=None, title="Mine", read_only=True, door=Door.PLATFORM)
+        @tool(scope=None, title="Mine", read_only=True, endpoint=Endpoint.PLATFORM)
         async def mine() -> Nothing:
             return Nothing()

@@ -18,7 +18,8 @@ from mcp_types import INVALID_PARAMS
 from core.mcp_tools.resources.tenant import GUIDE, LEFT_OUT
 from core.models import Export, Order, OrderStatus, Product, Tenant
 from core.scopes import Scope
-from core.services import exports, tokens
+from core.services import exports
+from mcp_server.tokens import tokens
 from rls import tenant_context
 from rls.models import Tenanted
 from tests.mcp_server.processes import ERAS, Era, Process, connected
@@ -55,7 +56,7 @@ def refused(server: Process, world: World, uri: str, **options: Any) -> Any:
 
 def narrow(world: World, *scopes: Scope) -> str:
     with working():
-        return tokens.create(name="narrow", subdomain=world.subdomain, scopes=scopes)
+        return tokens.create(name="narrow", slug=world.subdomain, scopes=scopes)
 
 
 @pytest.mark.parametrize("era", ERAS)

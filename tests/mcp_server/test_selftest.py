@@ -15,7 +15,7 @@ from mcp.server import runner
 from mcp.server.mcpserver import MCPServer
 
 from mcp_server import selftest, server
-from mcp_server.declare.tools import Door
+from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from tests.mcp_server.processes import free_port
 from tests.mcp_server.test_asgi import QUICKSTART, SERVE, STDIO, UVICORN, WORKER
@@ -39,25 +39,25 @@ def bypassing(*methods: str) -> Callable[[Any, Any], Any]:
     return compose
 
 
-@pytest.mark.parametrize("door", Door)
-def test_a_sound_server_is_built(door: Door) -> None:
-    assert isinstance(server.build(door), MCPServer)
+@pytest.mark.parametrize("endpoint", Endpoint)
+def test_a_sound_server_is_built(endpoint: Endpoint) -> None:
+    assert isinstance(server.build(endpoint), MCPServer)
 
 
-@pytest.mark.parametrize("door", Door)
+@pytest.mark.parametrize("endpoint", Endpoint)
 @pytest.mark.parametrize("method", [*BYPASSED, "resources/list", "prompts/list", "subscriptions/listen", "initialize"])
-def test_each_method_is_tried(method: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_method_is_tried(method: str, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner.ServerRunner, "_compose_server_middleware", bypassing(method))
 
     with pytest.raises(ImproperlyConfigured, match=f"boundary before {method}\\. Install the version"):
-        server.build(door)
+        server.build(endpoint)
 
 
 def test_an_sdk_that_runs_no_middleware_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner.ServerRunner, "_compose_server_middleware", bypassing())
 
     with pytest.raises(ImproperlyConfigured) as refusal:
-        server.build(Door.TENANT)
+        server.build(Endpoint.TENANT)
 
     assert all(method in str(refusal.value) for method in BYPASSED)
 
@@ -77,7 +77,7 @@ def test_each_road_is_tried(road: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(module, road, unguarded)
 
     with pytest.raises(ImproperlyConfigured, match="does not run the tenant boundary"):
-        server.build(Door.TENANT)
+        server.build(Endpoint.TENANT)
 
 
 def test_an_sdk_that_forgets_the_middleware_it_is_given_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,12 +89,12 @@ def test_an_sdk_that_forgets_the_middleware_it_is_given_serves_nothing(monkeypat
     monkeypatch.setattr(MCPServer, "__init__", forgetful)
 
     with pytest.raises(ImproperlyConfigured, match="does not run the tenant boundary"):
-        server.build(Door.TENANT)
+        server.build(Endpoint.TENANT)
 
 
 def test_nobody_is_refused_though_a_tenant_is_served_over_stdio() -> None:
     with context.serving_stdio("acme"):
-        selftest.require_boundary(server.build(Door.TENANT))
+        selftest.require_boundary(server.build(Endpoint.TENANT))
 
 
 # A release of the SDK without middleware, for processes that find it on their path.

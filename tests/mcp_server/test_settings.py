@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.models import LOCALES
-from core.services import settings, tenants, tokens
+from core.services import settings, tenants
+from mcp_server.tokens import tokens
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_changes import call, person
@@ -75,7 +76,7 @@ def test_a_person_decides_about_a_cap(
 def test_an_empty_shop_chooses_its_currency(server: Process) -> None:
     with working():
         tenant = tenants.create(subdomain="new", name="New", locale="en")
-        token = tokens.create(name="new token", subdomain="new")
+        token = tokens.create(name="new token", slug="new")
     new = World(tenant.id, "new", "New", token, *[tenant.id] * 4)
     asked: list[str] = []
 

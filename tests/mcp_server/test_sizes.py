@@ -14,9 +14,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
 from core.models import Customer, Order, OrderItem, Product, TenantUser
-from core.services import records, tenants
+from core.services import tenants
 from mcp_server.call import sizes
 from mcp_server.call.sizes import Asked
+from mcp_server.ledger import events
 from rls import tenant_context
 from tests.mcp_server.processes import Process
 from tests.mcp_server.test_given import call, text
@@ -41,7 +42,7 @@ def full(acme: World) -> World:
     """A tenant whose every text is as long as it can be, and Chinese."""
     with tenant_context(acme.id):
         for number in range(100):
-            records.write(
+            events.write(
                 action="update_product",
                 subject=f"product {LONG * 9}{number:03}",
                 actor="acme token",

@@ -31,7 +31,7 @@ PRODUCTS = "UPDATE core_product SET stock = stock + 1 WHERE tenant_id = %s"
 ORDERS = "UPDATE core_order SET note = 'changed' WHERE tenant_id = %s"
 SETTINGS = "UPDATE core_tenantsettings SET low_stock_threshold = 6 WHERE tenant_id = %s"
 SUSPEND = "UPDATE core_tenant SET is_active = false WHERE id = %s"
-REVOKE = "UPDATE core_apitoken SET revoked_at = now() WHERE tenant_id = %s"
+REVOKE = "UPDATE mcp_tokens_apitoken SET revoked_at = now() WHERE tenant_id = %s"
 MANY = (
     "INSERT INTO core_product"
     " (tenant_id, sku, name, description, category, price_minor, currency, stock, reorder_level,"

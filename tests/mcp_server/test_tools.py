@@ -145,7 +145,7 @@ def test_demo_data_says_how_far_it_is(era: Era, acme: World, stateful_server: Pr
 
 
 @pytest.mark.parametrize("tenant", ["acme", ""])
-def test_numbers_are_added_at_both_doors(tenant: str, acme: World, server: Process) -> None:
+def test_numbers_are_added_at_both_endpoints(tenant: str, acme: World, server: Process) -> None:
     token = acme.token if tenant else platform_token()
 
     result = call(server, tenant, token, "add_numbers", {"a": 2, "b": 0.5})

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from mcp_types import ElicitResult
 
-from core.services import tenants, tokens
+from core.services import tenants
+from mcp_server.tokens import tokens
 from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.world import platform_token, working
 
@@ -44,7 +45,7 @@ def document(admin: psycopg.Connection) -> dict[str, str]:
     with working():
         for number in (1, 2):
             tenants.create(subdomain=f"test{number}", name=f"測試租戶{number}")
-        found = {name: tokens.create(name="document", subdomain=name) for name in ("test1", "test2")}
+        found = {name: tokens.create(name="document", slug=name) for name in ("test1", "test2")}
     admin.execute("UPDATE core_tenant SET created_at = %s", [CREATED])
     return {"": platform_token(), **found}
 
@@ -136,12 +137,12 @@ def test_the_message_flow(document: dict[str, str], server: Process) -> None:
     assert "- 子域名: test2" in second["content"][0]["text"]
 
 
-@pytest.mark.parametrize("door", ["", "test2"])
-def test_the_documents_test_strategy(door: str, era: Era, document: dict[str, str], stateful_server: Process) -> None:
+@pytest.mark.parametrize("tenant", ["", "test2"])
+def test_the_documents_test_strategy(tenant: str, era: Era, document: dict[str, str], stateful_server: Process) -> None:
     """測試策略: at the platform's URL with the tenant's name, at the tenant's own URL without."""
-    arguments = {} if door else {"tenant_id": "test2"}
+    arguments = {} if tenant else {"tenant_id": "test2"}
 
-    result = replay(stateful_server, door, document[door], "get_tenant_info", arguments, era).content[0].text
+    result = replay(stateful_server, tenant, document[tenant], "get_tenant_info", arguments, era).content[0].text
 
     assert "測試租戶2" in result
     assert "test2" in result

@@ -16,12 +16,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from core.development.binaries import find_binaries
 from rls import audit
 from rls.audit import Level
+from rls.embedded.binaries import find_binaries
+from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 
-FILES = Path("migrations_sql")
+DOOR = Path("migrations_sql/audit.sql")
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "
 
 # (rule, how the object's name begins, drift): what psql does, and how it is called when it is found.
@@ -48,8 +49,8 @@ STORIES = [
      "CREATE POLICY second ON core_product TO app_tenant USING (true)"),
     ("policy-extra", "public.core_order.second FOR ALL TO app_platform USING (true)",
      "CREATE POLICY second ON core_order TO app_platform USING (true)"),
-    ("policy-extra", "public.core_tenant.tenant_lookup FOR SELECT TO app_tenant USING (true)",
-     "ALTER POLICY tenant_lookup ON core_tenant TO app_tenant"),
+    ("policy-extra", "public.core_tenant.resolver_lookup FOR SELECT TO app_tenant USING (true)",
+     "ALTER POLICY resolver_lookup ON core_tenant TO app_tenant"),
     ("policy-extra", "public.core_order.odd RESTRICTIVE FOR ALL TO public USING ((number > 0))",
      "CREATE POLICY odd ON core_order AS RESTRICTIVE USING (number > 0)"),
     # Keys.
@@ -91,7 +92,7 @@ STORIES = [
     ("grant-too-wide", "TRUNCATE on public.core_product", "GRANT TRUNCATE ON core_product TO app_tenant"),
     ("grant-too-wide", "SELECT on public.core_product", "GRANT SELECT ON core_product TO PUBLIC"),
     ("grant-too-wide", "REFERENCES (id) on public.core_order", "GRANT REFERENCES (id) ON core_order TO app_platform"),
-    ("grant-too-wide", "SELECT on public.core_apitoken", "GRANT SELECT ON core_apitoken TO app_tenant"),
+    ("grant-too-wide", "SELECT on public.mcp_tokens_apitoken", "GRANT SELECT ON mcp_tokens_apitoken TO app_tenant"),
     ("grant-too-wide", "UPDATE on public.core_tenant", "GRANT UPDATE ON core_tenant TO app_tenant"),
     ("grant-too-wide", "SELECT WITH GRANT OPTION on public.core_order",
      "GRANT SELECT ON core_order TO app_tenant WITH GRANT OPTION"),
@@ -136,6 +137,8 @@ STORIES = [
     ("function-behind-policy", "app.require_platform()", "ALTER FUNCTION app.require_platform OWNER TO app_platform"),
     ("function-behind-policy", "app.is_declared(text,text)",
      "CREATE OR REPLACE FUNCTION app.is_declared(rule text, object text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true'"),
+    ("function-behind-policy", "app.roles",
+     "CREATE OR REPLACE VIEW app.roles AS SELECT 1 AS place, 'app_owner' AS role_name, true AS is_owner, false AS is_client"),
     ("function-behind-policy", "app.table_grants",
      "DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW app.table_grants AS SELECT * FROM ('"
      " || rtrim(pg_get_viewdef('app.table_grants'), ';') || ') AS v WHERE false'; END $$"),
@@ -227,7 +230,7 @@ STORIES = [
      "SELECT lo_create(4242); GRANT SELECT ON LARGE OBJECT 4242 TO PUBLIC"),
     ("catalog-open", "SELECT (stavalues1) on pg_catalog.pg_statistic", "GRANT SELECT (stavalues1) ON pg_statistic TO app_tenant"),
     ("view-as-owner", "public.peek, md5 ",
-     "CREATE VIEW peek AS SELECT digest FROM core_platformtoken; GRANT SELECT ON peek TO app_tenant"),
+     "CREATE VIEW peek AS SELECT digest FROM mcp_tokens_platformtoken; GRANT SELECT ON peek TO app_tenant"),
     # The audit of platform work.
     ("trigger-undeclared", "app.platform_audit.drop calls public.drop, md5 ",
      "CREATE FUNCTION drop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
@@ -294,7 +297,7 @@ def mend(connection: psycopg.Connection, printed: str) -> None:
     """Run what the audit prints as psql would: `\\i` runs a file."""
     for line in printed.splitlines():
         statement = Path(line.removeprefix("\\i ")).read_text() if line.startswith("\\i ") else line
-        connection.execute("SET ROLE app_owner" if "migrations_sql/0002" in line or "audit/" in line else "RESET ROLE")
+        connection.execute("SET ROLE app_owner" if "rls/sql/0002" in line or "audit/" in line else "RESET ROLE")
         connection.execute(statement)
         connection.execute("RESET ROLE")
 
@@ -334,12 +337,12 @@ def test_rules_are_numbered_and_named_by_their_files() -> None:
         assert rule.number == f"{place:04}"
         assert Path(rule.uri).exists(), rule.slug
         assert f"SELECT '{rule.slug}' AS rule,\n       '{rule.level}' AS level," in rule.query.replace("DISTINCT ", "")
-        assert rule.meaning.endswith("."), rule.slug
-        assert rule.remedy.endswith("."), rule.slug
+        assert rule.problem.endswith("."), rule.slug
+        assert rule.fix.endswith("."), rule.slug
 
 
 def test_psql_runs_every_rule_and_errors_first() -> None:
-    run = re.findall(r"\\ir audit/(\d{4})_", (FILES / "audit.sql").read_text())
+    run = re.findall(r"\\ir audit/(\d{4})_", (SQL_DIRECTORY / "audit.sql").read_text())
 
     assert run == [rule.number for level in Level for rule in audit.rules() if rule.level is level]
 
@@ -437,7 +440,7 @@ def test_an_auditor_with_a_search_path_of_its_own_sees_the_same(admin: psycopg.C
 def test_an_audit_that_cannot_run_is_red_and_says_what_to_run(admin: psycopg.Connection) -> None:
     admin.execute("DROP VIEW app.tenanted_tables CASCADE")
     try:
-        with pytest.raises(CommandError, match=r"(?s)audit: red.*run migrations_sql/audit/catalog.sql as app_owner"):
+        with pytest.raises(CommandError, match=r"(?s)audit: red.*run rls/sql/audit/catalog.sql as app_owner"):
             call_command("rls", "audit")
         red = psql_audit()
     finally:
@@ -514,9 +517,9 @@ def psql() -> str:
     return found or str(find_binaries().directory / "psql")
 
 
-def psql_audit(*arguments: str, file: str = "audit.sql") -> subprocess.CompletedProcess[str]:
+def psql_audit(*arguments: str, file: Path = DOOR) -> subprocess.CompletedProcess[str]:
     """The audit as an auditor without Python runs it."""
-    command = [psql(), "--no-psqlrc", *arguments, os.environ["AUDITOR_DATABASE_URL"], "-f", str(FILES / file)]
+    command = [psql(), "--no-psqlrc", *arguments, os.environ["AUDITOR_DATABASE_URL"], "-f", str(file)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -540,7 +543,13 @@ def test_psql_says_the_same_with_its_exit_status(admin: psycopg.Connection) -> N
 
 
 def test_a_rule_that_cannot_run_is_not_green(postgres_server: Server) -> None:
-    command = [psql(), "--no-psqlrc", postgres_server.admin_url, "-f", str(FILES / "audit/0001_row_security_off.sql")]
+    command = [
+        psql(),
+        "--no-psqlrc",
+        postgres_server.admin_url,
+        "-f",
+        str(SQL_DIRECTORY / "audit/0001_row_security_off.sql"),
+    ]
 
     elsewhere = subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -549,11 +558,11 @@ def test_a_rule_that_cannot_run_is_not_green(postgres_server: Server) -> None:
 
 
 def test_psql_runs_one_rule_with_its_exit_status(admin: psycopg.Connection) -> None:
-    green = psql_audit(file="audit/0002_policy_missing.sql")
+    green = psql_audit(file=SQL_DIRECTORY / "audit/0002_policy_missing.sql")
     admin.execute("DROP POLICY tenant_isolation ON core_orderitem")
     try:
-        red = psql_audit(file="audit/0002_policy_missing.sql")
-        other = psql_audit(file="audit/0003_policy_differs.sql")
+        red = psql_audit(file=SQL_DIRECTORY / "audit/0002_policy_missing.sql")
+        other = psql_audit(file=SQL_DIRECTORY / "audit/0003_policy_differs.sql")
     finally:
         for each in audit.run("auditor"):
             admin.execute(each.mend)

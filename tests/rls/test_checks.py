@@ -18,10 +18,13 @@ from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
 from core.models import Order, Product, Tenant
-from rls import checks, keys, setup_checks, sql_checks, written
+from rls.checks import models as model_checks
+from rls.checks import settings as setting_checks
+from rls.checks import sql as sql_checks
 from rls.models import Tenanted
 from rls.operations import RunSQLFile
 from rls.router import RoleRouter
+from rls.schema import keys, written
 
 
 def ids(*found: object) -> list[str]:
@@ -30,7 +33,7 @@ def ids(*found: object) -> list[str]:
 
 def only(model: type[models.Model], shared: dict[str, str] | None = None) -> Any:
     """The one message about `model`."""
-    [error] = checks.check_model(model, shared or {})
+    [error] = model_checks.check_model(model, shared or {})
     return error
 
 
@@ -48,9 +51,9 @@ def test_a_model_is_tenanted_or_shared_with_a_reason() -> None:
 
     assert error.id == "rls.E001"
     assert '"core.Loose": "<the reason>"' in error.hint
-    assert ids(*checks.check_model(Loose, {"core.Loose": " "})) == ["rls.E001"]
-    assert ids(*checks.check_model(Loose, {"core.Loose": "Exchange rates, public."})) == []
-    assert ids(*checks.check_model(Product, {"core.Product": "both"})) == ["rls.E001"]
+    assert ids(*model_checks.check_model(Loose, {"core.Loose": " "})) == ["rls.E001"]
+    assert ids(*model_checks.check_model(Loose, {"core.Loose": "Exchange rates, public."})) == []
+    assert ids(*model_checks.check_model(Product, {"core.Product": "both"})) == ["rls.E001"]
 
 
 @isolate_apps("core")
@@ -67,13 +70,13 @@ def test_a_model_without_a_table_of_its_own_needs_nothing() -> None:
             app_label = "core"
             proxy = True
 
-    assert [*checks.check_model(View, {}), *checks.check_model(Renamed, {})] == []
+    assert [*model_checks.check_model(View, {}), *model_checks.check_model(Renamed, {})] == []
 
 
 def test_a_stale_reason_is_an_error(settings: Any) -> None:
     settings.RLS_SHARED_MODELS = settings.RLS_SHARED_MODELS | {"core.Gone": "was shared"}
 
-    assert ids(*checks.check_models(None)) == ["rls.E002"]
+    assert ids(*model_checks.check_models(None)) == ["rls.E002"]
 
 
 @isolate_apps("core")
@@ -117,7 +120,7 @@ def test_a_many_to_many_field_between_tenanted_models_needs_a_model_of_its_own()
     assert (error.id, error.obj) == ("rls.E004", Bundle._meta.get_field("favourite_products"))
     assert error.hint == THROUGH
     # Of the table that Django would make, the field speaks already.
-    assert list(checks.check_model(Bundle.favourite_products.through, {})) == []
+    assert list(model_checks.check_model(Bundle.favourite_products.through, {})) == []
 
 
 @isolate_apps("core")
@@ -129,7 +132,7 @@ def test_a_many_to_many_field_to_a_shared_model_needs_a_model_of_its_own_too() -
         class Meta:
             app_label = "core"
 
-    groups, itself = checks.check_model(Badge, {})
+    groups, itself = model_checks.check_model(Badge, {})
 
     assert ids(groups, itself) == ["rls.E004", "rls.E004"]
     assert '    group = models.ForeignKey("auth.Group", on_delete=models.CASCADE)\n' in groups.hint
@@ -155,7 +158,7 @@ def test_the_model_of_the_hint_is_in_order() -> None:
             app_label = "core"
             constraints = [models.UniqueConstraint(fields=["tenant", "bundle", "product"], name="u")]
 
-    assert [*checks.check_model(Bundle, {}), *checks.check_model(BundleProduct, {})] == []
+    assert [*model_checks.check_model(Bundle, {}), *model_checks.check_model(BundleProduct, {})] == []
 
 
 @isolate_apps("core")
@@ -168,7 +171,7 @@ def test_a_shared_model_does_not_point_into_a_tenant() -> None:
         class Meta:
             app_label = "core"
 
-    found = list(checks.check_model(Coupon, {"core.Coupon": "Printed by the platform."}))
+    found = list(model_checks.check_model(Coupon, {"core.Coupon": "Printed by the platform."}))
 
     assert ids(*found) == ["rls.E005"] * 3
     assert found[0].msg == (
@@ -179,7 +182,7 @@ def test_a_shared_model_does_not_point_into_a_tenant() -> None:
         "or remove the field and let core.Product refer to core.Coupon."
     )
     # While it is neither, the first question is which.
-    assert ids(*checks.check_model(Coupon, {})) == ["rls.E001", "rls.E004"]
+    assert ids(*model_checks.check_model(Coupon, {})) == ["rls.E001", "rls.E004"]
 
 
 HISTORY_HINT = (
@@ -225,7 +228,7 @@ def test_a_shared_model_with_a_tenant_is_out_of_reach(fields: Any, meta: Any, hi
     assert error.msg.startswith("core.Log is shared and its rows are tenants' (")
     assert error.hint == hint
     # Unlisted, it is not sent into the list.
-    assert all("RLS_SHARED_MODELS." in error.hint for error in checks.check_model(log, {}))
+    assert all("RLS_SHARED_MODELS." in error.hint for error in model_checks.check_model(log, {}))
 
 
 @isolate_apps("core")
@@ -244,7 +247,7 @@ def test_a_many_to_many_field_to_the_tenants_makes_such_a_table_too() -> None:
     shared = {"core.Person": "All.", "core.Renamed": "All.", "core.Person_tenants": "All."}
     through: Any = Person.tenants.through
 
-    assert [*checks.check_model(Person, shared), *checks.check_model(Renamed, shared)] == []
+    assert [*model_checks.check_model(Person, shared), *model_checks.check_model(Renamed, shared)] == []
     assert only(through, shared).id == "rls.E031"
     assert only(through, shared).hint == (
         "Give the ManyToManyField of core.Person a tenanted model as its through=, "
@@ -263,7 +266,7 @@ def test_a_tenant_may_have_a_parent_and_a_shared_model_no_column_of_the_name(set
             class Meta:
                 app_label = "core"
 
-    assert list(checks.check_model(Branch, {"core.Branch": "The root."})) == []
+    assert list(model_checks.check_model(Branch, {"core.Branch": "The root."})) == []
 
 
 def test_a_reference_to_the_tenants_can_be_declared(sql_files: Path) -> None:
@@ -283,7 +286,7 @@ def test_a_reference_to_the_tenants_can_be_declared(sql_files: Path) -> None:
             "    ('tenant-hidden', 'public.core_domain.core_domain_owner_id_fk', 'A domain is looked up before.');"
         )
 
-    assert list(checks.check_model(Domain, {"core.Domain": "Found before a context."})) == []
+    assert list(model_checks.check_model(Domain, {"core.Domain": "Found before a context."})) == []
 
 
 @isolate_apps("core")
@@ -304,7 +307,7 @@ def test_what_is_unique_is_unique_inside_a_tenant() -> None:
                 models.UniqueConstraint(fields=["tenant_id", "name"], nulls_distinct=False, name="five"),
             ]
 
-    found = list(checks.check_model(Part, {}))
+    found = list(model_checks.check_model(Part, {}))
 
     assert ids(*found) == ["rls.E006"] * 4
     assert [error.hint for error in found] == [
@@ -324,7 +327,7 @@ def test_a_one_to_one_field_is_unique_across_tenants() -> None:
         class Meta:
             app_label = "core"
 
-    order, group = checks.check_model(Invoice, {})
+    order, group = model_checks.check_model(Invoice, {})
 
     assert ids(order, group) == ["rls.E007", "rls.E007"]
     assert order.hint == (
@@ -367,7 +370,7 @@ def test_a_tenanted_key_is_a_uuid() -> None:
 
     assert error.id == "rls.E009"
     assert "id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)" in error.hint
-    assert list(checks.check_model(Other, {})) == []
+    assert list(model_checks.check_model(Other, {})) == []
 
 
 @pytest.mark.parametrize(
@@ -388,7 +391,7 @@ def test_the_tenant_stays_a_required_foreign_key(field: Any, is_safe: bool) -> N
         meta = type("Meta", (), {"app_label": "core"})
         note = type("Note", (Tenanted,), {"tenant": field, "Meta": meta, "__module__": __name__})
 
-    found = list(checks.check_model(note, {}))
+    found = list(model_checks.check_model(note, {}))
 
     assert ids(*found) == ([] if is_safe else ["rls.E010"])
     assert all("db_default=CurrentTenant()" in error.hint for error in found)
@@ -396,15 +399,15 @@ def test_the_tenant_stays_a_required_foreign_key(field: Any, is_safe: bool) -> N
 
 def test_the_tenant_model_is_named(settings: Any) -> None:
     settings.RLS_TENANT_MODEL = "core.Client"
-    [unknown] = setup_checks.check_setup(None)
+    [unknown] = setting_checks.check_setup(None)
     settings.RLS_TENANT_MODEL = "Client"
-    [malformed] = setup_checks.check_setup(None)
+    [malformed] = setting_checks.check_setup(None)
     del settings.RLS_TENANT_MODEL
-    [missing] = setup_checks.check_setup(None)
+    [missing] = setting_checks.check_setup(None)
 
     assert ids(unknown, malformed, missing) == ["rls.E011"] * 3
     # One message is enough: it does not come again for each model.
-    assert list(checks.check_model(Product, {})) == []
+    assert list(model_checks.check_model(Product, {})) == []
     assert unknown.msg == "RLS_TENANT_MODEL names core.Client, which is no model."
     assert missing.msg == "RLS_TENANT_MODEL is not set."
     assert missing.hint == 'Say RLS_TENANT_MODEL = "<app>.<Model>", such as "core.Tenant".'
@@ -413,7 +416,7 @@ def test_the_tenant_model_is_named(settings: Any) -> None:
 def test_the_tenant_model_has_a_uuid_and_can_be_suspended(settings: Any) -> None:
     settings.RLS_TENANT_MODEL = "auth.Group"
 
-    key, is_active = setup_checks.check_setup(None)
+    key, is_active = setting_checks.check_setup(None)
 
     assert ids(key, is_active) == ["rls.E012", "rls.E013"]
     assert "id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)" in key.hint
@@ -423,13 +426,13 @@ def test_the_tenant_model_has_a_uuid_and_can_be_suspended(settings: Any) -> None
 def test_the_backend_and_the_router_are_in_place(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     settings.DATABASE_ROUTERS = []
-    engine, router = setup_checks.check_setup(None)
+    engine, router = setting_checks.check_setup(None)
     settings.DATABASE_ROUTERS = [RoleRouter()]
 
     assert ids(engine, router) == ["rls.E014", "rls.E015"]
     assert engine.hint == 'Say DATABASES["default"]["ENGINE"] = "rls.backends.postgresql".'
     assert router.hint == 'Say DATABASE_ROUTERS = ["rls.router.RoleRouter"].'
-    assert ids(*setup_checks.check_setup(None)) == ["rls.E014"]
+    assert ids(*setting_checks.check_setup(None)) == ["rls.E014"]
 
 
 @pytest.mark.parametrize("zone", [{"USE_TZ": False}, {"TIME_ZONE": "Asia/Taipei"}])
@@ -439,7 +442,7 @@ def test_a_connection_in_another_time_zone_would_call_set_config(
     settings.USE_TZ = zone.pop("USE_TZ", True)
     monkeypatch.setitem(settings.DATABASES, "default", settings.DATABASES["default"] | zone)
 
-    [error] = setup_checks.check_setup(None)
+    [error] = setting_checks.check_setup(None)
 
     assert error.id == "rls.E020"
     assert error.hint == 'Say USE_TZ = True, and no TIME_ZONE in DATABASES["default"].'
@@ -539,7 +542,7 @@ def test_a_table_without_a_policy_is_found(file: str, label: str, table: str, sq
 def test_a_parent_without_a_key_that_holds_the_tenant_is_found(sql_files: Path) -> None:
     rewrite(sql_files / "0006_core_product.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
     # Nothing refers to a token.
-    rewrite(sql_files / "0009_core_apitoken.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
+    rewrite(sql_files / "0009_mcp_tokens_apitoken.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
 
     [error] = sql_checks.check_sql(None)
 
@@ -683,9 +686,9 @@ def test_names_fit_and_keywords_are_quoted() -> None:
 
     assert keys.TenantKey("core_product", "id").name == "core_product_tenant_key"
     assert long.name == f"{'t' * 42}_af6bf0f7_tenant_fkey"
-    assert len(long.name) == keys.LONGEST_NAME
+    assert len(long.name) == keys.MAX_NAME_BYTES
     assert long.name != other.name
-    assert len(keys.constraint_name("\u7522\u54c1" * 20, "tenant_key").encode()) <= keys.LONGEST_NAME
+    assert len(keys.constraint_name("\u7522\u54c1" * 20, "tenant_key").encode()) <= keys.MAX_NAME_BYTES
     assert keys.TenantKey("order", "id").add == (
         'ALTER TABLE "order" ADD CONSTRAINT order_tenant_key UNIQUE (tenant_id, id);'
     )

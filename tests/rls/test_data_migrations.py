@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.models import Product
-from rls import NoTenantContext, migrating
+from rls import NoTenantContext
+from rls.backends import migrating
 from tests.rls.projects import SHOP, Project
 from tests.world import World
 

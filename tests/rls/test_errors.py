@@ -17,7 +17,7 @@ from psycopg.errors import InsufficientPrivilege
 import rls
 from core.models import Product, Tenant
 from rls import CrossTenantWrite, NoPlatformContext, NoTenantContext, platform_context, tenant_context
-from rls.backends.errors import QUOTED
+from rls.backends.errors import QUOTED_NAME
 from tests.isolation.test_writes import snapshot
 from tests.world import World
 
@@ -173,7 +173,7 @@ def test_another_refusal_keeps_its_own_text(acme: World, admin: psycopg.Connecti
     finally:
         admin.execute("DROP POLICY few ON core_product; DROP POLICY readable ON core_product")
     with tenant_context(acme.id), pytest.raises(ProgrammingError, match="permission denied") as right:
-        run("SELECT 1 FROM core_platformtoken")
+        run("SELECT 1 FROM mcp_tokens_platformtoken")
     with pytest.raises(ProgrammingError, match="affected by row-level security") as unplanned:
         run("SET row_security = off", using="owner")
         run("SELECT 1 FROM core_product", using="owner")
@@ -207,7 +207,7 @@ def test_a_refused_plan_inside_a_context_is_not_a_forgotten_context(acme: World,
     ],
 )
 def test_the_table_is_found_in_every_translation(message: str, name: str) -> None:
-    assert QUOTED.findall(message.format(name)) == [name]
+    assert QUOTED_NAME.findall(message.format(name)) == [name]
 
 
 def test_a_transaction_and_its_connection_are_marked_as_before(acme: World) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rls.facts import Facts, Origin, Place
-from rls.keys import TenantForeignKey, TenantKey
+from rls.schema.facts import Facts, Origin, Place
+from rls.schema.keys import TenantForeignKey, TenantKey
 
 MADE = """
 CREATE POLICY tenant_isolation ON shop_part USING (true);

@@ -21,10 +21,13 @@ from django.db.migrations import operations
 from django.db.migrations.state import ProjectState
 
 from core.development.environment import ROLES
-from core.models import PlatformToken, Product, Tenant, TenantUser
-from rls import router, setup_checks, shared_checks
-from rls.granted import Granted
+from core.models import Product, Tenant, TenantUser
+from mcp_server.tokens.models import PlatformToken
+from rls import router
+from rls.checks import settings as setting_checks
+from rls.checks import shared
 from rls.operations import RunSQLFile
+from rls.schema.granted import Granted
 from tests.postgres import Server
 from tests.rls.projects import ROOT, SETTINGS, Project
 
@@ -384,11 +387,11 @@ def test_a_model_without_a_reason_is_refused(settings: Any) -> None:
 
 
 def test_an_app_that_stands_too_late_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(setup_checks._commands()) == []
+    assert list(setting_checks._commands()) == []
     late = [config for config in apps.get_app_configs() if config.name != "rls"] + [apps.get_app_config("rls")]
     monkeypatch.setattr(apps, "get_app_configs", lambda: late)
 
-    [warning] = setup_checks._commands()
+    [warning] = setting_checks._commands()
 
     assert (warning.id, warning.hint) == ("rls.W022", 'Say INSTALLED_APPS = ["rls", ...].')
 
@@ -465,7 +468,7 @@ def test_what_is_of_the_platform_is_read_there() -> None:
 
 
 def test_users_are_of_the_platform_wherever_their_model_is(settings: Any) -> None:
-    settings.AUTH_USER_MODEL = "core.PlatformToken"
+    settings.AUTH_USER_MODEL = "mcp_tokens.PlatformToken"
     assert router.RoleRouter().db_for_read(PlatformToken) == "platform"
 
     settings.AUTH_USER_MODEL = "core.TenantUser"  # of a tenant: each knows its own
@@ -521,7 +524,7 @@ def test_a_shared_table_of_this_project_that_nobody_may_use_is_named(tmp_path: P
     file = tmp_path / "migrations_sql" / "0011_django_tables.sql"
     file.write_text(file.read_text().replace("    auth_user_groups,\n", ""))
 
-    [error] = shared_checks.check_shared(None)
+    [error] = shared.check_shared(None)
 
     assert error.id == "rls.E021"
     assert error.msg == "auth.User is shared, and no SQL file lets anybody use auth_user_groups."

@@ -18,10 +18,10 @@ from django.db.migrations.state import ProjectState
 from django.db.models.functions import Collate, Lower
 
 from rls import audit
-from rls.checks import check_model
-from rls.index_checks import check_indexes, leads
+from rls.checks.indexes import check_indexes, leads
+from rls.checks.models import check_model
 from rls.models import Tenanted
-from rls.written import Written
+from rls.schema.written import Written
 
 SAYS = {
     "rls.E006": "unique-without-tenant",

@@ -8,9 +8,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from core.models import Product
-from rls import lost, tenant_context
+from rls import tenant_context
+from rls.backends import lost
+from rls.backends.interruption import CalledOff, called_off_when
 from rls.backends.postgresql.connection import Connection, Silent
-from rls.interruption import CalledOff, called_off_when
 from tests.isolation.test_pgbouncer import PGBOUNCER, bouncer  # noqa: F401  (a fixture)
 from tests.mcp_server.held import end_sessions
 from tests.world import World

@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,14 +19,13 @@ from core.models import Order, OrderItem, Product, TenantUser
 from rls import audit, tenant_context
 from rls.audit import Level
 from rls.errors import CrossTenantWrite, NoTenantContext
+from rls.files import SQL_DIRECTORY
 from tests import postgres
 from tests.postgres import Server
 from tests.rls.test_audit import psql_audit
 from tests.world import make_tenant
 
-ROLES_SQL, SUPERUSER_SQL = (
-    Path("migrations_sql", name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql")
-)
+ROLES_SQL, SUPERUSER_SQL = ((SQL_DIRECTORY / name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql"))
 DATABASE = "managed"
 LOGINS = ("app_owner", "app_tenant", "app_platform", "app_auditor")
 
@@ -131,7 +129,7 @@ def test_the_database_itself_refuses_where_django_is_not_asked(managed: Managed)
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"):
             serving.execute("UPDATE core_product SET tenant_id = %s", [globex.id])
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
-            serving.execute("SELECT digest FROM core_apitoken")
+            serving.execute("SELECT digest FROM mcp_tokens_apitoken")
 
     assert (rows, moved) == ([("North anvil",)], 0)
 

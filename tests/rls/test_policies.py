@@ -10,12 +10,13 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from rls.policies import policies
+from rls.files import SQL_DIRECTORY
+from rls.schema.policies import policies
 from tests import postgres
 from tests.postgres import Server
 
-FILES = Path("migrations_sql")
-TABLES = sorted(path for path in FILES.glob("*.sql") if "\nCREATE POLICY tenant_isolation" in path.read_text())
+FILES = [*SQL_DIRECTORY.glob("[0-9]*.sql"), *Path("migrations_sql").glob("[0-9]*.sql")]
+TABLES = sorted(path for path in FILES if "\nCREATE POLICY tenant_isolation" in path.read_text())
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
@@ -28,7 +29,7 @@ def test_a_tables_file_is_written_from_the_template(path: Path) -> None:
 
 
 def test_every_file_has_a_revert_and_a_header() -> None:
-    files = [path for path in FILES.glob("[0-9]*.sql") if not path.name.endswith(".revert.sql")]
+    files = [path for path in FILES if not path.name.endswith(".revert.sql")]
 
     assert len(files) > 8
     for path in files:

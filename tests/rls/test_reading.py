@@ -10,7 +10,8 @@ import pytest
 from django.db import DatabaseError, InternalError, connection, transaction
 
 from core.models import Product, ProductTerm
-from rls import IsolationError, WriteRefused, lost, platform_context, read_only, tenant_context
+from rls import IsolationError, WriteRefused, platform_context, read_only, tenant_context
+from rls.backends import lost
 from rls.context import PLATFORM_ALIAS
 from tests.world import World
 

@@ -16,11 +16,11 @@ from psycopg.errors import InsufficientPrivilege
 from core.models import Product, Tenant, TenantUser
 from rls import CrossTenantWrite, NoTenantContext, PolicyMissing, platform_context, tenant_context
 from rls.backends import refusals
-from rls.policies import PREDICATE, asks_for_the_tenant, policies
+from rls.schema.policies import PREDICATE_TEMPLATE, asks_for_the_tenant, policies
 from tests.rls.test_errors import INSERT, UPSERT, product, run, run_many
 from tests.world import World
 
-OURS = PREDICATE.format(column="tenant_id")
+OURS = PREDICATE_TEMPLATE.format(column="tenant_id")
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 
 # What stands in the place of the policy tenant_isolation, and what its table lacks then.
@@ -67,7 +67,7 @@ def test_a_table_without_a_policy_for_the_role_is_no_write_for_another_tenant(
 
     assert type(refused.value) is PolicyMissing
     assert str(refused.value) == (
-        f"core_product lacks the policy that lets app_tenant {lacking}, so a row was refused, whosever it is\n"
+        f"core_product has no policy that lets app_tenant {lacking}, so PostgreSQL refused a row of whatever tenant\n"
         "HINT:  manage.py rls new core.Product writes the policies where no SQL file does, manage.py migrate makes "
         "them, and manage.py rls audit prints what the database has lost since."
     )
@@ -184,7 +184,7 @@ def test_tables_of_one_name_that_differ_leave_the_name_open(acme: World, admin: 
 def test_a_catalog_that_does_not_answer_leaves_postgresqls_own_words(
     acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "PATIENCE", 0.2)
+    monkeypatch.setattr(refusals, "ANSWER_TIMEOUT", 0.2)
     with tenant_context(acme.id), refusals._turn, pytest.raises(ProgrammingError) as silent:
         product(tenant_id=uuid.uuid4()).save()
 

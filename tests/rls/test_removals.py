@@ -11,9 +11,9 @@ from django.db.migrations import operations
 from django.db.migrations.state import ProjectState
 from django.db.models import CASCADE, ForeignKey, TextField, UUIDField
 
-from rls import removals
 from rls.operations import RunSQLFile
-from rls.written import Taken, Written
+from rls.schema import removals
+from rls.schema.written import Taken, Written
 
 KEY = ("id", UUIDField(primary_key=True))
 

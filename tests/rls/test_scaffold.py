@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from rls import scaffold
-from rls.policies import policies
+from rls.schema import scaffold
+from rls.schema.policies import policies
 from tests.rls.projects import REVIEWS, ROOT, Project, isolates
 
 INDEXED = """
@@ -293,7 +293,7 @@ def test_a_parent_whose_file_has_no_key_gets_it(project: Project) -> None:
     [
         ("core.Nothing", "there is no model core.Nothing: say <app>.<Model>, such as core.Product"),
         ("Product", "there is no model Product: say <app>.<Model>, such as core.Product"),
-        ("core.PlatformToken", r"core.PlatformToken is shared \(RLS_SHARED_MODELS\): it has no policies"),
+        ("mcp_tokens.PlatformToken", r"mcp_tokens.PlatformToken is shared \(RLS_SHARED_MODELS\): it has no policies"),
         ("core.Product", "core.Product lacks nothing"),
         ("core.Tenant", "core.Tenant lacks nothing"),
     ],

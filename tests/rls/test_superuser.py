@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import psycopg
 import pytest
 
+from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 
-ROLES_SQL, SUPERUSER_SQL = (
-    Path("migrations_sql", name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql")
-)
+ROLES_SQL, SUPERUSER_SQL = ((SQL_DIRECTORY / name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql"))
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
 from psycopg import errors
 
-from core.models import ApiToken, Order, OrderItem, PlatformToken, Product, Tenant, TenantUser
+from core.models import Order, OrderItem, Product, Tenant, TenantUser
+from mcp_server.tokens.models import ApiToken, PlatformToken
 from rls import audit, current_tenant_id
 from rls.testing import as_role, assert_isolated, server
 from rls.testing.rows import Rows

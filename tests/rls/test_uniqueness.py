@@ -20,7 +20,7 @@ import rls
 from core.models import OrderItem, Product, Tenant, TenantSettings, TenantUser
 from rls.admin import TenantedInlineFormSet
 from rls.models import CurrentTenant, Tenanted
-from rls.policies import policies
+from rls.schema.policies import policies
 from tests.world import World, working
 
 Form = Callable[..., Any]

@@ -19,14 +19,12 @@ from urllib.request import HTTPCookieProcessor, build_opener
 
 import psycopg
 import pytest
-from django.db.migrations.loader import MigrationLoader
 from psycopg.conninfo import conninfo_to_dict
 
-from core.development.binaries import EmbeddedError, find_binaries
 from rls import audit
-from rls.files import LIBRARY
-from rls.operations import RunSQLFile
-from rls.testing.server import ROLES
+from rls.embedded.binaries import EmbeddedError, find_binaries
+from rls.files import SQL_DIRECTORY
+from rls.testing.server import LOGIN_ROLES
 from tests.postgres import Server
 
 DOCUMENT = Path("docs/how-to/use-rls-alone.md")
@@ -301,17 +299,6 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this checkout."""
-    directory = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [wheel] = directory.iterdir()
-    return wheel
-
-
-@pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with what the wheel holds: of pure Python, it is installed by unpacking."""
     directory = tmp_path_factory.mktemp("site-packages")
@@ -338,7 +325,7 @@ def project(
             "PGUSER": place["user"],
             "PGPASSWORD": place["password"],
             "TEST_DATABASE_URL": postgres_server.admin_url,
-            **{f"{role.upper()}_PASSWORD": postgres_server.password(role) for role in ROLES},
+            **{f"{role.upper()}_PASSWORD": postgres_server.password(role) for role in LOGIN_ROLES},
         },
     )
     project.write("settings.py", SETTINGS)
@@ -484,24 +471,13 @@ def test_a_missing_server_is_one_sentence(told: list[str], project: Project) -> 
     assert "Traceback" not in done.stdout
 
 
-def run_by_this_project() -> set[str]:
-    """The SQL files that migrations other than the library's own run."""
-    migrations = MigrationLoader(None).disk_migrations.items()
-    return {
-        operation.name
-        for (app_label, _), migration in migrations
-        for operation in migration.operations
-        if app_label != "rls" and isinstance(operation, RunSQLFile)
-    }
-
-
-def test_the_wheel_is_the_library_and_finds_its_files(wheel: Path, installed: Path) -> None:
+def test_the_library_finds_its_files_in_the_wheel(wheel: Path, installed: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    files = {str(path.relative_to(LIBRARY)) for path in LIBRARY.rglob("*.sql")}
+    files = {str(path.relative_to(SQL_DIRECTORY)) for path in SQL_DIRECTORY.rglob("*.sql")}
     code = (
         "from rls import audit, files, provision; import rls.operations\n"
         "assert [path.exists() for path in provision.FILES] == [True, True]\n"
-        "print(files.LIBRARY, len(audit.rules()), len(audit.install_sql()))"
+        "print(files.SQL_DIRECTORY, len(audit.rules()), len(audit.install_sql()))"
     )
     environment = os.environ | {"PYTHONPATH": str(installed)}
 
@@ -509,10 +485,7 @@ def test_the_wheel_is_the_library_and_finds_its_files(wheel: Path, installed: Pa
         [sys.executable, "-c", code], cwd="/", env=environment, capture_output=True, text=True, check=True
     )
 
-    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"rls"}
-    assert {name.removeprefix("rls/sql/") for name in names if name.startswith("rls/sql/")} == {
-        name for name in files if name.removesuffix(".sql").removesuffix(".revert") not in run_by_this_project()
-    }
+    assert {name.removeprefix("rls/sql/") for name in names if name.startswith("rls/sql/")} == files
     assert said.stdout.split() == [
         str(installed / "rls" / "sql"),
         str(len(audit.rules())),

@@ -13,7 +13,7 @@ from mcp_types import Completion, ElicitRequest, ElicitRequestFormParams, InputR
 
 from core.models import Product  # noqa: E402
 from mcp_server import server, workers  # noqa: E402
-from mcp_server.declare.tools import Door  # noqa: E402
+from mcp_server.declare.tools import Endpoint  # noqa: E402
 
 build_tools = server.build
 
@@ -22,9 +22,9 @@ def names() -> list[str]:
     return [product.name for product in Product.objects.order_by("name")]
 
 
-def build(door: Door) -> MCPServer[Any]:
+def build(door: Endpoint) -> MCPServer[Any]:
     mcp = build_tools(door)
-    if door is Door.TENANT:
+    if door is Endpoint.TENANT:
         add_handlers(mcp)
     return mcp
 

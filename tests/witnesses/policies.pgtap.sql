@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(647);
+SELECT plan(646);
 
 -- What there is, and nothing else.
 
@@ -19,6 +19,7 @@ INSERT INTO known VALUES
     ('app', 'platform_outcome', 'table'),
     ('app', 'expected_policies', 'view'),
     ('app', 'isolation_findings', 'view'),
+    ('app', 'roles', 'view'),
     ('app', 'table_grants', 'view'),
     ('app', 'tenanted_tables', 'view'),
     ('public', 'auth_group', 'table'),
@@ -27,19 +28,19 @@ INSERT INTO known VALUES
     ('public', 'auth_user', 'table'),
     ('public', 'auth_user_groups', 'table'),
     ('public', 'auth_user_user_permissions', 'table'),
-    ('public', 'core_apitoken', 'table'),
-    ('public', 'core_auditevent', 'table'),
+    ('public', 'mcp_tokens_apitoken', 'table'),
+    ('public', 'mcp_ledger_auditevent', 'table'),
     ('public', 'core_customer', 'table'),
     ('public', 'core_export', 'table'),
     ('public', 'core_exportpart', 'table'),
-    ('public', 'core_idempotencykey', 'table'),
+    ('public', 'mcp_ledger_idempotencykey', 'table'),
     ('public', 'core_payment', 'table'),
     ('public', 'core_productterm', 'table'),
     ('public', 'core_stockmovement', 'table'),
     ('public', 'core_tenantsettings', 'table'),
     ('public', 'core_order', 'table'),
     ('public', 'core_orderitem', 'table'),
-    ('public', 'core_platformtoken', 'table'),
+    ('public', 'mcp_tokens_platformtoken', 'table'),
     ('public', 'core_product', 'table'),
     ('public', 'core_tenant', 'table'),
     ('public', 'core_tenantuser', 'table'),
@@ -67,12 +68,12 @@ SELECT functions_are('app', ARRAY[
 
 CREATE TEMPORARY TABLE tenanted (relation name, tenant_column name) ON COMMIT DROP;
 INSERT INTO tenanted VALUES
-    ('core_apitoken', 'tenant_id'),
-    ('core_auditevent', 'tenant_id'),
+    ('mcp_tokens_apitoken', 'tenant_id'),
+    ('mcp_ledger_auditevent', 'tenant_id'),
     ('core_customer', 'tenant_id'),
     ('core_export', 'tenant_id'),
     ('core_exportpart', 'tenant_id'),
-    ('core_idempotencykey', 'tenant_id'),
+    ('mcp_ledger_idempotencykey', 'tenant_id'),
     ('core_payment', 'tenant_id'),
     ('core_productterm', 'tenant_id'),
     ('core_stockmovement', 'tenant_id'),
@@ -97,9 +98,7 @@ SELECT is_empty(
     'no table shows the rows of another');
 SELECT col_not_null('public', relation, tenant_column, format('%s.%s is never null', relation, tenant_column)) FROM tenanted;
 SELECT triggers_are('public', relation, ARRAY['notify_delete', 'notify_insert', 'notify_update'])
-FROM (VALUES ('core_order'::name), ('core_product')) AS t (relation);
-SELECT triggers_are('public', 'core_tenant', ARRAY['notify_update']);
-SELECT triggers_are('public', 'core_tenantsettings', ARRAY['notify_insert', 'notify_update']);
+FROM (VALUES ('core_order'::name), ('core_product'), ('core_tenant'), ('core_tenantsettings')) AS t (relation);
 SELECT triggers_are('public', relation, '{}'::name[], format('no trigger runs on %s', relation))
 FROM tenanted WHERE relation NOT IN ('core_order', 'core_product', 'core_tenant', 'core_tenantsettings');
 SELECT is_empty(
@@ -111,10 +110,10 @@ SELECT rules_are('public', relation, '{}'::name[], format('no rule rewrites stat
 -- Policies: names, roles, commands, and both expressions.
 
 SELECT policies_are('public', relation, ARRAY['owner_migration', 'platform_access', 'tenant_isolation'])
-FROM tenanted WHERE relation NOT IN ('core_apitoken', 'core_tenant', 'core_tenantsettings');
-SELECT policies_are('public', 'core_apitoken', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'token_lookup', 'token_use']);
-SELECT policies_are('public', 'core_tenant', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'tenant_lookup']);
-SELECT policies_are('public', 'core_tenantsettings', ARRAY['owner_migration', 'platform_access', 'settings_lookup', 'tenant_isolation']);
+FROM tenanted WHERE relation NOT IN ('mcp_tokens_apitoken', 'core_tenant', 'core_tenantsettings');
+SELECT policies_are('public', 'mcp_tokens_apitoken', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'token_lookup', 'token_use']);
+SELECT policies_are('public', 'core_tenant', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'resolver_lookup']);
+SELECT policies_are('public', 'core_tenantsettings', ARRAY['owner_migration', 'platform_access', 'resolver_lookup', 'tenant_isolation']);
 SELECT is_empty(
     $$ SELECT polname, polrelid::regclass FROM pg_policy WHERE polrelid NOT IN (SELECT ('public.' || relation)::regclass FROM tenanted) $$,
     'no other table has a policy');
@@ -135,10 +134,10 @@ FROM tenanted,
             '( SELECT app.tenant_or_null() AS tenant_or_null), %1$s)))', tenant_column) AS expression
 UNION ALL
 VALUES
-    ('core_apitoken', 'token_lookup', 'app_resolver', 'SELECT', 'true', NULL),
-    ('core_apitoken', 'token_use', 'app_resolver', 'UPDATE', 'true', NULL),
-    ('core_tenant', 'tenant_lookup', 'app_resolver', 'SELECT', 'true', NULL),
-    ('core_tenantsettings', 'settings_lookup', 'app_resolver', 'SELECT', 'true', NULL);
+    ('mcp_tokens_apitoken', 'token_lookup', 'app_resolver', 'SELECT', 'true', NULL),
+    ('mcp_tokens_apitoken', 'token_use', 'app_resolver', 'UPDATE', 'true', NULL),
+    ('core_tenant', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL),
+    ('core_tenantsettings', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL);
 
 SELECT policy_roles_are('public', relation, name, ARRAY[role_name]) FROM policy;
 SELECT policy_cmd_is('public', relation, name, command) FROM policy;
@@ -152,7 +151,6 @@ SELECT is_empty(
 
 -- Keys: a check of a foreign key asks no policy, so the key itself holds the tenant.
 
-SELECT fk_ok('public', 'core_apitoken', ARRAY['tenant_id', 'user_id'], 'public', 'core_tenantuser', ARRAY['tenant_id', 'id']);
 SELECT fk_ok('public', 'core_order', ARRAY['tenant_id', 'placed_by_id'], 'public', 'core_tenantuser', ARRAY['tenant_id', 'id']);
 SELECT fk_ok('public', 'core_orderitem', ARRAY['tenant_id', 'order_id'], 'public', 'core_order', ARRAY['tenant_id', 'id']);
 SELECT fk_ok('public', 'core_orderitem', ARRAY['tenant_id', 'product_id'], 'public', 'core_product', ARRAY['tenant_id', 'id']);
@@ -167,20 +165,19 @@ SELECT set_eq(
     $$ SELECT confrelid::regclass || ' of ' || conrelid::regclass || ', ' || array_length(conkey, 1) || ' column(s)'
        FROM pg_constraint
        WHERE contype = 'f' AND conrelid IN (SELECT ('public.' || relation)::regclass FROM tenanted) $$,
-    ARRAY['public.core_tenant of public.core_apitoken, 1 column(s)',
+    ARRAY['public.core_tenant of public.mcp_tokens_apitoken, 1 column(s)',
           'public.core_tenant of public.core_order, 1 column(s)',
           'public.core_tenant of public.core_orderitem, 1 column(s)',
           'public.core_tenant of public.core_product, 1 column(s)',
           'public.core_tenant of public.core_tenantuser, 1 column(s)',
-          'public.core_tenantuser of public.core_apitoken, 2 column(s)',
           'public.core_tenantuser of public.core_order, 2 column(s)',
           'public.core_order of public.core_orderitem, 2 column(s)',
           'public.core_product of public.core_orderitem, 2 column(s)',
-          'public.core_tenant of public.core_auditevent, 1 column(s)',
+          'public.core_tenant of public.mcp_ledger_auditevent, 1 column(s)',
           'public.core_tenant of public.core_customer, 1 column(s)',
           'public.core_tenant of public.core_export, 1 column(s)',
           'public.core_tenant of public.core_exportpart, 1 column(s)',
-          'public.core_tenant of public.core_idempotencykey, 1 column(s)',
+          'public.core_tenant of public.mcp_ledger_idempotencykey, 1 column(s)',
           'public.core_tenant of public.core_payment, 1 column(s)',
           'public.core_tenant of public.core_productterm, 1 column(s)',
           'public.core_tenant of public.core_stockmovement, 1 column(s)',
@@ -197,16 +194,16 @@ SELECT set_eq(
        FROM pg_index JOIN tenanted ON indrelid = ('public.' || relation)::regclass
        WHERE (indisunique OR indisexclusion)
          AND indkey[0] <> (SELECT attnum FROM pg_attribute WHERE attrelid = indrelid AND attname = tenant_column) $$,
-    ARRAY['CREATE UNIQUE INDEX core_auditevent_pkey ON public.core_auditevent USING btree (id)',
+    ARRAY['CREATE UNIQUE INDEX mcp_ledger_auditevent_pkey ON public.mcp_ledger_auditevent USING btree (id)',
           'CREATE UNIQUE INDEX core_customer_pkey ON public.core_customer USING btree (id)',
           'CREATE UNIQUE INDEX core_export_pkey ON public.core_export USING btree (id)',
           'CREATE UNIQUE INDEX core_exportpart_pkey ON public.core_exportpart USING btree (id)',
-          'CREATE UNIQUE INDEX core_idempotencykey_pkey ON public.core_idempotencykey USING btree (id)',
+          'CREATE UNIQUE INDEX mcp_ledger_idempotencykey_pkey ON public.mcp_ledger_idempotencykey USING btree (id)',
           'CREATE UNIQUE INDEX core_payment_pkey ON public.core_payment USING btree (id)',
           'CREATE UNIQUE INDEX core_productterm_pkey ON public.core_productterm USING btree (id)',
           'CREATE UNIQUE INDEX core_stockmovement_pkey ON public.core_stockmovement USING btree (id)',
           'CREATE UNIQUE INDEX core_tenantsettings_pkey ON public.core_tenantsettings USING btree (id)',
-          'CREATE UNIQUE INDEX core_apitoken_pkey ON public.core_apitoken USING btree (id)',
+          'CREATE UNIQUE INDEX mcp_tokens_apitoken_pkey ON public.mcp_tokens_apitoken USING btree (id)',
           'CREATE UNIQUE INDEX core_order_pkey ON public.core_order USING btree (id)',
           'CREATE UNIQUE INDEX core_orderitem_pkey ON public.core_orderitem USING btree (id)',
           'CREATE UNIQUE INDEX core_product_pkey ON public.core_product USING btree (id)',
@@ -256,7 +253,7 @@ SELECT set_eq(
     $$ SELECT p.oid::regprocedure || ' of ' || proowner::regrole FROM pg_proc AS p
        WHERE pronamespace = 'app'::regnamespace AND proowner <> 'app_owner'::regrole AND prorettype <> 'event_trigger'::regtype $$,
     ARRAY['app.notify_change() of app_resolver', 'app.resolve_principal(text,bytea) of app_resolver'],
-    'every function belongs to app_owner, but for the one door and what sends notifications');
+    'every function belongs to app_owner, but for the resolver and what sends notifications');
 
 -- Rights on tables: exactly these, whether they were given to the role, to PUBLIC or to a role behind it.
 
@@ -267,29 +264,29 @@ INSERT INTO granted VALUES
     ('public', 'core_product', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenantuser', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenant', 'app_tenant', '{SELECT}'),
-    ('public', 'core_auditevent', 'app_tenant', '{SELECT,INSERT}'),
+    ('public', 'mcp_ledger_auditevent', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_customer', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_export', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_exportpart', 'app_tenant', '{SELECT,INSERT,DELETE}'),
-    ('public', 'core_idempotencykey', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_ledger_idempotencykey', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_productterm', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_stockmovement', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_tenantsettings', 'app_tenant', '{SELECT,INSERT,UPDATE}'),
-    ('public', 'core_auditevent', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'mcp_ledger_auditevent', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_customer', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_export', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_exportpart', 'app_platform', '{SELECT,DELETE}'),
-    ('public', 'core_idempotencykey', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_ledger_idempotencykey', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_productterm', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_stockmovement', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_tenantsettings', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'django_migrations', 'app_tenant', '{SELECT}'),
-    ('public', 'core_apitoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_tokens_apitoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_order', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_orderitem', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
-    ('public', 'core_platformtoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_tokens_platformtoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_product', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenant', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenantuser', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
@@ -312,10 +309,11 @@ INSERT INTO granted VALUES
     ('app', 'platform_outcome', 'app_auditor', '{SELECT}'),
     ('app', 'expected_policies', 'app_auditor', '{SELECT}'),
     ('app', 'isolation_findings', 'app_auditor', '{SELECT}'),
+    ('app', 'roles', 'app_auditor', '{SELECT}'),
     ('app', 'table_grants', 'app_auditor', '{SELECT}'),
     ('app', 'tenanted_tables', 'app_auditor', '{SELECT}'),
-    ('public', 'core_apitoken', 'app_resolver', '{SELECT}'),
-    ('public', 'core_platformtoken', 'app_resolver', '{SELECT}');
+    ('public', 'mcp_tokens_apitoken', 'app_resolver', '{SELECT}'),
+    ('public', 'mcp_tokens_platformtoken', 'app_resolver', '{SELECT}');
 
 -- What is not in the list is denied. app_owner owns the tables, so it is bound by the policies alone.
 SELECT table_privs_are(schema_name, relation, role_name, COALESCE(privileges, '{}'))
@@ -327,28 +325,28 @@ ORDER BY schema_name, relation, role_name;
 -- Rights on columns: app_resolver reads what finds a tenant, and notes the use of a token.
 
 SELECT column_privs_are('public', 'core_tenant', name, 'app_resolver', ARRAY['SELECT'])
-FROM (VALUES ('id'::name), ('name'), ('subdomain'), ('is_active')) AS c (name);
+FROM (VALUES ('id'::name), ('subdomain'), ('is_active')) AS c (name);
 SELECT column_privs_are('public', 'core_tenantsettings', name, 'app_resolver', ARRAY['SELECT'])
 FROM (VALUES ('tenant_id'::name), ('locale'), ('time_zone')) AS c (name);
-SELECT column_privs_are('public', 'core_tenant', 'created_at', 'app_resolver', '{}'::name[]);
-SELECT column_privs_are('public', 'core_apitoken', 'last_used_at', 'app_resolver', ARRAY['SELECT', 'UPDATE']);
-SELECT column_privs_are('public', 'core_apitoken', 'tenant_id', 'app_resolver', ARRAY['SELECT']);
-SELECT column_privs_are('public', 'core_apitoken', 'digest', 'app_resolver', ARRAY['SELECT']);
-SELECT column_privs_are('public', 'core_apitoken', 'digest', 'app_tenant', '{}'::name[]);
-SELECT column_privs_are('public', 'core_platformtoken', 'last_used_at', 'app_resolver', ARRAY['SELECT', 'UPDATE']);
+SELECT column_privs_are('public', 'core_tenant', name, 'app_resolver', '{}'::name[])
+FROM (VALUES ('name'::name), ('created_at')) AS c (name);
+SELECT column_privs_are('public', 'mcp_tokens_apitoken', 'last_used_at', 'app_resolver', ARRAY['SELECT', 'UPDATE']);
+SELECT column_privs_are('public', 'mcp_tokens_apitoken', 'tenant_id', 'app_resolver', ARRAY['SELECT']);
+SELECT column_privs_are('public', 'mcp_tokens_apitoken', 'digest', 'app_resolver', ARRAY['SELECT']);
+SELECT column_privs_are('public', 'mcp_tokens_apitoken', 'digest', 'app_tenant', '{}'::name[]);
+SELECT column_privs_are('public', 'mcp_tokens_platformtoken', 'last_used_at', 'app_resolver', ARRAY['SELECT', 'UPDATE']);
 SELECT set_eq(
     $$ SELECT attrelid::regclass || '.' || attname || ' ' || grantee::regrole || ' ' || privilege_type
        FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid, aclexplode(attacl)
        WHERE relnamespace IN ('app'::regnamespace, 'public'::regnamespace) AND NOT attisdropped $$,
     ARRAY['public.core_tenant.id app_resolver SELECT',
-          'public.core_tenant.name app_resolver SELECT',
           'public.core_tenant.subdomain app_resolver SELECT',
           'public.core_tenant.is_active app_resolver SELECT',
           'public.core_tenantsettings.tenant_id app_resolver SELECT',
           'public.core_tenantsettings.locale app_resolver SELECT',
           'public.core_tenantsettings.time_zone app_resolver SELECT',
-          'public.core_apitoken.last_used_at app_resolver UPDATE',
-          'public.core_platformtoken.last_used_at app_resolver UPDATE',
+          'public.mcp_tokens_apitoken.last_used_at app_resolver UPDATE',
+          'public.mcp_tokens_platformtoken.last_used_at app_resolver UPDATE',
           'app.platform_audit.actor app_platform INSERT',
           'app.platform_audit.reason app_platform INSERT',
           'app.platform_audit.origin app_platform INSERT',

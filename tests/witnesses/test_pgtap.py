@@ -25,7 +25,10 @@ STORIES = [
     ("ALTER POLICY tenant_isolation ON core_product USING (true)", "USING of tenant_isolation on core_product"),
     ("ALTER POLICY tenant_isolation ON core_order WITH CHECK (true)", "WITH CHECK of tenant_isolation on core_order"),
     ("ALTER POLICY platform_access ON core_order USING (true)", "USING of platform_access on core_order"),
-    ("ALTER POLICY tenant_lookup ON core_tenant TO app_tenant", "Policy tenant_lookup for table public.core_tenant"),
+    (
+        "ALTER POLICY resolver_lookup ON core_tenant TO app_tenant",
+        "Policy resolver_lookup for table public.core_tenant",
+    ),
     ("DROP POLICY tenant_isolation ON core_orderitem", "Table public.core_orderitem should have the correct policies"),
     ("CREATE POLICY second ON core_order USING (true)", "Table public.core_order should have the correct policies"),
     (UNGUARDED + "ALTER TABLE core_product NO FORCE ROW LEVEL SECURITY", "row-level security is enabled and forced"),
@@ -39,9 +42,9 @@ STORIES = [
     ("GRANT app_platform TO app_tenant", "app_tenant is no member of app_platform"),
     ("ALTER ROLE app_tenant SET row_security = off", "no role and no database begins with a tenant"),
     ("ALTER TABLE core_product OWNER TO app_platform", "every relation belongs to app_owner"),
-    ("GRANT SELECT ON core_apitoken TO app_tenant", "Role app_tenant should be granted no privileges on table"),
+    ("GRANT SELECT ON mcp_tokens_apitoken TO app_tenant", "Role app_tenant should be granted no privileges on table"),
     ("GRANT TRUNCATE ON core_order TO PUBLIC", "Role app_tenant should be granted SELECT, INSERT, UPDATE, DELETE"),
-    ("GRANT UPDATE (tenant_id) ON core_apitoken TO app_resolver", "no other right on a column"),
+    ("GRANT UPDATE (tenant_id) ON mcp_tokens_apitoken TO app_resolver", "no other right on a column"),
     ("GRANT EXECUTE ON FUNCTION set_config TO PUBLIC", "on function pg_catalog.set_config(text, text, boolean)"),
     ("GRANT EXECUTE ON FUNCTION lo_unlink TO app_tenant", "nor can app_tenant call their relatives"),
     (

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from mcp_server import principals
+from mcp_server.tokens import resolver
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, tenant: str, parameters: list[str], **options: Any) -> None:
         if tenant:
-            principal = principals.open_door(tenant)
+            principal = resolver.open_endpoint(tenant)
             if principal is None:
                 raise CommandError(f"there is no active tenant {tenant!r}; `manage.py tenants list` shows all")
             os.environ["PGOPTIONS"] = f"-c app.current_tenant={principal.tenant_id}"

@@ -13,11 +13,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
 from core.development import environment
-from core.management.platform import working
 from core.scopes import Scope
-from core.services import demo, tenants, tokens
-from mcp_server import principals
+from core.services import demo, tenants
 from mcp_server.http import serve
+from mcp_server.management.platform import working
+from mcp_server.tokens import resolver, tokens
 from rls import tenant_context
 from rls.router import OWNER_ALIAS
 
@@ -106,17 +106,15 @@ def demo_tokens() -> dict[str, str]:
     found = {door: token for door in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {door}", ""), door)}
     with working("quickstart", "mint the demo's tokens"):
         for door in {*TENANTS, "platform"} - found.keys():
-            found[door] = tokens.create(name="quickstart", subdomain=None if door == "platform" else door)
+            found[door] = tokens.create(name="quickstart", slug=None if door == "platform" else door)
     environment.keep_secrets({f"token {door}": token for door, token in found.items()})
     return found
 
 
 def is_valid(token: str, door: str) -> bool:
     """Whether the token still opens the door, for every scope there is."""
-    if door == "platform":
-        principal = principals.authenticate_platform(token)
-    else:
-        principal = principals.authenticate(token, subdomain=door)
+    is_platform = door == "platform"
+    principal = resolver.authenticate_platform(token) if is_platform else resolver.authenticate(token, slug=door)
     return principal is not None and principal.scopes >= set(Scope)
 
 

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from core.management.platform import add_reason, working
 from core.services import tenants
+from mcp_server.management.platform import add_reason, working
 from rls.context import PLATFORM_ALIAS
 
 

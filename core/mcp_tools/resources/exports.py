@@ -36,7 +36,7 @@ def export(
         "format": found.format,
         "rows": found.row_count,
         "bytes": found.byte_count,
-        "file_name": exports.file_name(found, current_principal().subdomain),
+        "file_name": exports.file_name(found, current_principal().slug),
         "media_type": exports.media_type(found),
         "expires_at": timezone.localtime(found.expires_at),
         "time_zone": timezone.get_current_timezone_name(),

@@ -12,12 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core.mcp_tools.tools.tenants import get_tenant_info
 from core.models import (
-    ApiToken,
-    AuditEvent,
     Customer,
     Export,
     ExportPart,
-    IdempotencyKey,
     Order,
     OrderItem,
     Payment,
@@ -30,6 +27,8 @@ from core.models import (
 )
 from core.scopes import Scope
 from mcp_server.declare.resources import JSON, Content, Row, resource
+from mcp_server.ledger.models import AuditEvent, IdempotencyKey
+from mcp_server.tokens.models import ApiToken
 
 # Which tools read a table, and which write it.
 GUIDE: dict[type[Model], str] = {

@@ -6,8 +6,8 @@ import math
 
 from django.utils.translation import gettext as _
 
-from mcp_server.declare.tools import Answer, Door, tool
-from mcp_server.errors import DomainError
+from mcp_server.declare.tools import Answer, Endpoint, tool
+from mcp_server.errors import Refusal
 
 # Up to here each whole number is a float of its own.
 EXACT = 2**53
@@ -22,11 +22,11 @@ class Sum(Answer):
         return str(int(self.result)) if self.result.is_integer() and abs(self.result) < EXACT else repr(self.result)
 
 
-@tool(scope=None, title="Add numbers", read_only=True, door=Door)
+@tool(scope=None, title="Add numbers", read_only=True, endpoint=Endpoint)
 def add_numbers(a: float, b: float) -> Sum:
     """Add two numbers. Reads no data: call it to test the connection."""
     # Adding 0.0 makes 0 of -0.
     result = a + b + 0.0
     if not math.isfinite(result):
-        raise DomainError(_("The sum is larger than any number can be. Call add_numbers with smaller ones."))
+        raise Refusal(_("The sum is larger than any number can be. Call add_numbers with smaller ones."))
     return Sum(result=result)

@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from core import formats, periods
 from core.mcp_tools import listing
-from core.models import AuditEvent
 from core.scopes import Scope
-from core.services import records
 from mcp_server.call.signature import NO_NUL, Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
+from mcp_server.ledger import events
+from mcp_server.ledger.models import AuditEvent
 from mcp_server.pages import Page
 
 
@@ -81,7 +81,7 @@ def get_audit_log(
     order call get_order."""
     when = periods.parse(period) if period is not None else None
     return AuditLog.of(
-        records.page(
+        events.page(
             limit=limit,
             cursor=cursor,
             action=action,

@@ -48,7 +48,7 @@ class ExportFile(Dated, Change):
             rows=export.row_count,
             tables=[TableCount(table=table, rows=rows) for table, rows in exported.tables.items()],
             bytes=export.byte_count,
-            file_name=exports.file_name(export, current_principal().subdomain),
+            file_name=exports.file_name(export, current_principal().slug),
             media_type=exports.media_type(export),
             expires_at=export.expires_at,
             resource=f"export://{handle}",

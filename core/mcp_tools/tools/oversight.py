@@ -13,7 +13,7 @@ from core.mcp_tools.tools.tenants import status
 from core.scopes import Scope
 from core.services import isolation, platform_stats
 from core.services.platform_stats import PlatformFigures, TenantFigures
-from mcp_server.declare.tools import Answer, Door, tool
+from mcp_server.declare.tools import Answer, Endpoint, tool
 from rls.audit import Finding, Level
 
 MOST_FINDINGS = 50
@@ -147,7 +147,7 @@ def _others(count: int) -> str:
     return _("And {count} more: `manage.py rls audit` names all.").format(count=formats.number(count))
 
 
-@tool(scope=Scope.TENANTS_READ, title="Platform figures", read_only=True, door=Door.PLATFORM)
+@tool(scope=Scope.TENANTS_READ, title="Platform figures", read_only=True, endpoint=Endpoint.PLATFORM)
 def get_platform_stats() -> PlatformStats:
     """Count tenants, users, products and orders over all tenants, with the twenty largest tenants.
 
@@ -156,7 +156,7 @@ def get_platform_stats() -> PlatformStats:
     return PlatformStats.of(platform_stats.get())
 
 
-@tool(scope=Scope.AUDIT_READ, title="Run the isolation audit", read_only=True, door=Door.PLATFORM)
+@tool(scope=Scope.AUDIT_READ, title="Run the isolation audit", read_only=True, endpoint=Endpoint.PLATFORM)
 def run_isolation_audit() -> IsolationAudit:
     """Compare the live database with what the SQL files write, and name what lets a row cross tenants, with the SQL
     that mends it. It reads the catalog and no tenant's row. For figures call get_platform_stats instead."""

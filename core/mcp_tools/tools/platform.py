@@ -11,7 +11,7 @@ from core.mcp_tools.tools.tenants import TenantId
 from core.scopes import Scope
 from core.services import tenant_rows, tenants
 from mcp_server.call.signature import NO_NUL
-from mcp_server.declare.tools import Change, Door, tool
+from mcp_server.declare.tools import Change, Endpoint, tool
 
 Locale = Literal["zh-hant", "en"]
 
@@ -68,7 +68,7 @@ class DeletedTenant(Change):
         )
 
 
-@tool(scope=Scope.TENANTS_WRITE, title="Create a tenant", read_only=False, door=Door.PLATFORM)
+@tool(scope=Scope.TENANTS_WRITE, title="Create a tenant", read_only=False, endpoint=Endpoint.PLATFORM)
 def create_tenant(
     subdomain: Annotated[
         str,
@@ -98,7 +98,7 @@ def create_tenant(
     )
 
 
-@tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, door=Door.PLATFORM)
+@tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
 def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
     """Refuse a tenant at every door, at once; its data stays. To remove it for good call delete_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=False)
@@ -107,7 +107,7 @@ def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
     )
 
 
-@tool(scope=Scope.TENANTS_WRITE, title="Resume a tenant", read_only=False, idempotent=True, door=Door.PLATFORM)
+@tool(scope=Scope.TENANTS_WRITE, title="Resume a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
 def resume_tenant(tenant_id: TenantId) -> ResumedTenant:
     """Let a suspended tenant work again. For a new tenant call create_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=True)
@@ -120,7 +120,7 @@ def resume_tenant(tenant_id: TenantId) -> ResumedTenant:
     read_only=False,
     destructive=True,
     asks=True,
-    door=Door.PLATFORM,
+    endpoint=Endpoint.PLATFORM,
 )
 def delete_tenant(tenant_id: TenantId) -> DeletedTenant:
     """Delete a tenant with every row it has. A person is asked first, and there is no way back.

@@ -17,10 +17,11 @@ from core.services import settings
 from core.services.settings import SettingsChange
 from core.services.stock import MOST
 from mcp_server.call.signature import NO_NUL
+from mcp_server.call.units import Zoned
 from mcp_server.declare.tools import Change, tool
 
 
-class TenantSettingsAnswer(Priced, Change):
+class TenantSettingsAnswer(Priced, Zoned, Change):
     """The settings as they are now, and the names of those that have changed."""
 
     locale: str

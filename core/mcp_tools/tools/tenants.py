@@ -15,7 +15,7 @@ from core.services import tenants
 from core.services.tenants import TenantFacts
 from mcp_server.call.signature import NO_NUL, Cursor, Limit
 from mcp_server.call.units import Dated, Moment
-from mcp_server.declare.tools import Answer, Door, tool
+from mcp_server.declare.tools import Answer, Endpoint, tool
 
 TenantId = Annotated[
     str,
@@ -120,7 +120,7 @@ def status(is_active: bool) -> str:
     return _("active") if is_active else _("suspended")
 
 
-@tool(scope=Scope.TENANTS_READ, title="List tenants", read_only=True, door=Door)
+@tool(scope=Scope.TENANTS_READ, title="List tenants", read_only=True, endpoint=Endpoint)
 def list_tenants(
     random_string: Annotated[str, Field(max_length=100, description="Ignored.")] = "",
     limit: Limit = 20,
@@ -151,7 +151,7 @@ def get_tenant_info() -> TenantInfo:
     scope=Scope.TENANTS_READ,
     title="Tenant information",
     read_only=True,
-    door=Door.PLATFORM,
+    endpoint=Endpoint.PLATFORM,
     name="get_tenant_info",
 )
 def get_any_tenant_info(tenant_id: TenantId) -> TenantInfo:

@@ -1,4 +1,4 @@
-"""`manage.py mcp stdio --tenant test1`: a tenant's door over stdin and stdout. `manage.py mcp reference`: its page."""
+"""`manage.py mcp stdio --tenant acme` serves one over stdin and stdout; `manage.py mcp reference` prints a page."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import translation
 
-from mcp_server import principals, reference, server, stdio
-from mcp_server.declare.tools import Door
+from mcp_server import reference, server, stdio
+from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
+from mcp_server.tokens import resolver
 from rls.backends.postgresql.lasting import keep_pulses
 
 
 class Command(BaseCommand):
-    help = "Serves MCP over stdio, for a client that starts its servers itself; prints what the doors offer."
+    help = "Serves MCP over stdio, for a client that starts its servers itself; prints what the endpoints offer."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         stdio = commands.add_parser("stdio", help="serve one tenant; whoever starts it acts for that tenant")
         stdio.add_argument("--tenant", required=True, help="the subdomain")
 
-        commands.add_parser("reference", help="print what the doors offer, as Markdown")
+        commands.add_parser("reference", help="print what the endpoints offer, as Markdown")
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         getattr(self, command)(**options)
@@ -37,8 +38,8 @@ class Command(BaseCommand):
     def stdio(self, tenant: str, **options: Any) -> None:
         with stdio.ended_by_signals():
             try:
-                found = principals.open_door(tenant)
-                served = server.build(Door.TENANT)
+                found = resolver.open_endpoint(tenant)
+                served = server.build(Endpoint.TENANT)
             except OperationalError as error:
                 raise CommandError("the database does not answer; try again when it does") from error
             except ImproperlyConfigured as error:

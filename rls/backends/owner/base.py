@@ -20,7 +20,7 @@ from rls.errors import TENANT_CONTEXT, NoTenantContext
 
 
 class Cursor(cursor.Cursor):
-    """A cursor that carries the tenant where a context is, or was in this transaction, open."""
+    """A cursor that sends the tenant where a context is open, and clears it in a transaction where one was."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         if current_tenant_id() is not None:
@@ -36,7 +36,7 @@ class Cursor(cursor.Cursor):
         return f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';"
 
     def _check_tag(self) -> None:
-        """The owner defines things."""
+        """The owner runs DDL, so every command tag is allowed."""
 
     def _refuse_lasting(self, text: str) -> None:
         """The owner's connections serve no tenant."""

@@ -1,20 +1,20 @@
-"""The cursors: every statement that they send carries its tenant.
+"""The cursors: they send the tenant with every statement.
 
 # Note [The prefix]
-A statement leaves as `SET LOCAL app.current_tenant='<uuid>';<statement>` in one message of the simple
-query protocol (PostgreSQL 55.2.2.1): outside a transaction block the server runs such a message as one
-implicit transaction, so the variable ends with the statement and nothing is left on the connection.
-Without a context the variable is sent as '' and not left out: a value that somebody set on the session,
-or that an earlier context left in this transaction, must not be found. `row_security = off` goes with it:
-PostgreSQL then refuses to plan a statement that a policy would filter, on an empty table too.
+A statement is sent as `SET LOCAL app.current_tenant='<uuid>';<statement>` in one message of the simple query protocol
+(PostgreSQL 55.2.2.1). Outside a transaction block the server runs such a message as one implicit transaction, so the
+variable ends with the statement and nothing stays on the connection.
+Without a context the variable is sent as '', not left out: a value that somebody set on the session, or that an
+earlier context left in this transaction, must not be found. `row_security = off` goes with it: PostgreSQL then refuses
+to plan a statement that a policy would filter, even on an empty table.
 
 # Note [The slow road]
-The simple protocol accepts several statements, and so a `; SET ...` that was injected, into the text or
-through a placeholder in quotes. Where the bound text has a `;`, the statement goes alone through the
-extended protocol, which takes exactly one: PostgreSQL decides what a statement is, and no parser of ours
-does. What does not begin like a statement on rows takes this road too, and there PostgreSQL says by its
-command tag what it has done: what is no business of a serving role is rolled back before it can commit.
-ALTER ROLE on oneself, DROP OWNED, LISTEN and cursors WITH HOLD need no right that could be revoked.
+The simple protocol accepts several statements, and so it would run a `; SET ...` that was injected into the text or
+through a placeholder in quotes. Where the bound text has a `;`, the statement is sent alone through the extended
+protocol, which accepts exactly one: PostgreSQL decides what a statement is, not a parser of ours.
+A statement that does not begin like one on rows takes this road too. PostgreSQL's command tag then says what it did,
+and what a serving role has no business with is rolled back before it can commit: ALTER ROLE on oneself, DROP OWNED,
+LISTEN and cursors WITH HOLD need no privilege that could be revoked.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from django.db.backends.postgresql import base as stock
 from psycopg import ClientCursor, Connection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
+from rls.backends.interruption import refuse_called_off
 from rls.backends.postgresql import statements
 from rls.context import current_tenant_id, platform_record
-from rls.interruption import refuse_called_off
 from rls.reading import is_read_only
 
-# Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do besides.
+# Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do on the slow road.
 ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})
 SAVEPOINT_TAGS = frozenset({"SAVEPOINT", "RELEASE", "ROLLBACK"})
 
 
 def turn(connection: Connection[Any]) -> threading.RLock:
-    """The lock of whoever sends on this connection: a prefix and its statement may be two messages."""
+    """The lock to hold while sending on this connection: a prefix and its statement may be two messages."""
     lock: threading.RLock = connection.__dict__.setdefault("rls_turn", threading.RLock())
     return lock
 
@@ -48,7 +48,7 @@ def turn(connection: Connection[Any]) -> threading.RLock:
 class Cursor(stock.Cursor, ClientCursor[Any]):
     """A client-side binding cursor whose statements carry the tenant of the open context."""
 
-    # The last one with its values, as it was asked for.
+    # The last statement with its values bound, without the prefix: what Django logs.
     statement: str | None = None
 
     _is_alone = False
@@ -64,12 +64,13 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
     def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
         refuse_called_off()
-        values = list(params_seq)  # which may send statements of their own
+        # Before the lock is taken: computing a value may send a statement on this very connection.
+        values = list(params_seq)
         with turn(self.connection):
             self._refuse_pipeline()
             with self._transaction() as is_own:
                 super().execute(self._prefix())
-                # What is refused in the middle takes what was sent before it along.
+                # In a savepoint of its own, so that a refusal in the middle undoes the rows sent before it.
                 with nullcontext() if is_own else self.connection.transaction(), self._alone(many=True):
                     super().executemany(query, values, **options)
 
@@ -81,22 +82,24 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
     def _send(self, text: str, options: dict[str, Any]) -> None:
         self._refuse_pipeline()
-        # What is empty behind a statement is none.
+        # A trailing `;` ends a statement and begins none, so it needs no slow road.
         text = text.rstrip(" \t\n\r\f;")
         is_on_rows = statements.is_on_rows(text)
         if not is_on_rows:
             self._refuse_lasting(text)
         if self.connection.pgconn.transaction_status == TransactionStatus.INERROR:
-            # Only a ROLLBACK can run, and no SET before it.
+            # In a failed transaction only a ROLLBACK can run; a prefix before it would fail first.
             with self._alone():
                 super().execute(text, **options)
         elif is_on_rows and ";" not in text:
             super().execute(self._prefix() + text, **options)
+            # The prefix has results of its own; the statement's is the last one.
             self.set_result(-1)
         else:
             with self._transaction() as is_own:
                 super().execute(self._prefix())
-                # The end of a savepoint would end SET TRANSACTION READ ONLY, and keep SET CONSTRAINTS.
+                # No savepoint around a SET LOCAL: its release would end SET TRANSACTION READ ONLY, and keep SET
+                # CONSTRAINTS.
                 is_local = statements.is_local(text)
                 if statements.is_set(text):
                     self._refuse_set(text, is_own=is_own)
@@ -186,7 +189,7 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
 
 class PlatformCursor(Cursor):
-    """A cursor of `app_platform`: its statements carry the record of the platform work whose transaction it is in."""
+    """A cursor of `app_platform`, which also sends the id of its platform work's record in `app.platform_audit`."""
 
     def _prefix(self) -> str:
         record = platform_record(self.connection)
@@ -199,5 +202,5 @@ class PlatformCursor(Cursor):
 
 
 def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
-    """Stands where psycopg makes its server-side cursors, which read their rows after their statement."""
+    """Replaces psycopg's server-side cursors, which fetch rows later than their statement, maybe in another context."""
     raise NotSupportedError("a server-side cursor would read its rows in another context; use iterator()")

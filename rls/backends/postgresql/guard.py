@@ -1,7 +1,7 @@
-"""The proof that the guards of the cursor are in force, once a process, before anything is served.
+"""Proves once per process, before anything is served, that the guards of the cursor are in force.
 
-They rest on `_execute_send`, a private method of psycopg through which every statement passes: renamed in a release of
-psycopg, it would be overridden by nothing.
+They rest on `_execute_send`, a private method of psycopg that every statement passes through. If a release of psycopg
+renamed it, our override would never be called and nothing else would notice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _is_proved = False
 
 
 def prove(connection: Connection[Any]) -> None:
-    """Raise ImproperlyConfigured where two statements in one text, or bound into one by executemany(), would run."""
+    """Raise ImproperlyConfigured unless PostgreSQL refuses two statements in one text, also in executemany()."""
     global _is_proved  # noqa: PLW0603  (what it remembers is the process's)
     if not _is_proved:
         if not (_refuses_two_statements(connection) and _judges_what_is_bound(connection)):

@@ -1,4 +1,4 @@
-"""What a wrapper of a serving connection does about a database that restarts, or that falls silent."""
+"""Serving connections survive a database that restarts or stops answering."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from psycopg import Connection as PsycopgConnection
 from rls.backends.postgresql.connection import Connection
 from rls.backends.postgresql.pulse import Pulse
 
-# Seconds for a new connection, where the caller has waited for one that fell silent.
-HASTE = 4
+# Seconds to wait for a connection of the pool while the database does not answer: the caller has waited already.
+POOL_TIMEOUT_IN_SILENCE = 4
 
 
 def keep_pulses() -> None:
-    """For a process that serves: from now on a connection is kept for each pulse. See Note [Silence]."""
+    """Keep one connection per pooled alias for its pulse. A serving process calls it once. See Note [Silence]."""
     for wrapper in connections.all():
         if isinstance(wrapper, LastingWrapper) and wrapper.pool:
             wrapper.pulse.keep()
 
 
 class LastingWrapper(stock.DatabaseWrapper):
-    """Where there is a pool, its connections feel the database's pulse, and one that has ended takes the rest along."""
+    """A wrapper whose pooled connections ask the database's pulse; where one has ended, the pool replaces them all."""
 
     _pulses: ClassVar[dict[str, Pulse]] = {}
 
     @property
     def pool(self) -> Any:
-        """Django's pool, of connections of ours, whenever the settings came to ask for one."""
+        """Django's pool, made of connections of our class, where the settings ask for a pool; else None."""
         options = self.settings_dict["OPTIONS"]
         if options.get("pool") is True:
             options["pool"] = {"connection_class": Connection}
@@ -39,14 +39,15 @@ class LastingWrapper(stock.DatabaseWrapper):
 
     @property
     def pulse(self) -> Pulse:
-        """The pulse of this database, as this connection's role."""
+        """The pulse of this alias: one per process, shared by the wrappers of all threads."""
         return self._pulses.setdefault(self.alias, Pulse(self.get_connection_params))
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> PsycopgConnection[Any]:
         if self.pool:
             usual = self.settings_dict["OPTIONS"]["pool"].get("timeout", 30)
-            self.pool.timeout = min(usual, HASTE) if self.pulse.was_missed() else usual
+            self.pool.timeout = min(usual, POOL_TIMEOUT_IN_SILENCE) if self.pulse.was_missed() else usual
         connection: PsycopgConnection[Any] = super().get_new_connection(conn_params)
+        # A restarted server has closed every pooled connection; each of them would fail one caller.
         while self.pool and isinstance(connection, Connection) and connection.has_ended():
             self.pool.putconn(connection)
             self.pool.drain()
@@ -65,5 +66,5 @@ class LastingWrapper(stock.DatabaseWrapper):
         has_ended = self.connection is not None and self.connection.closed
         super()._close()  # type: ignore[misc]  # missing in the stubs
         if has_ended and self.pool:
-            # One that has ended means a restarted server: its neighbours would fail the next callers.
+            # A connection that has ended means a restarted server: the others in the pool would fail the next callers.
             self.pool.drain()

@@ -1,13 +1,13 @@
-"""Whether a database that is waited for still lives.
+"""Whether a database that a statement waits for still answers.
 
 # Note [Silence]
-A host that has gone without a word, and a proxy that takes bytes and forwards none, look like a slow statement: nothing
-comes, and nothing ends. The kernel notices the first (`tcp_user_timeout`, keepalives), not the second. So whoever has
-waited for a second asks the database something else, beside the connection that waits: where that is not answered
-either, the connection is given up. A slow statement of a living database is left alone, however long it takes.
-A serving process keeps a connection for the question: one that was opened before the silence shares its fate, where
-new ones may be answered by something else. Behind a pooler it keeps none, since the question would take its turn with
-the statements of others: there the answer to a new connection is what counts.
+A host that disappears, and a proxy that accepts bytes and forwards none, look like a slow statement: nothing arrives
+and nothing ends. The kernel notices the first (`tcp_user_timeout`, keepalives) but not the second. So a statement
+that has waited for a second asks the database something else on another connection. Where that is not answered
+either, the connection is closed. A slow statement of a database that answers goes on, however long it takes.
+A serving process keeps one connection for this question: a connection that was opened before the silence shares its
+fate, while something else may answer a new one. Behind a pooler it keeps none, because the question would wait for
+the statements of others: there it opens a new connection and counts the answer to that.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from psycopg.pq import PGconn, Ping
 
 from rls.backends.postgresql.connection import Connection, Silent
 
-# Seconds: for the answer; for which an answer is good; for which silence is remembered.
-PATIENCE = 3
-FRESH = 1
-REMEMBERED = 10
+# Seconds: to wait for an answer; for which an answer counts for everybody; for which a missing answer is remembered.
+CONNECT_TIMEOUT = 3
+ANSWER_LIFETIME = 1
+SILENCE_LIFETIME = 10
 
-# What is no parameter of libpq, or of the tenants' cursors.
-OURS = frozenset({"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"})
+# Parameters of psycopg and of the tenants' cursors, which libpq does not know.
+OWN_PARAMETERS = frozenset({"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"})
 
 
 class Pulse:
-    """The pulse of one database, as one role. See Note [Silence]."""
+    """Asks one database, as one role, whether it answers; threads share the answer. See Note [Silence]."""
 
     def __init__(self, parameters: Callable[[], dict[str, Any]]) -> None:
         self._parameters = parameters
@@ -46,26 +46,26 @@ class Pulse:
         self._beats = True
 
     def beats(self) -> bool:
-        """Whether the database answers. One thread asks for all; it takes up to three seconds."""
+        """Whether the database answers. One thread asks for all threads, for `CONNECT_TIMEOUT` seconds at most."""
         with self._lock:
-            if monotonic() - self._asked_at > FRESH:
-                # In a context of its own: the question is not called off with the statement that waits.
+            if monotonic() - self._asked_at > ANSWER_LIFETIME:
+                # In a context of its own: calling off the statement that waits must not call off this question.
                 self._beats = Context().run(self._ask)
                 self._asked_at = monotonic()
             return self._beats
 
     def was_missed(self) -> bool:
-        """Whether there was none when somebody asked last, and that is not long ago."""
-        return not self._beats and monotonic() - self._asked_at < REMEMBERED
+        """Whether the last question, asked less than `SILENCE_LIFETIME` seconds ago, had no answer."""
+        return not self._beats and monotonic() - self._asked_at < SILENCE_LIFETIME
 
     def keep(self) -> None:
-        """Keep a connection for the question from now on."""
+        """Keep a connection open for the question from now on."""
         self._keeps = True
         self._renew()
 
     def renew(self) -> None:
-        """Where what is kept has ended, open another one, in the background."""
-        # Who holds the lock is asking, and opens one itself.
+        """Open another connection in the background where the kept one has ended."""
+        # The thread that holds the lock is asking, and opens one itself.
         if self._keeps and self._lock.acquire(blocking=False):
             try:
                 is_kept = self._is_pooled or (self._kept is not None and not self._kept.has_ended())
@@ -75,7 +75,7 @@ class Pulse:
                 threading.Thread(target=Context().run, args=(self._renew,), daemon=True).start()
 
     def end(self) -> None:
-        """Close what is kept, and keep nothing."""
+        """Close the kept connection and keep none."""
         with self._lock:
             self._keeps = False
             self._close()
@@ -92,21 +92,21 @@ class Pulse:
             except Silent:
                 self._close()
                 return False
-            except Error:  # it has ended, and was not silent
+            except Error:  # the connection has ended: that is an answer, so ask on a new one
                 self._close()
             else:
                 return True
         try:
             self._open()
         except Error:
-            # Whoever refuses a connection is alive: a role has only so many.
+            # A server that refuses a connection (the role has reached its limit) answers, so it is alive.
             return PGconn.ping(conninfo.make_conninfo("", **self._libpq()).encode()) == Ping.OK
         return True
 
     def _open(self) -> None:
         self._close()
         connection = Connection.connect("", autocommit=True, **self._libpq())
-        connection.patience = PATIENCE
+        connection.timeout = CONNECT_TIMEOUT
         if self._keeps and not self._is_pooled:
             self._is_pooled = not _is_direct(connection)
         if self._keeps and not self._is_pooled:
@@ -120,11 +120,11 @@ class Pulse:
             self._kept = None
 
     def _libpq(self) -> dict[str, Any]:
-        given = {name: value for name, value in self._parameters().items() if name not in OURS}
-        return given | {"connect_timeout": PATIENCE, "application_name": "pulse"}
+        given = {name: value for name, value in self._parameters().items() if name not in OWN_PARAMETERS}
+        return given | {"connect_timeout": CONNECT_TIMEOUT, "application_name": "pulse"}
 
 
 def _is_direct(connection: Connection) -> bool:
-    """Whether the server itself is at the other end: a pooler tells of process ids that it has made up."""
+    """Whether the server itself is at the other end: a pooler reports process ids that it has made up."""
     row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
     return row == (connection.info.backend_pid,)

@@ -1,4 +1,4 @@
-"""How a statement begins, which chooses its road to PostgreSQL: see Note [The slow road].
+"""Reads how a statement begins, which decides how it is sent to PostgreSQL: see Note [The slow road].
 
 White space and comments are read as PostgreSQL's lexer reads them (4.1.5: comments nest), so that what stands before a
 statement, such as the `/* route=/api/x */` of sqlcommenter, changes nothing.
@@ -15,22 +15,25 @@ COMMENT_BORDER = re.compile(r"/\*|\*/")
 WORD = re.compile(r"[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*")
 
 # Statements that touch rows, or savepoints. They need no look at their command tag, and no transaction around it.
-ON_ROWS = frozenset(
+ROW_KEYWORDS = frozenset(
     {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "VALUES", "MERGE", "EXPLAIN", "SAVEPOINT", "RELEASE"}
 )
 
 
 def is_on_rows(text: str) -> bool:
-    """Whether `text` begins like a statement that touches rows, or a savepoint; nothing but comments does too."""
+    """Whether `text` begins like a statement on rows or savepoints. True also where it holds nothing but comments."""
     begin = _skip_blank(text, 0)
     word = WORD.match(text, begin)
     if word is None:
         return begin == len(text)
-    return word[0].upper() in ON_ROWS or (word[0].upper() == "ROLLBACK" and "TO" in words(text, 3))
+    return word[0].upper() in ROW_KEYWORDS or (word[0].upper() == "ROLLBACK" and "TO" in words(text, 3))
 
 
 def lasting(text: str) -> str | None:
-    """The first word of what takes effect whatever is raised afterwards: the end of a transaction, and PREPARE."""
+    """The first word of a statement that an error afterwards does not undo, else None.
+
+    Such are the ends of a transaction and PREPARE (a prepared statement outlives its transaction).
+    """
     begin = words(text, 3)
     is_end = begin[:1] in (["COMMIT"], ["END"], ["ABORT"]) or (begin[:1] == ["ROLLBACK"] and "TO" not in begin)
     return begin[0] if is_end or begin[:1] == ["PREPARE"] else None

@@ -8,11 +8,11 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
-from rls import migrating
+from rls.backends import migrating
 from rls.router import OWNER_ALIAS
 
 # `migrate rls`, whatever the options of the command are for the app that it names.
-LIBRARY_FIRST = {
+RLS_MIGRATION_OPTIONS = {
     "app_label": "rls",
     "migration_name": None,
     "verbosity": 0,
@@ -45,7 +45,7 @@ class Command(migrate.Command):
             with migrating.on(options["database"]):
                 if options["app_label"] != "rls":
                     # What tables take their keys and policies from is there before any of them.
-                    super().handle(*args, **options | LIBRARY_FIRST)
+                    super().handle(*args, **options | RLS_MIGRATION_OPTIONS)
                 super().handle(*args, **options)
         finally:
             connection.close()  # and with it app.migrating

@@ -9,9 +9,10 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError, connections
 
-from rls import audit, catalog, grants, reports, scaffold
-from rls.audit import Level
+from rls import audit
+from rls.audit import Level, matrix, reports
 from rls.router import OWNER_ALIAS
+from rls.schema import grant_files, scaffold
 
 
 class Command(BaseCommand):
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         except ProgrammingError as error:
             raise CommandError(
                 f"audit: red, it can't run: {error}\n"
-                "migrate; where that is done, run migrations_sql/audit/catalog.sql as app_owner"
+                "migrate; where that is done, run rls/sql/audit/catalog.sql as app_owner"
             ) from error
         report = reports.FORMATS[format](findings)
         if report:
@@ -74,26 +75,26 @@ class Command(BaseCommand):
     def _grant(self, *, models: list[str], all: bool, tenants_read: bool, **options: Any) -> None:
         if bool(models) == all or (all and tenants_read):
             raise CommandError("name the models, app_label.Model ..., or say --all alone")
-        paths = grants.grant(models, tenants_read=tenants_read)
+        paths = grant_files.grant(models, tenants_read=tenants_read)
         for path in paths:
             self.stdout.write(f"wrote {os.path.relpath(path)}")
         if not paths:
             self.stdout.write("no shared model lacks a right")
 
     def _matrix(self, **options: Any) -> None:
-        self.stdout.write(catalog.as_table(catalog.matrix(auditor_alias())))
+        self.stdout.write(matrix.as_table(matrix.read(auditor_alias())))
 
     def _explain(self, *, model: str, role: str | None, **options: Any) -> None:
         alias = auditor_alias()
         try:
-            table = catalog.relation(alias, apps.get_model(model))
+            table = matrix.relation(alias, apps.get_model(model))
         except (LookupError, ValueError) as error:
             raise CommandError(f"{model} is no model: name it as app_label.Model") from error
         if table is None:
             raise CommandError(f"{model} has no table yet; manage.py migrate makes it")
-        if role not in (None, *(cell.role for cell in catalog.matrix(alias))):
+        if role not in (None, *(cell.role for cell in matrix.read(alias))):
             raise CommandError(f"{role} is no role of the project: app_tenant, app_platform, ...")
-        self.stdout.write(catalog.explain(alias, table, role))
+        self.stdout.write(matrix.explain(alias, table, role))
 
 
 def auditor_alias() -> str:

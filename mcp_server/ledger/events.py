@@ -1,0 +1,49 @@
+"""The audit events of the open tenant context.
+
+It needs the app `mcp_server.ledger` in INSTALLED_APPS; the module can be imported without it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mcp_server import pages
+from mcp_server.pages import Page
+
+if TYPE_CHECKING:
+    from django.db.models import Manager
+
+    from mcp_server.ledger.models import AuditEvent
+
+NEWEST_FIRST = ("-created_at", "-id")
+
+
+def write(*, action: str, subject: str, actor: str, details: dict[str, Any]) -> None:
+    """Remember a change, in its transaction. `details` are plain JSON values; of `subject`, 200 characters are kept."""
+    _events().create(action=action, subject=subject[:200], actor=actor, details=details)
+
+
+def page(
+    *, limit: int, cursor: str | None, action: str = "", since: datetime | None = None, until: datetime | None = None
+) -> Page[AuditEvent]:
+    """A page of what was changed, newest first: by one tool or by any, from `since` on and before `until`.
+
+    Raises InvalidCursor.
+    """
+    found = _events().all()
+    if action:
+        found = found.filter(action=action)
+    if since is not None:
+        found = found.filter(created_at__gte=since)
+    if until is not None:
+        found = found.filter(created_at__lt=until)
+    filters = {"list": "audit", "action": action, "since": since, "until": until}
+    return pages.page(found, order=NEWEST_FIRST, limit=limit, cursor=cursor, of=filters)
+
+
+def _events() -> Manager[AuditEvent]:
+    # Here, because a project whose tools only read has the call pipeline and not this app.
+    from mcp_server.ledger.models import AuditEvent
+
+    return AuditEvent.objects

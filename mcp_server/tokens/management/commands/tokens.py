@@ -1,0 +1,72 @@
+"""`manage.py tokens create|list|revoke`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from mcp_server.management.platform import add_reason, working
+from mcp_server.tokens import tokens
+from mcp_server.tokens.models import ApiToken, PlatformToken
+
+
+class Command(BaseCommand):
+    help = "Manages tokens. A token is shown once, when it is created; only its digest is kept."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        create = commands.add_parser("create", help="mint a token and print it")
+        endpoint = create.add_mutually_exclusive_group(required=True)
+        endpoint.add_argument("--tenant", help="the tenant that it acts for: the name in its URL")
+        endpoint.add_argument("--platform", action="store_true", help="it works across tenants")
+        create.add_argument("--name", required=True, help="who or what uses it")
+        create.add_argument("--days", type=_days, help="it expires after so many days (default: never)")
+        create.add_argument(
+            "--scope", action="append", choices=sorted(tokens.every_scope()), help="again for more (default: all)"
+        )
+        add_reason(create)
+        add_reason(commands.add_parser("list", help="show every token; none can be used from it"))
+        revoke = commands.add_parser("revoke", help="end a token now")
+        revoke.add_argument("id", type=UUID)
+        add_reason(revoke)
+
+    def handle(self, *args: Any, command: str, reason: str, **options: Any) -> None:
+        with working(f"tokens {command}", reason):
+            getattr(self, command)(**options)
+
+    def create(
+        self, *, tenant: str | None, name: str, days: int | None, scope: list[str] | None, **options: Any
+    ) -> None:
+        token = tokens.create(
+            name=name, slug=tenant, scopes=scope, expires_at=timezone.now() + timedelta(days=days) if days else None
+        )
+        self.stdout.write(token)
+
+    def list(self, **options: Any) -> None:
+        for token in tokens.find():
+            owner = token.tenant if isinstance(token, ApiToken) else "(platform)"
+            self.stdout.write(f"{token.id}\t{owner}\t{token.name}\t{_state(token)}\t{','.join(token.scopes)}")
+
+    def revoke(self, *, id: UUID, **options: Any) -> None:
+        tokens.revoke(id)
+        self.stdout.write(f"revoked {id}")
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if days < 1:
+        raise ArgumentTypeError("a token is valid for at least 1 day; without --days it does not expire")
+    return days
+
+
+def _state(token: ApiToken | PlatformToken) -> str:
+    if token.revoked_at:
+        return f"revoked {token.revoked_at:%Y-%m-%d}"
+    if token.expires_at and token.expires_at <= timezone.now():
+        return f"expired {token.expires_at:%Y-%m-%d}"
+    return "valid"
