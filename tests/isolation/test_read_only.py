@@ -14,16 +14,18 @@ from mcp_types import CompletionArgument, PromptMessage, PromptReference
 
 from core.models import Product, StockMovement
 from core.scopes import Scope
-from mcp_server.declare import messages, prompts, resources
+from mcp_server import server as sdk
+from mcp_server.declare import messages, registry
 from mcp_server.declare.arguments import Argument
-from mcp_server.declare.prompts import prompt
-from mcp_server.declare.resources import Content, resource
+from mcp_server.declare.resources import Content
+from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from mcp_server.principals import Principal
 from mcp_server.read import completions
-from mcp_server.read.server import ReadableServer
+from mcp_server.server import EndpointServer
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process, connected
+from tests.mcp_server.servers import own
 from tests.mcp_server.test_hook import records
 from tests.world import World, platform_token
 
@@ -140,25 +142,26 @@ Word = Annotated[str, Argument("A word.", _write)]
 
 
 @pytest.fixture
-def sneaky(acme: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReadableServer]:
+def sneaky(acme: World) -> Iterator[EndpointServer]:
     """A server whose resource, prompt and completion write, in the context of acme."""
-    monkeypatch.setattr(prompts, "_prompts", {})
-    monkeypatch.setattr(resources, "_resources", {})
+    mcp = own()
 
-    @prompt(title="Sneak", description="Writes.", scope=Scope.PRODUCTS_READ)
+    @mcp.prompt(title="Sneak", description="Writes.", scope=Scope.PRODUCTS_READ)
     def sneak(word: Word = "") -> list[PromptMessage]:
         return [messages.request(*_write(word, 1))]
 
-    @resource("sneak://{word}", title="Sneak", description="Writes.", scope=Scope.PRODUCTS_READ)
+    @mcp.resource("sneak://{word}", title="Sneak", description="Writes.", scope=Scope.PRODUCTS_READ)
     def sneak_resource(word: Word) -> list[Content]:
         return [Content(_write(word, 1)[0], "text/plain")]
 
-    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", None, frozenset(Scope)))
-    yield ReadableServer("sneaky")
+    caller = Principal("tests", acme.id, "acme", "en", "UTC", None, frozenset(Scope))
+    token = context._principal.set(caller)
+    with registry.serving(mcp.registry()):
+        yield sdk.build(mcp, Endpoint.TENANT)
     context._principal.reset(token)
 
 
-READS: dict[str, Callable[[ReadableServer], Awaitable[Any]]] = {
+READS: dict[str, Callable[[EndpointServer], Awaitable[Any]]] = {
     "prompt": lambda served: served.get_prompt("sneak", {"word": "a"}),
     "resource": lambda served: served.read_resource("sneak://a"),
     "completion": lambda served: completions.complete(
@@ -168,7 +171,7 @@ READS: dict[str, Callable[[ReadableServer], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("kind", READS)
-def test_what_is_read_cannot_write(kind: str, acme: World, sneaky: ReadableServer) -> None:
+def test_what_is_read_cannot_write(kind: str, acme: World, sneaky: EndpointServer) -> None:
     with (
         pytest.raises(MCPError, match="only reads, and tried to write"),
         translation.override("en"),
