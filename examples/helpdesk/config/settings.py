@@ -34,4 +34,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["rls.router.RoleRouter"]
 RLS_TENANT_MODEL = "helpdesk.Organisation"
-RLS_SHARED_MODELS = {"helpdesk.Organisation": "The root of isolation."}
+RLS_SHARED_MODELS = {
+    "helpdesk.Organisation": "The root of isolation.",
+    "mcp_tokens.PlatformToken": "Belongs to the platform, whose endpoint is not served here.",
+}

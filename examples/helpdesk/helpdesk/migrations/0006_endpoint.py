@@ -1,0 +1,8 @@
+from django.db import migrations
+
+from mcp_server.operations import InstallResolver
+
+
+class Migration(migrations.Migration):
+    dependencies = [("helpdesk", "0005_comment_isolation"), ("mcp_tokens", "0001_tokens")]
+    operations = [InstallResolver(tenant="helpdesk.Organisation", slug="slug")]
