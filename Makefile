@@ -58,7 +58,7 @@ audit: $(RUN_DEPS)  ## is isolation as it was built? names the object and the me
 matrix: $(RUN_DEPS)  ## who reaches what, written to docs/reference/access-matrix.txt
 	@mkdir -p .local && $(VENV)/python manage.py rls matrix > .local/matrix && mv .local/matrix docs/reference/access-matrix.txt
 
-reference: $(RUN_DEPS)  ## what the doors offer, written to docs/reference/tools.md
+reference: $(RUN_DEPS)  ## what the endpoints offer, written to docs/reference/tools.md
 	@mkdir -p .local && $(VENV)/python manage.py mcp reference > .local/reference && mv .local/reference docs/reference/tools.md
 
 bench: $(DEV_DEPS)  ## what isolation costs, as ratios of interleaved runs

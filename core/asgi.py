@@ -4,17 +4,22 @@ uvicorn core.asgi:application --http mcp_server.http.connections:Protocol --ws n
     --no-access-log
 """
 
-from __future__ import annotations
-
 import os
-from typing import cast
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
-from starlette.types import ASGIApp
+
+from core.instructions import INSTRUCTIONS
+from core.scopes import Scope
+from mcp_server import MCP, __version__, anyone, by_token
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
-django_application = cast(ASGIApp, get_asgi_application())
 
-from mcp_server.app import build  # noqa: E402  (Django is set up first)
-
-application = build(django_application)
+application = MCP(
+    "django-tenant-mcp",
+    version=__version__,
+    instructions=INSTRUCTIONS,
+    scopes=Scope,
+    authenticate=anyone if settings.MCP_AUTH == "public" else by_token,
+    platform=True,
+).asgi(django=get_asgi_application(), at="/mcp")

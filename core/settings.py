@@ -26,6 +26,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # How a caller proves who it is at /mcp/<tenant>/: "token", or "public" for a server without any secret data.
 MCP_AUTH = env.str("MCP_AUTH", default="token")
+if MCP_AUTH not in ("token", "public"):
+    raise ImproperlyConfigured(f"MCP_AUTH is {MCP_AUTH!r}; set it to token or public")
 # "stateless": any worker serves any request. "stateful": sessions and SSE, for one worker.
 MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
 # Whose pages may call /mcp from a browser, as `https://app.example.com`.

@@ -1,1 +1,72 @@
-"""The MCP endpoint: says who is calling, opens the tenant context, and runs plain functions of the domain."""
+"""MCP for Django: says who is calling, opens the tenant's context, and runs plain functions of your apps.
+
+What `__all__` names is public. It is imported when it is first used: Django imports this package before it is set up.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcp_server.app import MCP
+    from mcp_server.approval import ask
+    from mcp_server.call.progress import report as report_progress
+    from mcp_server.declare.arguments import Argument
+    from mcp_server.declare.prompts import prompt
+    from mcp_server.declare.resources import Content, resource
+    from mcp_server.declare.tools import Answer, Change, Endpoint, tool
+    from mcp_server.errors import Refusal
+    from mcp_server.http.authentication import anyone, by_token, server_scopes
+    from mcp_server.http.context import current_principal
+    from mcp_server.principals import Principal
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MCP",
+    "Answer",
+    "Argument",
+    "Change",
+    "Content",
+    "Endpoint",
+    "Principal",
+    "Refusal",
+    "__version__",
+    "anyone",
+    "ask",
+    "by_token",
+    "current_principal",
+    "prompt",
+    "report_progress",
+    "resource",
+    "server_scopes",
+    "tool",
+]
+
+_PLACES = {
+    "MCP": "app.MCP",
+    "Answer": "declare.tools.Answer",
+    "Argument": "declare.arguments.Argument",
+    "Change": "declare.tools.Change",
+    "Content": "declare.resources.Content",
+    "Endpoint": "declare.tools.Endpoint",
+    "Principal": "principals.Principal",
+    "Refusal": "errors.Refusal",
+    "anyone": "http.authentication.anyone",
+    "ask": "approval.ask",
+    "by_token": "http.authentication.by_token",
+    "current_principal": "http.context.current_principal",
+    "prompt": "declare.prompts.prompt",
+    "report_progress": "call.progress.report",
+    "resource": "declare.resources.resource",
+    "server_scopes": "http.authentication.server_scopes",
+    "tool": "declare.tools.tool",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PLACES[name].rpartition(".")
+    return getattr(import_module(f"{__name__}.{module}"), attribute)

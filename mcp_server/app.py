@@ -1,14 +1,15 @@
-"""MCP at `/mcp/<tenant>/`, Django beside it, in one ASGI application."""
+"""`MCP`: a project's server, mounted beside its Django, or under another ASGI application."""
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, InternalError, OperationalError, connections
 from mcp.server.mcpserver import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -19,20 +20,27 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server import server, workers
+from mcp_server import configuration, workers
+from mcp_server.declare import discovery, prompts, resources, tools
+from mcp_server.declare.registry import Registry, Spec
 from mcp_server.declare.tools import Endpoint
-from mcp_server.http import authentication
+from mcp_server.http.authentication import Authenticate, Backend, Protected, by_token
 from mcp_server.http.bodies import WholeBodies
 from mcp_server.http.envelopes import Envelopes
 from mcp_server.http.exchanges import Exchanges
 from mcp_server.http.hosts import NamedHosts, SharedOrigins
 from mcp_server.http.shutdown import told_of_the_end
+from mcp_server.http.statics import Statics
 from mcp_server.http.streaming import Framing
 from rls.backends import lost
 from rls.backends.postgresql.lasting import keep_pulses
+
+if TYPE_CHECKING:
+    from django.core.handlers.asgi import ASGIHandler
+
+    from mcp_server.server import EndpointServer
 
 logger = logging.getLogger(__name__)
 
@@ -40,26 +48,136 @@ logger = logging.getLogger(__name__)
 UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
-class TenantConvertor(Convertor[str]):
-    """One path segment, with or without the slash after it: neither `/mcp/acme` nor `/mcp/acme/` redirects."""
+class MCP:
+    """A server: what it offers, to whom, and how it is called. To make one is no work: that begins with `lifespan`.
 
-    regex = "[^/]+/?"
+    `tool`, `resource` and `prompt` declare what this server alone has.
+    """
 
-    def convert(self, value: str) -> str:
-        return value.removesuffix("/")
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "",
+        instructions: str = "",
+        scopes: Iterable[str] | None = None,
+        authenticate: Authenticate = by_token,
+        platform: bool | Authenticate = False,
+        apps: Collection[str] | None = None,
+    ) -> None:
+        """
+        Args:
+            name, version: what clients are told of the server.
+            instructions: what a model has to know about all tools of a tenant, beside what is true of every server of
+                this library (see mcp_server.instructions).
+            scopes: what a token may be allowed, as texts or a StrEnum. `manage.py check` names a tool, resource or
+                prompt that asks for another one. Where they are left out, they are those that something asks for.
+            authenticate: says who calls, see mcp_server.http.authentication.
+            platform: whether there is an endpoint for work across tenants; if it is a function, who calls there.
+            apps: labels of the apps whose `mcp_tools` are offered; all where it is left out.
+        """
+        self.name = name
+        self.version = version
+        self.instructions = instructions
+        self.authenticate = authenticate
+        self.has_platform = bool(platform)
+        self.authenticate_platform = platform if callable(platform) else authenticate
+        self._scopes = None if scopes is None else frozenset(map(str, scopes))
+        self._apps = apps
+        self._own: list[Spec] = []
+        self._prepared: dict[Endpoint, EndpointServer] = {}
+        self._transports: dict[Endpoint, Transport] = {}
+        self.tool = functools.partial(tools.tool, declared=self._own)
+        self.resource = functools.partial(resources.resource, declared=self._own)
+        self.prompt = functools.partial(prompts.prompt, declared=self._own)
 
-    def to_string(self, value: str) -> str:
-        return value
+    def registry(self) -> Registry:
+        """What is offered: what the apps declare, and what this object does.
+
+        Raises ImproperlyConfigured: two have one name, or no app has one of the labels.
+        """
+        return Registry([*discovery.declared(self._apps), *self._own])
+
+    def scopes(self) -> frozenset[str]:
+        """Every scope there is."""
+        return self.registry().scopes() if self._scopes is None else self._scopes
+
+    def endpoints(self) -> list[Endpoint]:
+        """Where it is offered."""
+        return [Endpoint.TENANT, Endpoint.PLATFORM] if self.has_platform else [Endpoint.TENANT]
+
+    def asgi(self, *, django: ASGIApp | ASGIHandler | None = None, at: str = "/mcp") -> Application:
+        """An ASGI application: tenants at `<at>/<slug>/`, the platform at `<at>/`, and `django` at all other paths.
+
+        Without `django` it is to be mounted under another application, which runs `lifespan`.
+        """
+        return Application(self, cast("ASGIApp | None", django), at=f"/{at.strip('/')}".rstrip("/"))
+
+    def prepare(self) -> None:
+        """Make what `lifespan` serves, which does it otherwise. Raises ImproperlyConfigured: it can't be served."""
+        from mcp_server import server  # needs Django's models, which are not there yet where an MCP object is made
+
+        self._prepared = {endpoint: server.build(self, endpoint) for endpoint in self.endpoints()}
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Within the block, requests are answered: `Starlette(..., lifespan=mcp.lifespan)`.
+
+        Raises ImproperlyConfigured: it can't be served like this. The database is asked first whether it would serve
+        the roles of this process.
+        """
+        await workers.run(check_database)
+        await workers.run(keep_pulses)
+        if not self._prepared:
+            self.prepare()
+        servers, self._prepared = self._prepared, {}
+        scopes = self.scopes()
+        authenticated = {Endpoint.TENANT: self.authenticate, Endpoint.PLATFORM: self.authenticate_platform}
+        async with AsyncExitStack() as stack:
+            transports = {
+                endpoint: Transport(each, Backend(authenticated[endpoint], scopes))
+                for endpoint, each in servers.items()
+            }
+            for transport in transports.values():
+                await stack.enter_async_context(transport.running())
+            stack.enter_context(told_of_the_end(servers[Endpoint.TENANT].close))
+            self._transports = transports
+            try:
+                yield
+            finally:
+                self._transports = {}
+
+    def transport(self, endpoint: Endpoint) -> Transport:
+        """What answers requests. Raises RuntimeError: nothing does, outside of `lifespan`."""
+        if endpoint not in self._transports:
+            raise RuntimeError(
+                f"MCP server {self.name!r} is not running: the application that mounts it must run its lifespan. "
+                "Write Starlette(routes=[...], lifespan=mcp.lifespan)"
+            )
+        return self._transports[endpoint]
 
 
-register_url_convertor("tenant", TenantConvertor())
+class Transport:
+    """One endpoint over HTTP: Streamable HTTP, and, where there are sessions, the pair of HTTP and SSE before it."""
+
+    def __init__(self, mcp: EndpointServer, backend: Backend) -> None:
+        self._streamable = StreamableHTTP(mcp)
+        self.messages = _guarded(self._streamable, backend)
+        # MCP specification 2024-11-05: GET `sse`, POST `messages/`.
+        self.sse_pair = _guarded(mcp.sse_app(transport_security=UNGUARDED), backend)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """What requests need."""
+        async with self._streamable.running():
+            yield
 
 
 class StreamableHTTP:
     """The Streamable HTTP transport of one MCP server (MCP specification, "Transports")."""
 
     def __init__(self, mcp: MCPServer[Any]) -> None:
-        self.is_stateless = settings.MCP_SESSIONS == "stateless"
+        self.is_stateless = not configuration.has_sessions()
         plain, streaming = (self._manager(mcp, json_response=is_json) for is_json in (True, False))
         self.managers = [plain, streaming]
         self.app = Framing(
@@ -94,6 +212,34 @@ class StreamableHTTP:
         return mcp.session_manager
 
 
+class Application(Starlette):
+    """The ASGI application of one MCP object."""
+
+    def __init__(self, mcp: MCP, django: ASGIApp | None, *, at: str) -> None:
+        self.mcp = mcp
+        super().__init__(
+            routes=_routes(mcp, django, at),
+            middleware=[Middleware(Trimmed), Middleware(SharedOrigins, at=at), Middleware(Exchanges)],
+            lifespan=mcp.lifespan,
+            exception_handlers=dict.fromkeys([OperationalError, InterfaceError, InternalError], unavailable),
+        )
+
+
+class TenantConvertor(Convertor[str]):
+    """One path segment, with or without the slash after it: neither `/mcp/acme` nor `/mcp/acme/` redirects."""
+
+    regex = "[^/]+/?"
+
+    def convert(self, value: str) -> str:
+        return value.removesuffix("/")
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("tenant", TenantConvertor())
+
+
 class Trimmed:
     """Removes the white space around header values, which is no part of them (RFC 9110 5.5); httptools leaves it."""
 
@@ -106,48 +252,29 @@ class Trimmed:
         await self.app(scope, receive, send)
 
 
+class Served:
+    """Passes a request to what serves the endpoint now."""
+
+    def __init__(self, mcp: MCP, endpoint: Endpoint, *, by: str = "messages") -> None:
+        self._mcp, self._endpoint, self._by = mcp, endpoint, by
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app: ASGIApp = getattr(self._mcp.transport(self._endpoint), self._by)
+        await app(scope, receive, send)
+
+
 def check_database() -> None:
     """Connect as both serving roles; a role that could bypass row-level security is refused on connecting."""
     for alias in ("default", "platform"):
         connections[alias].ensure_connection()
 
 
-def build(django: ASGIApp) -> Starlette:
-    """The application: `django` answers what is not MCP's.
-
-    Raises ImproperlyConfigured for a setting that has no such value.
-    """
-    if settings.MCP_AUTH not in authentication.BACKENDS or settings.MCP_SESSIONS not in ("stateless", "stateful"):
-        raise ImproperlyConfigured("MCP_AUTH is token or public; MCP_SESSIONS is stateless or stateful")
-    tenants, platform = (server.build(each) for each in (Endpoint.TENANT, Endpoint.PLATFORM))
-    transports = [StreamableHTTP(mcp) for mcp in (tenants, platform)]
-    tenant_endpoint, platform_endpoint = map(endpoint, transports)
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await workers.run(check_database)
-        await workers.run(keep_pulses)
-        async with transports[0].running(), transports[1].running():
-            with told_of_the_end(tenants.close):
-                yield
-
-    routes: list[BaseRoute] = [
-        Route("/mcp", platform_endpoint),
-        Route("/mcp/", platform_endpoint),
-        Route("/mcp/{tenant:tenant}", tenant_endpoint),
-    ]
-    if settings.MCP_SESSIONS == "stateful":
-        routes.append(Mount("/mcp/{tenant}", endpoint(sse_pair(tenants))))
-    routes += [
-        Mount("/static", StaticFiles(packages=[("django.contrib.admin", "static")])),
-        Mount("/", django),
-    ]
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Trimmed), Middleware(SharedOrigins), Middleware(Exchanges)],
-        lifespan=lifespan,
-        exception_handlers=dict.fromkeys([OperationalError, InterfaceError, InternalError], unavailable),
-    )
+def mounted() -> list[MCP]:
+    """The MCP objects of the project: those that the module of ASGI_APPLICATION names, or serves."""
+    module, _, _ = str(getattr(settings, "ASGI_APPLICATION", None) or "").rpartition(".")
+    named = vars(import_module(module)).values() if module else ()
+    found = [each.mcp if isinstance(each, Application) else each for each in named]
+    return list(dict.fromkeys(each for each in found if isinstance(each, MCP)))
 
 
 def unavailable(request: Request, error: Exception) -> JSONResponse:
@@ -159,11 +286,19 @@ def unavailable(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": "unavailable"}, 503, headers={"Retry-After": "1"})
 
 
-def endpoint(transport: ASGIApp) -> ASGIApp:
+def _routes(mcp: MCP, django: ASGIApp | None, at: str) -> list[BaseRoute]:
+    tenants = Served(mcp, Endpoint.TENANT)
+    routes: list[BaseRoute] = [Route(f"{at}/{{tenant:tenant}}", tenants)]
+    if mcp.has_platform:
+        platform = Served(mcp, Endpoint.PLATFORM)
+        routes += [Route(path, platform) for path in filter(None, [at, f"{at}/"])]
+    if configuration.has_sessions():
+        routes.append(Mount(f"{at}/{{tenant}}", Served(mcp, Endpoint.TENANT, by="sse_pair")))
+    if django is not None:
+        routes.append(Mount("/", Statics(django)))
+    return routes
+
+
+def _guarded(transport: ASGIApp, backend: Backend) -> ASGIApp:
     """A transport behind what every request to it passes."""
-    return NamedHosts(authentication.protected(WholeBodies(Envelopes(transport))))
-
-
-def sse_pair(mcp: MCPServer[Any]) -> ASGIApp:
-    """The transport before Streamable HTTP: GET `sse`, POST `messages/` (MCP specification 2024-11-05)."""
-    return mcp.sse_app(transport_security=UNGUARDED)
+    return NamedHosts(Protected(WholeBodies(Envelopes(transport)), backend))

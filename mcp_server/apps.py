@@ -1,8 +1,14 @@
-"""The Django app of the MCP endpoint."""
+"""The Django app of the library."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class McpServerConfig(AppConfig):
     name = "mcp_server"
     verbose_name = "MCP server"
+
+    def ready(self) -> None:
+        from mcp_server.checks import check_scopes
+
+        register(check_scopes, "mcp")

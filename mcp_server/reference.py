@@ -1,4 +1,4 @@
-"""The reference of what the two endpoints offer, as a page of Markdown, from what they publish."""
+"""The reference of what a server offers at its endpoints, as a page of Markdown, from what they publish."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import Tool
 
 from mcp_server import instructions, server
-from mcp_server.declare.tools import Endpoint, tools
+from mcp_server.app import MCP
+from mcp_server.declare.tools import Endpoint
 
 HEAD = """# Tools, resources and prompts
 
@@ -18,23 +19,24 @@ Written by `make reference` from what the endpoints publish; a test compares. Wh
 what it tells every client as its `instructions`, once for all its tools.
 """
 ENDPOINTS = {
-    Endpoint.TENANT: "At a tenant's endpoint: `/mcp/<tenant>/`",
-    Endpoint.PLATFORM: "At the platform's endpoint: `/mcp/`",
+    Endpoint.TENANT: "At the endpoint of a tenant: `/mcp/<tenant>/`",
+    Endpoint.PLATFORM: "At the endpoint of the platform: `/mcp/`",
 }
 
 
-def page() -> str:
+def page(mcp: MCP) -> str:
     """The whole page."""
     with translation.override("en"):
-        return "\n".join([HEAD, *(asyncio.run(_endpoint(endpoint)) for endpoint in Endpoint)])
+        return "\n".join([HEAD, *(asyncio.run(_endpoint(mcp, endpoint)) for endpoint in mcp.endpoints())])
 
 
-async def _endpoint(endpoint: Endpoint) -> str:
-    mcp = server.build(endpoint)
-    scopes = {spec.name: spec.scope for spec in tools(endpoint)}
-    parts = [f"## {ENDPOINTS[endpoint]}\n", *(f"- {line}" for line in instructions.OF[endpoint].splitlines()), ""]
-    parts += [_tool(tool, scopes[tool.name]) for tool in await mcp.list_tools()]
-    return "\n".join([*parts, *await _resources(mcp), *await _prompts(mcp)])
+async def _endpoint(mcp: MCP, endpoint: Endpoint) -> str:
+    served = server.build(mcp, endpoint)
+    scopes = {spec.name: spec.scope for spec in mcp.registry().tools(endpoint)}
+    told = instructions.of(endpoint, mcp.instructions)
+    parts = [f"## {ENDPOINTS[endpoint]}\n", *(f"- {line}" for line in told.splitlines()), ""]
+    parts += [_tool(tool, scopes[tool.name]) for tool in await served.list_tools()]
+    return "\n".join([*parts, *await _resources(served), *await _prompts(served)])
 
 
 def _tool(tool: Tool, scope: str | None) -> str:
@@ -58,18 +60,18 @@ def _tool(tool: Tool, scope: str | None) -> str:
     return "\n".join(lines)
 
 
-async def _resources(mcp: MCPServer[Any]) -> list[str]:
+async def _resources(served: MCPServer[Any]) -> list[str]:
     found = [
-        *((each.uri, each.description) for each in await mcp.list_resources()),
-        *((each.uri_template, each.description) for each in await mcp.list_resource_templates()),
+        *((each.uri, each.description) for each in await served.list_resources()),
+        *((each.uri_template, each.description) for each in await served.list_resource_templates()),
     ]
     return _table("Resources", "resource", found)
 
 
-async def _prompts(mcp: MCPServer[Any]) -> list[str]:
+async def _prompts(served: MCPServer[Any]) -> list[str]:
     found = [
         (f"{each.name}({', '.join(argument.name for argument in each.arguments or [])})", each.description)
-        for each in await mcp.list_prompts()
+        for each in await served.list_prompts()
     ]
     return _table("Prompts", "prompt", found)
 

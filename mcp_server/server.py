@@ -1,9 +1,9 @@
-"""The MCP servers: one for tenants' URLs, one for the platform's, which has tools only."""
+"""The SDK's servers of one MCP object: one for tenants' URLs, one for the platform's, which has tools only."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -28,8 +28,9 @@ from mcp_server.call import asking, given, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import hooked
 from mcp_server.call.sizes import Asked
-from mcp_server.declare import discovery, schemas
-from mcp_server.declare.tools import Endpoint, ToolSpec, tools
+from mcp_server.declare import registry, schemas
+from mcp_server.declare.registry import Registry
+from mcp_server.declare.tools import Endpoint, ToolSpec
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
@@ -38,7 +39,9 @@ from mcp_server.read.server import ReadableServer
 from mcp_server.selftest import require_boundary
 from mcp_server.watch.subscriptions import Subscriptions
 
-NAME = "django-tenant-mcp"
+if TYPE_CHECKING:
+    from mcp_server.app import MCP
+
 # JSON has no NaN and no infinity (RFC 8259, 6), but a text can be read as one.
 FINITE = ConfigDict(allow_inf_nan=False)
 
@@ -46,8 +49,9 @@ FINITE = ConfigDict(allow_inf_nan=False)
 class EndpointServer(MCPServer[Any]):
     """An MCPServer that refuses what a schema does not name, in words that a model can act on."""
 
-    def __init__(self, name: str, *, tools: list[Tool], **options: Any) -> None:
+    def __init__(self, name: str, *, registry: Registry, tools: list[Tool], **options: Any) -> None:
         super().__init__(name, tools=tools, **options)
+        self.registry = registry
         self._schemas = {tool.name: tool.parameters for tool in tools}
         self.middleware.append(self._as_claimed)
         self._asked = {tool.name: _asked(tool) for tool in tools}
@@ -61,8 +65,9 @@ class EndpointServer(MCPServer[Any]):
 
     async def _as_claimed(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """An SDK middleware, inside the boundary: what is claimed is served, and nothing else."""
-        granted = await self.claims(current_principal())
-        return await granted.kept(ctx, call_next)
+        with registry.serving(self.registry):
+            granted = await self.claims(current_principal())
+            return await granted.kept(ctx, call_next)
 
     async def list_tools(self) -> list[ListedTool]:
         """The tools, with their titles, which are for people, in the language of the request."""
@@ -114,22 +119,24 @@ class TenantServer(ReadableServer, EndpointServer):
 SERVERS: dict[Endpoint, type[EndpointServer]] = {Endpoint.TENANT: TenantServer, Endpoint.PLATFORM: EndpointServer}
 
 
-def build(endpoint: Endpoint) -> EndpointServer:
-    """A server with everything that is declared for the endpoint.
+def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
+    """A server with everything that the MCP object has for the endpoint.
 
-    Raises ImproperlyConfigured: the SDK does not run the tenant boundary before every message.
+    Raises ImproperlyConfigured: something is declared in a way that can't be served, or the SDK does not run the tenant
+    boundary before every message.
     """
-    discovery.load()
+    declared = mcp.registry()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
     server = SERVERS[endpoint](
-        NAME,
-        instructions=instructions.OF[endpoint],
-        version="0.1.0",
-        tools=_published(tools(endpoint)),
+        mcp.name,
+        instructions=instructions.of(endpoint, mcp.instructions),
+        version=mcp.version,
+        registry=declared,
+        tools=_published(declared.tools(endpoint)),
         middleware=[told_by_reference, boundary, given.forms],
         # Workers share the key, and what was sealed for one principal opens for no other.
-        request_state_security=RequestStateSecurity(keys=[f"{NAME}/{endpoint.value}/{settings.SECRET_KEY}"]),
+        request_state_security=RequestStateSecurity(keys=[f"{mcp.name}/{endpoint.value}/{settings.SECRET_KEY}"]),
         # Not those of the SDK, which know no tenants: see TenantServer.
         subscriptions=False,
     )

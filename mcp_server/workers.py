@@ -27,11 +27,11 @@ import anyio.from_thread
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
-from django.conf import settings
 from django.db import connections
 from django.utils import timezone, translation
 
 import rls
+from mcp_server import configuration
 from mcp_server.call import cancellation
 from rls.backends.interruption import CalledOff, called_off_when
 
@@ -181,7 +181,7 @@ def _limiter_of(tenant_id: UUID) -> anyio.CapacityLimiter:
         limiters = WeakValueDictionary()
         _of_tenants.set(limiters)
     # The caller holds it while it waits or works, and after the last one it goes.
-    return limiters.setdefault(tenant_id, anyio.CapacityLimiter(max(1, settings.DATABASE_POOL_SIZE // 2)))
+    return limiters.setdefault(tenant_id, anyio.CapacityLimiter(max(1, configuration.worker_count() // 2)))
 
 
 def _unlimited() -> anyio.CapacityLimiter:
@@ -198,6 +198,6 @@ def _shared_limiter() -> anyio.CapacityLimiter:
     try:
         return _limiter.get()
     except LookupError:
-        limiter = anyio.CapacityLimiter(settings.DATABASE_POOL_SIZE)
+        limiter = anyio.CapacityLimiter(configuration.worker_count())
         _limiter.set(limiter)
         return limiter

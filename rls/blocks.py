@@ -1,8 +1,8 @@
-"""Where a context may be opened: not in a generator, whose body runs where it is consumed.
+"""Refuses to open a context in a generator, because a generator's body runs where it is consumed.
 
-Between two steps of a generator its consumer runs, in a context that its own block did not open; and a step can be
-asked for in another thread, in the context of another tenant. A generator that is a context manager (`contextlib`) or
-a fixture of a test is no such case: its consumer is the block.
+Between two steps of a generator its consumer runs, inside a context that the consumer did not open; and the next step
+may be asked for in another thread, inside the context of another tenant. A generator that is a context manager
+(`contextlib`) or a test's fixture is allowed: its consumer is the block itself.
 """
 
 from __future__ import annotations

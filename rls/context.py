@@ -105,7 +105,7 @@ def as_tenant_id(value: object) -> UUID:
         return UUID(int=value.int)  # a subclass may print what it likes
     if isinstance(value, str) and UUID_TEXT.fullmatch(value):
         return UUID(value)
-    raise ValueError(f"a tenant id is a UUID, not {value!r}; look it up by the tenant's subdomain first")
+    raise ValueError(f"a tenant id is a UUID, not {value!r}; look the tenant up first, and pass its id")
 
 
 def require_active(tenant_id: UUID) -> None:
@@ -216,7 +216,7 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
 class checked_tenant_context(tenant_context):  # noqa: N801
     """A tenant context for a tenant that this very request has already been checked against.
 
-    For resolvers (the middleware, the MCP hook), which learn that the tenant is active together
+    For resolvers (the middleware, a protocol server), which learn that the tenant is active together
     with its id. Everybody else wants `tenant_context`.
     """
 

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from rls.context import as_tenant_id, checked_tenant_context, outside
 
-# No chunk of a body.
+# What a step returns when the body has no more chunks: any other value could be one.
 END_OF_BODY = object()
 
 
@@ -62,7 +62,7 @@ class TenantMiddleware:
 
 
 def keep_streaming(response: Any, tenant_id: UUID) -> HttpResponseBase:
-    """Give a streaming response a body that opens the context again for each chunk it computes, and for its end."""
+    """`response`; where it streams, its body reopens the tenant's context for each chunk and for its end."""
     if getattr(response, "streaming", False):
         wrap = _achunks if response.is_async else _chunks
         close = response.close  # which closes the body that the view has made

@@ -30,7 +30,7 @@ class UUID7(Func):
 
 
 class Keyed(models.Model):
-    """A row whose key and time of creation come from the database."""
+    """A row whose key (a UUID version 7) and time of creation are set by the database."""
 
     id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -39,16 +39,16 @@ class Keyed(models.Model):
         abstract = True
 
     def _is_pk_set(self, meta: Options[Self] | None = None) -> bool:
-        # Django 5.2 takes the promise of a database default for a key, and bulk_create() then never fetches it.
+        # Django 5.2 takes the placeholder of a database default for a key, and bulk_create() would not fetch the key.
         return not isinstance(self.pk, DatabaseDefault) and super()._is_pk_set(meta)  # type: ignore[misc]  # private
 
 
 class Tenanted(UniqueInTenant, Keyed):
-    """A row that belongs to one tenant. `tenant_id` is filled by the database from the open context.
+    """A row that belongs to one tenant. The database fills `tenant_id` from the open context.
 
-    A model needs its SQL file too (see `migrations_sql/`): the policy, the unique key `(tenant_id, id)` and
-    composite foreign keys. Relations to other tenanted models say `db_constraint=False`, because the
-    constraint in the SQL file holds the tenant and a second one would only name an oracle.
+    A model also needs a SQL file, which `manage.py rls new` writes: its policies, the unique key `(tenant_id, id)` and
+    composite foreign keys. A relation to another tenanted model takes `db_constraint=False`: the constraint in the SQL
+    file includes the tenant, and Django's own would tell by its error whether another tenant has a row of that id.
     """
 
     tenant = models.ForeignKey(

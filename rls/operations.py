@@ -18,7 +18,7 @@ class RunSQLFile(Operation):
     """Run `<name>.sql`; reverse with `<name>.revert.sql`.
 
     Args:
-        name: the file's name without `.sql`: "0004_core_tenant".
+        name: the file's name without `.sql`: "0004_helpdesk_ticket".
         directory: where it is; `migrations_sql/` beside `manage.py` where none is given.
 
     Raises FileNotFoundError, when the migration runs, where the file is missing.

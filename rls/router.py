@@ -1,4 +1,4 @@
-"""Which connection, and so which database role, a query uses."""
+"""Chooses the connection, and so the database role, that a query uses."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class RoleRouter:
     the users, wherever their model is, and the tables of caches. A shared model beside tenanted ones is what tenants
     have in common.
 
-    There is no `allow_migrate`: the tables are everywhere the same, and where it says no, `dumpdata` and `flush`
-    find nothing to do and succeed. That `migrate` works as the owner is said in `rls`'s own `migrate`.
+    There is no `allow_migrate`: all connections see the same tables, and where it returns False, `dumpdata` and `flush`
+    find nothing to do and succeed. `rls`'s own `migrate` command works as the owner.
     """
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:

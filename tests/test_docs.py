@@ -157,10 +157,10 @@ def test_every_format_of_the_audit_has_its_row() -> None:
     assert set(reports.FORMATS) <= listed
 
 
-# What the doors offer.
+# What the endpoints offer.
 
 
-def test_the_page_of_tools_is_what_the_doors_publish() -> None:
+def test_the_page_of_tools_is_what_the_endpoints_publish() -> None:
     # A process of its own: the tools of tests.shop are in this one.
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "LANGUAGE_CODE": "zh-hant"}
     command = [sys.executable, "manage.py", "mcp", "reference"]

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from mcp_types import EmbeddedResource, PromptMessage, ResourceLink, TextContent, TextResourceContents
 
 from mcp_server.call import units
-from mcp_server.declare import resources
+from mcp_server.declare import registry
 from mcp_server.declare.arguments import Words
 from mcp_server.declare.tools import Answer
 
@@ -27,7 +27,7 @@ def reading(template: str, **arguments: str) -> PromptMessage:
 
     Not a link: adapters such as langchain-mcp-adapters refuse a prompt that holds anything but text.
     """
-    spec = resources.template(template)
+    spec = registry.current().template(template)
     if spec is None:
         raise LookupError(template)
     uri = spec.uri.expand(arguments)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
-from django.core.exceptions import ImproperlyConfigured
 from mcp_types import PromptMessage
 
 from mcp_server.declare.arguments import Argument, Words, arguments_of
+from mcp_server.declare.registry import DECLARED, Spec
 
 F = TypeVar("F", bound=Callable[..., list[PromptMessage]])
 
@@ -25,31 +25,19 @@ class PromptSpec:
     scope: str
     arguments: dict[str, Argument]
 
-    kind: ClassVar[str] = "prompt"
+    kind: ClassVar[Literal["prompt"]] = "prompt"
 
 
-_prompts: dict[str, PromptSpec] = {}
-
-
-def prompt(*, title: Words, description: Words, scope: str) -> Callable[[F], F]:
+def prompt(*, title: Words, description: Words, scope: str, declared: list[Spec] = DECLARED) -> Callable[[F], F]:
     """Offer a function at the tenants' URLs as an MCP prompt. It is a plain def, and runs in the tenant context.
 
     Its parameters are texts, each Annotated with an Argument and with a default: a client may leave any out. `title`
-    and `description` are translated when they are listed, so marked with gettext_lazy.
-
-    Raises ImproperlyConfigured: two functions have one name.
+    and `description` are translated when they are listed, so marked with gettext_lazy. `declared` is where it is kept;
+    `MCP.prompt` has it of one server alone.
     """
 
     def declare(function: F) -> F:
-        name = function.__name__
-        spec = PromptSpec(function, name, title, description, scope, arguments_of(function))
-        if _prompts.setdefault(name, spec).function is not function:
-            raise ImproperlyConfigured(f"two prompts are named {name}; rename one")
+        declared.append(PromptSpec(function, function.__name__, title, description, scope, arguments_of(function)))
         return function
 
     return declare
-
-
-def prompts() -> dict[str, PromptSpec]:
-    """Every prompt, by name, in the order of their names."""
-    return dict(sorted(_prompts.items()))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar, Literal, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from mcp.shared.uri_template import UriTemplate
 
 from mcp_server.declare.arguments import Argument, Words, arguments_of
+from mcp_server.declare.registry import DECLARED, Spec
 from mcp_server.declare.tools import Answer
 
 JSON = "application/json"
@@ -53,7 +54,7 @@ class ResourceSpec:
     rows: Callable[..., Iterable[Row]] | None
     arguments: dict[str, Argument]
 
-    kind: ClassVar[str] = "resource"
+    kind: ClassVar[Literal["resource"]] = "resource"
 
     def matched(self, uri: str) -> dict[str, str] | None:
         """The arguments in a URI of this template, decoded; None for another one, and for what no text column holds.
@@ -70,9 +71,6 @@ class ResourceSpec:
         return {name: value for name, value in values.items() if value.strip() or parameters[name].default is EMPTY}
 
 
-_resources: dict[str, ResourceSpec] = {}
-
-
 def resource(
     uri: str,
     *,
@@ -81,6 +79,7 @@ def resource(
     scope: str,
     mime_type: str = JSON,
     rows: Callable[..., Iterable[Row]] | None = None,
+    declared: list[Spec] = DECLARED,
 ) -> Callable[[F], F]:
     """Offer a function at the tenants' URLs as an MCP resource. It is a plain def, and runs in the tenant context.
 
@@ -91,8 +90,9 @@ def resource(
         mime_type: of the first part.
         rows: what the resource is made of, for those who watch it; called with the same arguments and likewise
             raising Refusal. Without it nobody can watch.
+        declared: where it is kept; `MCP.resource` has it of one server alone.
 
-    Raises ImproperlyConfigured: two functions want one URI, or variables and parameters differ.
+    Raises ImproperlyConfigured: variables and parameters differ.
     """
 
     def declare(function: F) -> F:
@@ -109,26 +109,7 @@ def resource(
         )
         if spec.uri.variable_names != list(spec.arguments):
             raise ImproperlyConfigured(f"{function.__qualname__} takes other parameters than {uri} has variables")
-        if _resources.setdefault(uri, spec).function is not function:
-            raise ImproperlyConfigured(f"two resources have the URI {uri}; change one")
+        declared.append(spec)
         return function
 
     return declare
-
-
-def resources() -> list[ResourceSpec]:
-    """Every resource and template, by URI."""
-    return [_resources[uri] for uri in sorted(_resources)]
-
-
-def template(uri: str) -> ResourceSpec | None:
-    """The resource that was declared with this very URI or template."""
-    return _resources.get(uri)
-
-
-def find(uri: str) -> tuple[ResourceSpec, dict[str, str]] | None:
-    """What a URI names, with its arguments."""
-    for spec in resources():
-        if (arguments := spec.matched(uri)) is not None:
-            return spec, arguments
-    return None

@@ -8,10 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel
+
+from mcp_server.declare.registry import DECLARED, Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,7 +74,7 @@ class ToolSpec:
     is_idempotent: bool
     asks: bool
 
-    kind: ClassVar[str] = "tool"
+    kind: ClassVar[Literal["tool"]] = "tool"
 
     @property
     def is_async(self) -> bool:
@@ -96,9 +98,6 @@ class ToolSpec:
         return answer
 
 
-_tools: dict[tuple[Endpoint, str], ToolSpec] = {}
-
-
 def tool(
     *,
     scope: str | None,
@@ -109,6 +108,7 @@ def tool(
     asks: bool = False,
     endpoint: Endpoint | Iterable[Endpoint] = Endpoint.TENANT,
     name: str | None = None,
+    declared: list[Spec] = DECLARED,
 ) -> Callable[[F], F]:
     """Offer a function as an MCP tool. Its parameters, annotations and docstring are what the model sees.
 
@@ -122,6 +122,7 @@ def tool(
         endpoint: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
             context, and takes a `reason`), or at both.
         name: the tool's name where it is not the function's.
+        declared: where it is kept; `MCP.tool` has it of one server alone.
 
     Raises ImproperlyConfigured: a tool that runs in a transaction, at the platform or because it changes something, is
     async.
@@ -140,26 +141,13 @@ def tool(
                 is_idempotent=idempotent or read_only,
                 asks=asks,
             )
-            _add(spec)
+            _add(spec, declared)
         return function
 
     return declare
 
 
-def tools(endpoint: Endpoint) -> list[ToolSpec]:
-    """The tools of an endpoint, by name."""
-    return sorted((spec for spec in _tools.values() if spec.endpoint is endpoint), key=lambda spec: spec.name)
-
-
-def _add(spec: ToolSpec) -> None:
+def _add(spec: ToolSpec, declared: list[Spec]) -> None:
     if spec.is_async and (spec.endpoint is Endpoint.PLATFORM or not spec.is_read_only):
         raise ImproperlyConfigured(f"tool {spec.name} must be a plain def: it runs in a transaction")
-    present = _tools.setdefault((spec.endpoint, spec.name), spec)
-    if present.function is not spec.function:
-        raise ImproperlyConfigured(
-            f"two tools are named {spec.name}: {_place(present.function)} and {_place(spec.function)}; rename one"
-        )
-
-
-def _place(function: Callable[..., Any]) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
+    declared.append(spec)

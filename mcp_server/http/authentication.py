@@ -1,8 +1,12 @@
-"""Authentication of the MCP endpoint: the SDK's parts, asked for the tenant of the URL."""
+"""Authentication of the MCP endpoints: the SDK's parts, which ask for the tenant of the URL.
+
+Who is calling is for the project to say, in a coroutine function: `Authenticate`. Here are two of them.
+"""
 
 from __future__ import annotations
 
-from django.conf import settings
+from collections.abc import Awaitable, Callable
+
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, RequireAuthMiddleware
 from mcp.server.auth.provider import AccessToken
@@ -10,13 +14,44 @@ from starlette.authentication import AuthCredentials, AuthenticationBackend, Aut
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server import workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
 from mcp_server.principals import Principal
 from mcp_server.tokens import resolver
+
+# Called with a request and the tenant's slug in its URL, '' at the platform's URL, outside of any tenant context. It
+# answers who calls, or None: then the request is refused with 401. It may not block: what asks the database is called
+# with `await workers.run(function, ...)`.
+Authenticate = Callable[[HTTPConnection, str], Awaitable[Principal | None]]
+
+# Where the scope of a request has the backend that authenticates it.
+BACKEND = "mcp_server.authentication"
+
+
+async def by_token(connection: HTTPConnection, slug: str) -> Principal | None:
+    """Whoever shows a bearer token (RFC 6750, section 2.1) of the tenant; at the platform's URL, a platform token."""
+    token = bearer.token_in(connection.headers.getlist("Authorization"))
+    if isinstance(token, Challenge):
+        return None
+    if not slug:
+        return await workers.run(resolver.authenticate_platform, token)
+    return await workers.run(resolver.authenticate, token, slug=slug)
+
+
+async def anyone(connection: HTTPConnection, slug: str) -> Principal | None:
+    """Whoever knows the URL of an active tenant, with every scope of the server. The platform still needs its token."""
+    if not slug:
+        return await by_token(connection, slug)
+    return await workers.run(resolver.open_endpoint, slug, scopes=server_scopes(connection))
+
+
+def server_scopes(connection: HTTPConnection) -> frozenset[str]:
+    """Every scope of the server that a request is for. Raises KeyError: it is for none."""
+    backend: Backend = connection.scope[BACKEND]
+    return backend.scopes
 
 
 class PrincipalToken(AccessToken):
@@ -44,55 +79,44 @@ class Refused(AuthenticationError):
         self.challenge = challenge
 
 
-class UrlTokens(AuthenticationBackend):
-    """Accepts a bearer token (RFC 6750 2.1) of the tenant in the URL; at the platform's URL, a platform token."""
+class Backend(AuthenticationBackend):
+    """Asks `authenticate` who calls, and refuses whoever is not of the URL. `scopes` are all of the server."""
+
+    def __init__(self, authenticate: Authenticate, scopes: frozenset[str]) -> None:
+        self._authenticate = authenticate
+        self.scopes = scopes
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
         """Whom the request shows. Raises Refused."""
-        token = bearer.token_in(conn.headers.getlist("Authorization"))
-        if isinstance(token, Challenge):
-            raise Refused(token)
-        if subdomain := conn.path_params.get("tenant", ""):
-            principal = await workers.run(resolver.authenticate, token, slug=subdomain)
-        else:
-            principal = await workers.run(resolver.authenticate_platform, token)
-        return _shown(principal, bearer.INVALID)
+        slug = conn.path_params.get("tenant", "")
+        principal = await self._authenticate(conn, slug)
+        if principal is None or not principal.is_of(slug):
+            token = bearer.token_in(conn.headers.getlist("Authorization"))
+            raise Refused(token if isinstance(token, Challenge) else bearer.INVALID)
+        return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
 
 
-class PublicTenants(UrlTokens):
-    """MCP_AUTH=public: whoever knows a tenant's URL may act for it. The platform's URL still needs its token."""
+class Protected:
+    """`app` behind authentication: whoever shows no principal of the URL is refused with a challenge."""
 
-    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
-        """Whom the request shows. Raises Refused."""
-        subdomain = conn.path_params.get("tenant", "")
-        if not subdomain:
-            return await super().authenticate(conn)
-        return _shown(await workers.run(resolver.open_endpoint, subdomain), bearer.MISSING)
+    def __init__(self, app: ASGIApp, backend: Backend) -> None:
+        required = RequireAuthMiddleware(AuthContextMiddleware(app), required_scopes=[])
+        self._app = AuthenticationMiddleware(required, backend=backend, on_error=_refusal)
+        self._backend = backend
 
-
-BACKENDS = {"token": UrlTokens, "public": PublicTenants}
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, BACKEND: self._backend}, receive, send)
 
 
 async def principal_of(conn: HTTPConnection) -> Principal | None:
-    """For whom the credentials of a request stand now."""
+    """For whom the credentials of a request that was let through stand now."""
+    backend: Backend = conn.scope[BACKEND]
     try:
-        _, user = await BACKENDS[settings.MCP_AUTH]().authenticate(conn)
+        _, user = await backend.authenticate(conn)
     except Refused:
         return None
     token = user.access_token
     return token.principal if isinstance(token, PrincipalToken) else None
-
-
-def protected(app: ASGIApp) -> ASGIApp:
-    """`app` behind authentication: whoever shows no principal of the URL is refused with a challenge."""
-    required = RequireAuthMiddleware(AuthContextMiddleware(app), required_scopes=[])
-    return AuthenticationMiddleware(required, backend=BACKENDS[settings.MCP_AUTH](), on_error=_refusal)
-
-
-def _shown(principal: Principal | None, otherwise: Challenge) -> tuple[AuthCredentials, AuthenticatedUser]:
-    if principal is None:
-        raise Refused(otherwise)
-    return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
 
 
 def _refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:

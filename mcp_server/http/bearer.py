@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-REALM = "django-tenant-mcp"
+REALM = "mcp"
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 

@@ -1,8 +1,9 @@
-"""The context hook: every MCP message runs as the principal of the request that carries it."""
+"""The tenant boundary: every MCP message runs as the principal of the request that carries it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -18,9 +19,10 @@ from starlette.requests import Request
 
 from mcp_server import workers
 from mcp_server.call import cancellation, outages
+from mcp_server.configuration import public_url
+from mcp_server.http import authentication
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.principals import Principal
-from mcp_server.tokens import resolver
 from rls.context import checked_tenant_context
 
 # The answer to a message that acts for nobody; see mcp_server.selftest.
@@ -28,7 +30,7 @@ NOBODY = ErrorData(code=INVALID_REQUEST, message="Authentication required")
 
 _principal: ContextVar[Principal] = ContextVar("mcp_principal")
 _root: ContextVar[str] = ContextVar("mcp_root", default="")
-_stdio_tenant: ContextVar[str] = ContextVar("mcp_stdio_tenant", default="")
+_over_stdio: ContextVar[Callable[[], Principal | None] | None] = ContextVar("mcp_over_stdio", default=None)
 
 
 def current_principal() -> Principal:
@@ -42,13 +44,23 @@ def current_root() -> str:
 
 
 @contextmanager
-def serving_stdio(subdomain: str) -> Iterator[None]:
-    """Within the block, messages that come with no HTTP request act for this tenant: whoever started us may."""
-    token = _stdio_tenant.set(subdomain)
+def serving_stdio(find: Callable[[], Principal | None]) -> Iterator[None]:
+    """Within the block, messages that come with no HTTP request act for whom `find` finds: whoever started us may.
+
+    It is asked for each message, in a worker, so a tenant that is suspended meanwhile is served no more.
+    """
+    token = _over_stdio.set(find)
     try:
         yield
     finally:
-        _stdio_tenant.reset(token)
+        _over_stdio.reset(token)
+
+
+def principal_again(request: object) -> Callable[[], Awaitable[Principal | None]]:
+    """For whom the message that is handled would act at a later moment; its request is None over stdio."""
+    if isinstance(request, Request):
+        return functools.partial(authentication.principal_of, request)
+    return functools.partial(_found, _over_stdio.get())
 
 
 async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -92,7 +104,7 @@ def _language(request: object, principal: Principal) -> str:
 def _root_of(request: object) -> str:
     # mcp_server.http.hosts has compared the request's Host with ALLOWED_HOSTS.
     own = f"{request.url.scheme}://{request.url.netloc}" if isinstance(request, Request) else ""
-    return settings.PUBLIC_URL.rstrip("/") or own
+    return public_url() or own
 
 
 async def _principal_of(request: object) -> Principal:
@@ -101,10 +113,14 @@ async def _principal_of(request: object) -> Principal:
         user = request.scope.get("user")
         if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, PrincipalToken):
             principal = user.access_token.principal
-            if principal.slug != request.path_params.get("tenant", ""):
+            if not principal.is_of(request.path_params.get("tenant", "")):
                 principal = None
-    elif subdomain := _stdio_tenant.get():
-        principal = await workers.run(resolver.open_endpoint, subdomain)
+    else:
+        principal = await _found(_over_stdio.get())
     if principal is None:
         raise MCPError(NOBODY.code, NOBODY.message)
     return principal
+
+
+async def _found(find: Callable[[], Principal | None] | None) -> Principal | None:
+    return await workers.run(find) if find is not None else None

@@ -13,6 +13,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mcp_server import configuration
+
 ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
 METHODS = ["POST", "GET", "DELETE"]
 # Beside those that every origin may send. A request of 2026-07-28 mirrors arguments in headers, `Mcp-Param-...`.
@@ -47,15 +49,16 @@ class NamedHosts:
 
 
 class SharedOrigins:
-    """Answers the browsers of MCP_ALLOWED_ORIGINS at the MCP endpoint as they need it; others are told nothing."""
+    """Answers the browsers of MCP_ALLOWED_ORIGINS at the paths below `at` as they need it; others are told nothing."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, at: str) -> None:
         self.app = app
+        self.at = at
         self.origins = allowed_origins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.app
-        if scope["type"] == "http" and is_of_the_door(scope["path"]):
+        if scope["type"] == "http" and is_below(scope["path"].removeprefix(scope.get("root_path", "")), self.at):
             headers = Headers(scope=scope)
             if headers.get("origin", "").lower() in self.origins:
                 app = self._sharing(headers)
@@ -74,14 +77,14 @@ class SharedOrigins:
         )
 
 
-def is_of_the_door(path: str) -> bool:
-    """Whether a path is one of MCP."""
-    return path == "/mcp" or path.startswith("/mcp/")
+def is_below(path: str, at: str) -> bool:
+    """Whether a path is `at`, or one below it."""
+    return path == at or path.startswith(f"{at}/")
 
 
 def allowed_origins() -> frozenset[str]:
     """MCP_ALLOWED_ORIGINS. Raises ImproperlyConfigured for what is no origin."""
-    origins = frozenset(origin.lower() for origin in settings.MCP_ALLOWED_ORIGINS)
+    origins = frozenset(origin.lower() for origin in configuration.allowed_origins())
     for origin in origins:
         parts = urlsplit(origin)
         if origin != f"{parts.scheme}://{parts.netloc}" or not parts.hostname or "*" in origin or "@" in origin:

@@ -23,7 +23,7 @@ class WriteSQL(RunSQLFile):
         self.names, self.options = names, options
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return type(self).__qualname__, list(self.names), {name: value for name, value in self.options.items() if value}
+        return type(self).__qualname__, list(self.names), dict(self.options)
 
     def sql(self) -> str:
         """The texts, not filled in."""

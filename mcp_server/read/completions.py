@@ -17,12 +17,12 @@ from mcp_types import (
 )
 
 from mcp_server.call import refusals
-from mcp_server.declare import prompts, resources
+from mcp_server.declare import registry
 from mcp_server.declare.arguments import LONGEST, Completer, Offered
 from mcp_server.read.reading import read
 
 # As many as an answer may hold.
-MOST = 100
+MAX_VALUES = 100
 
 Reference = PromptReference | ResourceTemplateReference
 
@@ -38,7 +38,7 @@ class Completing:
 
 
 async def complete(ref: Reference, argument: CompletionArgument, context: CompletionContext | None) -> Completion:
-    """At most MOST values of this tenant. Raises MCPError: there is no such prompt, resource or argument."""
+    """At most MAX_VALUES values of this tenant. Raises MCPError: there is no such prompt, resource or argument."""
     offered = _offered(ref)
     if offered is None or argument.name not in offered.arguments:
         words = _("There is no argument {name} to complete there.")
@@ -50,13 +50,13 @@ async def complete(ref: Reference, argument: CompletionArgument, context: Comple
 
 
 async def _ask(completing: Completing, completer: Completer, value: str) -> Completion:
-    values = await read(completing, completer, value, MOST + 1)
-    if len(values) > MOST:
-        return Completion(values=values[:MOST], has_more=True)
+    values = await read(completing, completer, value, MAX_VALUES + 1)
+    if len(values) > MAX_VALUES:
+        return Completion(values=values[:MAX_VALUES], has_more=True)
     return Completion(values=values, total=len(values), has_more=False)
 
 
 def _offered(ref: Reference) -> Offered | None:
     if isinstance(ref, PromptReference):
-        return prompts.prompts().get(ref.name)
-    return resources.template(ref.uri)
+        return registry.current().prompts().get(ref.name)
+    return registry.current().template(ref.uri)

@@ -25,9 +25,10 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import AnyUrl
 
 from mcp_server.call import given, refusals, sizes
-from mcp_server.declare import messages, prompts, resources
+from mcp_server.declare import messages
 from mcp_server.declare.arguments import LONGEST, Offered
 from mcp_server.declare.prompts import PromptSpec
+from mcp_server.declare.registry import Registry
 from mcp_server.declare.resources import Content
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
@@ -43,10 +44,12 @@ class ReadableServer(MCPServer[Any]):
     Titles and descriptions are in the language of the request.
     """
 
+    registry: Registry
+
     async def claims(self, principal: Principal) -> Claims:
         """What is there for the principal beside tools; what was added by hand needs no scope."""
-        readable = [spec for spec in resources.resources() if spec.scope in principal.scopes]
-        offered = [spec for spec in prompts.prompts().values() if spec.scope in principal.scopes]
+        readable = [spec for spec in self.registry.resources() if spec.scope in principal.scopes]
+        offered = [spec for spec in self.registry.prompts().values() if spec.scope in principal.scopes]
         completable: list[Offered] = [*readable, *offered]
         added = await super().list_resources() or await super().list_resource_templates()
         return Claims(
@@ -65,7 +68,7 @@ class ReadableServer(MCPServer[Any]):
                 description=str(spec.description),
                 mime_type=spec.mime_type,
             )
-            for spec in resources.resources()
+            for spec in self.registry.resources()
             if not spec.arguments
         ]
         return [*declared, *await super().list_resources()]
@@ -79,7 +82,7 @@ class ReadableServer(MCPServer[Any]):
                 description=str(spec.description),
                 mime_type=spec.mime_type,
             )
-            for spec in resources.resources()
+            for spec in self.registry.resources()
             if spec.arguments
         ]
         return [*declared, *await super().list_resource_templates()]
@@ -87,7 +90,7 @@ class ReadableServer(MCPServer[Any]):
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        found = resources.find(str(uri))
+        found = self.registry.find(str(uri))
         if found is None:
             return await self._added_resource(uri, context)
         spec, arguments = found
@@ -109,13 +112,13 @@ class ReadableServer(MCPServer[Any]):
             raise _not_found(uri, text.format(uri=refusals.short(str(uri))), context) from error
 
     async def list_prompts(self) -> list[Prompt]:
-        declared = [_listed(spec) for spec in prompts.prompts().values()]
+        declared = [_listed(spec) for spec in self.registry.prompts().values()]
         return [*declared, *await super().list_prompts()]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        spec = prompts.prompts().get(name)
+        spec = self.registry.prompts().get(name)
         if spec is None:
             return await self._added_prompt(name, arguments, context)
         found = _checked(spec, arguments or {})

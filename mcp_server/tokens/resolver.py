@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from mcp_server.declare.scopes import declared_scopes
 from mcp_server.principals import Principal
 from rls.backends import lost
 from rls.context import PLATFORM_ALIAS
@@ -43,9 +44,10 @@ def authenticate_platform(token: str) -> Principal | None:
     return _resolve(None, digest(token), alias=PLATFORM_ALIAS) if token.startswith(PLATFORM_PREFIX) else None
 
 
-def open_endpoint(slug: str) -> Principal | None:
-    """The principal for an active tenant whose caller needs no token: stdio, or MCP_AUTH=public."""
-    return _resolve(slug, None) if slug else None
+def open_endpoint(slug: str, *, scopes: Iterable[str] = ()) -> Principal | None:
+    """The principal, with these scopes, for an active tenant whose caller needs no token: whoever knows its URL."""
+    principal = _resolve(slug, None) if slug else None
+    return principal and replace(principal, scopes=frozenset(map(str, scopes)))
 
 
 def active_tenant(slug: str) -> UUID | None:
@@ -61,8 +63,7 @@ def _resolve(slug: str | None, token_digest: bytes | None, *, alias: str = DEFAU
     if row is None:
         return None
     name, tenant_id, found, locale, time_zone, token_id, scopes = row
-    granted = declared_scopes() if token_id is None else frozenset(scopes)
-    return Principal(name, tenant_id, found, locale, time_zone, token_id, granted)
+    return Principal(name, tenant_id, found, locale, time_zone, token_id, frozenset(scopes or ()))
 
 
 def _ask(slug: str | None, token_digest: bytes | None, alias: str) -> tuple[Any, ...] | None:

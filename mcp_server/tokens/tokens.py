@@ -8,8 +8,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from mcp_server.declare import discovery
-from mcp_server.declare.scopes import declared_scopes
+from mcp_server.app import mounted
 from mcp_server.errors import Refusal
 from mcp_server.tokens import resolver
 from mcp_server.tokens.models import ApiToken, PlatformToken
@@ -32,7 +31,7 @@ def create(
 ) -> str:
     """Mint a token for the tenant with this slug, or, where it is None, for the platform.
 
-    Without `scopes` it has every scope that is declared now. The answer is the token itself, which nothing keeps.
+    Without `scopes` it has every scope that there is now. The answer is the token itself, which nothing keeps.
     Raises TokenInvalid and TenantNotFound.
     """
     if not 0 < len(name.strip()) <= 100:
@@ -52,9 +51,8 @@ def create(
 
 
 def every_scope() -> frozenset[str]:
-    """Every scope that a tool, a resource or a prompt of the project asks for."""
-    discovery.load()
-    return declared_scopes()
+    """Every scope of the servers that the project mounts."""
+    return frozenset[str]().union(*(mcp.scopes() for mcp in mounted()))
 
 
 def find() -> list[ApiToken | PlatformToken]:

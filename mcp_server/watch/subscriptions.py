@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -27,27 +27,23 @@ from mcp_types import (
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
 )
-from starlette.requests import Request
 
-from mcp_server import workers
-from mcp_server.declare import resources
+from mcp_server.declare import registry
 from mcp_server.declare.resources import Row
 from mcp_server.errors import Refusal
-from mcp_server.http import authentication
-from mcp_server.http.context import current_principal
+from mcp_server.http.context import current_principal, principal_again
 from mcp_server.principals import Principal
 from mcp_server.read.reading import read
-from mcp_server.tokens import resolver
 from mcp_server.watch.feed import Change, Ear
 from rls.backends import lost
 
 logger = logging.getLogger(__name__)
 
 LIFETIME = 600.0
-MOST_URIS = 100
+MAX_URIS = 100
 # In one process: of one tenant, and of all.
-MOST_OF_A_TENANT = 20
-MOST = 1000
+MAX_STREAMS_OF_A_TENANT = 20
+MAX_STREAMS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +58,10 @@ class Listening:
 class Stream:
     """An open stream: whose it is, and which of its URIs is made of which rows. See Note [A stream that lasts]."""
 
-    def __init__(self, principal: Principal, request: object) -> None:
+    def __init__(self, principal: Principal, principal_now: Callable[[], Awaitable[Principal | None]]) -> None:
         self.principal = principal
         self.rows: dict[str, frozenset[Row]] = {}
-        self._request = request
+        self._principal_now = principal_now
         self._bus = InMemorySubscriptionBus()
         self.handler = ListenHandler(self._bus)
         self.is_ended = False
@@ -92,10 +88,7 @@ class Stream:
 
     async def _is_welcome(self) -> bool:
         try:
-            if isinstance(self._request, Request):
-                now = await authentication.principal_of(self._request)
-            else:
-                now = await workers.run(resolver.open_endpoint, self.principal.slug)
+            now = await self._principal_now()
         except Exception as error:  # a client that listens again loses nothing
             logger.warning(
                 "a stream was ended: the database did not say whether it may go on",
@@ -121,9 +114,9 @@ class Subscriptions:
         Raises MCPError: there are too many streams or URIs, or the database does not answer.
         """
         wanted = params.notifications.resource_subscriptions or []
-        if len(wanted) > MOST_URIS:
-            raise MCPError(INVALID_PARAMS, _("At most {most} URIs can be watched at once.").format(most=MOST_URIS))
-        stream = Stream(current_principal(), ctx.request)
+        if len(wanted) > MAX_URIS:
+            raise MCPError(INVALID_PARAMS, _("At most {most} URIs can be watched at once.").format(most=MAX_URIS))
+        stream = Stream(current_principal(), principal_again(ctx.request))
         self._admit(stream)
         try:
             async with self._ear.told(stream.hear):
@@ -155,7 +148,7 @@ class Subscriptions:
 
     def _admit(self, stream: Stream) -> None:
         of_tenant = sum(each.principal.tenant_id == stream.principal.tenant_id for each in self._streams)
-        if self._is_closed or len(self._streams) >= MOST or of_tenant >= MOST_OF_A_TENANT:
+        if self._is_closed or len(self._streams) >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_A_TENANT:
             raise MCPError(INTERNAL_ERROR, _("Too many are listening already. Close a stream, or listen again later."))
         self._streams.add(stream)
 
@@ -167,7 +160,7 @@ def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[
     """
     rows: dict[str, frozenset[Row]] = {}
     for uri in uris:
-        found = resources.find(uri)
+        found = registry.current().find(uri)
         if found is None:
             continue
         spec, arguments = found

@@ -1,4 +1,4 @@
-"""What the catalog of the live database lets each role reach, and the policy that decides."""
+"""The access matrix: what each role can reach in each table of the live database, and the policies that decide."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ ORDER BY policyname
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one command of one role reaches in one table; `rls/sql/matrix.sql` says what the words mean."""
+    """What one command of one role reaches in one table.
+
+    `own`, `other` and `none` are words that `rls/sql/matrix.sql` explains: for rows of the role's own tenant, of
+    another tenant, and without a context. `policies` are names joined by ", ".
+    """
 
     table: str
     role: str
@@ -51,14 +55,17 @@ class Policy:
 
 
 def read(alias: str) -> list[Cell]:
-    """The access matrix of the database behind `alias`, by table, role and command."""
+    """The access matrix of the database of `alias`, ordered by table, role and command.
+
+    The role of `alias` needs the privileges of `app_auditor`.
+    """
     with connections[alias].cursor() as cursor:
         cursor.execute((SQL_DIRECTORY / "matrix.sql").read_text(encoding="utf-8"))
         return [Cell(*row) for row in cursor.fetchall()]
 
 
 def relation(alias: str, model: type[Model]) -> str | None:
-    """The table of `model` with its schema, as the matrix writes it; None where there is none."""
+    """The table of `model` with its schema, as the matrix writes it; None where the database has no such table."""
     connection = connections[alias]
     with connection.cursor() as cursor:
         cursor.execute(RELATION_SQL, [connection.ops.quote_name(model._meta.db_table)])
@@ -67,7 +74,7 @@ def relation(alias: str, model: type[Model]) -> str | None:
 
 
 def policies(alias: str, table: str) -> list[Policy]:
-    """The policies of `table`, a name with its schema: "public.core_product"."""
+    """The policies of `table`, a name with its schema: "public.helpdesk_ticket"."""
     with connections[alias].cursor() as cursor:
         cursor.execute(POLICIES_SQL, [table])
         return [Policy(*row) for row in cursor.fetchall()]

@@ -31,7 +31,7 @@ SEARCHING_OPCLASSES = re.compile(r".*(?:pattern|trgm)_ops")
 NETWORK_METHODS = ("brin", "gist", "spgist")
 NETWORK_COMPARING_OPCLASSES = re.compile(r"inet_(?:bloom|minmax_multi|minmax)_ops|gist_(?:inet|cidr)_ops")
 
-USELESS_REASON = "PostgreSQL asks what is not leakproof after the policy, so no tenant's statement can use it"
+USELESS_REASON = "PostgreSQL evaluates what is not leakproof after the policy, so no tenant's statement can use it"
 DECLARE_HINT = "where it serves the platform alone, declare it in app.declared_exceptions (index-useless)"
 
 
@@ -114,7 +114,8 @@ def _useless_fields(model: type[Model], found: Written) -> Iterator[CheckMessage
         says = f'models.Index(fields=["tenant", "{field.name}"], name="{name}")'
         yield Error(
             f"{model._meta.label}.{field.name} says db_index=True and {what}: {USELESS_REASON}.",
-            hint=(f"Say db_index=False, and {says}" if is_searched else "Say db_index=False") + f"; {DECLARE_HINT}.",
+            hint=(f"Set db_index=False, and add {says}" if is_searched else "Set db_index=False")
+            + f"; {DECLARE_HINT}.",
             obj=field,
             id="rls.E032",
         )
@@ -132,8 +133,8 @@ def _unheld(model: type[Model], found: Written) -> Iterator[CheckMessage]:
         if not found.is_declared("key-missing", re.escape(place)):
             yield Error(
                 f"{model._meta.label}.{field.name} is a uuid in a column called {field.column}, "
-                "and no foreign key holds what it refers to.",
-                hint="Say ForeignKey, give the column another name (db_column), or declare in a SQL file that it "
+                "and no foreign key checks what it refers to.",
+                hint="Use ForeignKey, give the column another name (db_column), or declare in a SQL file that it "
                 f"refers to nothing: the row ('key-missing', '{place}', '<the reason>') of app.declared_exceptions.",
                 obj=field,
                 id="rls.E034",

@@ -15,8 +15,8 @@ from django.db.models import ForeignKey, ManyToManyField, Model, OneToOneField, 
 from rls.checks.settings import tenant_model
 from rls.checks.unique import check_unique, unique_constraint
 from rls.models import Tenanted
-from rls.schema import written
 from rls.schema.keys import TenantForeignKey, canonical
+from rls.schema.written import Written
 
 
 @register("rls")
@@ -30,7 +30,7 @@ def check_models(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
     for label in sorted(shared.keys() - labels):
         found.append(
             Error(
-                f"RLS_SHARED_MODELS names {label}, which is no model.",
+                f"RLS_SHARED_MODELS names {label}, which is not a model.",
                 hint="Remove the stale line.",
                 id="rls.E002",
             )
@@ -98,7 +98,7 @@ def _tenant_column(model: type[Model], shared: dict[str, str]) -> Iterator[Check
         if field.column == "tenant_id":
             why = "the database puts its table under row-level security, and no policy shows a row of it"
         elif _leads_to_tenants(model, field) and not _is_declared(model):
-            why = "no policy is asked whose they are"
+            why = "no policy checks whose they are"
         else:
             continue
         yield Error(
@@ -117,7 +117,7 @@ def _is_declared(model: type[Model]) -> bool:
     """Whether a SQL file declares what the audit would find: tenant-hidden."""
     table = canonical(model._meta.db_table)
     name = re.escape(table if "." in table else f"public.{table}")
-    return written.read(MigrationLoader(None, ignore_no_migrations=True)).is_declared(
+    return Written.read(MigrationLoader(None, ignore_no_migrations=True)).is_declared(
         "tenant-hidden", rf"{name}\.[^.]+"
     )
 
@@ -149,7 +149,7 @@ def _relations(model: type[Model]) -> Iterator[CheckMessage]:
             yield Error(
                 f"{model._meta.label}.{field.name} has a foreign key without the tenant, "
                 "which accepts another tenant's id.",
-                hint=f"Say db_constraint=False; manage.py rls new {model._meta.label} then writes the constraint "
+                hint=f"Set db_constraint=False; manage.py rls new {model._meta.label} then writes the constraint "
                 f"{_references(model, field)} into a SQL file.",
                 obj=field,
                 id="rls.E003",
@@ -171,8 +171,9 @@ def _many_to_many(model: type[Model], shared: dict[str, str]) -> Iterator[CheckM
             continue
         name = f"{model.__name__}{field.name.title().replace('_', '')}"
         yield Error(
-            f"{model._meta.label}.{field.name} makes a table without a tenant, a policy and keys that hold the tenant.",
-            hint=f'Say through="{model._meta.app_label}.{name}" and write:\n{_through(field, name)}',
+            f"{model._meta.label}.{field.name} makes a table without a tenant, a policy and keys that include the "
+            "tenant.",
+            hint=f'Set through="{model._meta.app_label}.{name}" and write:\n{_through(field, name)}',
             obj=field,
             id="rls.E004",
         )
@@ -204,7 +205,7 @@ def _shared_relations(model: type[Model], shared: dict[str, str]) -> Iterator[Ch
             yield Error(
                 f"{model._meta.label} is shared and {field.name} refers to {related._meta.label}: "
                 "a shared row would point into a tenant.",
-                hint=f"Say class {model.__name__}(Tenanted) and remove its line from RLS_SHARED_MODELS, "
+                hint=f"Write class {model.__name__}(Tenanted) and remove its line from RLS_SHARED_MODELS, "
                 f"or remove the field and let {related._meta.label} refer to {model._meta.label}.",
                 obj=field,
                 id="rls.E005",
@@ -224,7 +225,7 @@ def _parents(model: type[Model]) -> Iterator[CheckMessage]:
 def _primary_key(model: type[Model]) -> Iterator[CheckMessage]:
     if not isinstance(model._meta.pk, UUIDField):
         yield Error(
-            f"The primary key of {model._meta.label} is no UUIDField; a sequence tells how many rows others write.",
+            f"The primary key of {model._meta.label} is not a UUIDField; a sequence tells how many rows others write.",
             hint="Remove the field: Tenanted brings "
             "id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False).",
             obj=model,
@@ -241,7 +242,7 @@ def _tenant_field(model: type[Model]) -> Iterator[CheckMessage]:
     # Of a setting that names no model, rls.E011 speaks.
     if tenant_model() and not (is_safe and name.lower() == wanted.lower()):
         yield Error(
-            f"{model._meta.label}.tenant is no required foreign key tenant_id to {wanted}.",
+            f"{model._meta.label}.tenant is not a required foreign key tenant_id to {wanted}.",
             hint="Remove the field: Tenanted brings tenant = models.ForeignKey(settings.RLS_TENANT_MODEL, "
             "on_delete=models.CASCADE, db_default=CurrentTenant(), editable=False, db_index=False).",
             obj=field or model,

@@ -33,8 +33,8 @@ def tenant_model() -> type[Model] | None:
 def _engine() -> Iterator[CheckMessage]:
     if getattr(settings, "DATABASES", {}).get("default", {}).get("ENGINE") != ENGINE:
         yield Error(
-            "The default database does not carry the tenant of each statement.",
-            hint=f'Say DATABASES["default"]["ENGINE"] = "{ENGINE}".',
+            "The default database connection does not send the tenant with each statement.",
+            hint=f'Set DATABASES["default"]["ENGINE"] = "{ENGINE}".',
             id="rls.E014",
         )
 
@@ -44,7 +44,7 @@ def _router() -> Iterator[CheckMessage]:
     if not any(router == ROUTER or isinstance(router, RoleRouter) for router in routers):
         yield Error(
             "Platform work would reach the database as the role that serves tenants.",
-            hint=f'Say DATABASE_ROUTERS = ["{ROUTER}"].',
+            hint=f'Set DATABASE_ROUTERS = ["{ROUTER}"].',
             id="rls.E015",
         )
 
@@ -54,7 +54,7 @@ def _time_zone() -> Iterator[CheckMessage]:
     if not settings.USE_TZ or database.get("TIME_ZONE") not in (None, "UTC"):
         yield Error(
             "The connection's time zone is not UTC: Django would call set_config(), which 0001_superuser.sql revokes.",
-            hint='Say USE_TZ = True, and no TIME_ZONE in DATABASES["default"].',
+            hint='Set USE_TZ = True, and remove TIME_ZONE from DATABASES["default"].',
             id="rls.E020",
         )
 
@@ -65,7 +65,7 @@ def _commands() -> Iterator[CheckMessage]:
         yield Warning(
             "rls stands behind django.contrib.auth: createsuperuser and changepassword are Django's own, "
             "which work as the role that serves tenants.",
-            hint='Say INSTALLED_APPS = ["rls", ...].',
+            hint='Put it first: INSTALLED_APPS = ["rls", ...].',
             id="rls.W022",
         )
 
@@ -75,15 +75,15 @@ def _tenant_model() -> Iterator[CheckMessage]:
     model = tenant_model()
     if model is None:
         yield Error(
-            f"RLS_TENANT_MODEL names {name}, which is no model." if name else "RLS_TENANT_MODEL is not set.",
-            hint='Say RLS_TENANT_MODEL = "<app>.<Model>", such as "core.Tenant".',
+            f"RLS_TENANT_MODEL names {name}, which is not a model." if name else "RLS_TENANT_MODEL is not set.",
+            hint='Set RLS_TENANT_MODEL = "<app>.<Model>", such as "helpdesk.Organisation".',
             id="rls.E011",
         )
         return
     if not isinstance(model._meta.pk, UUIDField):
         yield Error(
-            f"The primary key of {model._meta.label} is no UUIDField, and policies compare it with a uuid.",
-            hint="Derive it from rls.models.Keyed, or say "
+            f"The primary key of {model._meta.label} is not a UUIDField, and policies compare it with a uuid.",
+            hint="Derive it from rls.models.Keyed, or add "
             "id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False).",
             obj=model,
             id="rls.E012",
@@ -91,7 +91,7 @@ def _tenant_model() -> Iterator[CheckMessage]:
     if not any(field.name == "is_active" and isinstance(field, BooleanField) for field in model._meta.fields):
         yield Error(
             f"{model._meta.label} has no boolean field is_active, so no tenant can be suspended.",
-            hint="Say is_active = models.BooleanField(default=True).",
+            hint="Add is_active = models.BooleanField(default=True).",
             obj=model,
             id="rls.E013",
         )

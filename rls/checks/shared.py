@@ -20,7 +20,6 @@ from django.db.models import Model
 
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
-from rls.schema import granted
 from rls.schema.granted import Granted
 from rls.schema.keys import canonical
 
@@ -43,7 +42,7 @@ def check_shared(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
     loader = MigrationLoader(None, ignore_no_migrations=True)
     if loader.detect_conflicts():
         return []  # Django asks to merge them, and until then they have no common end.
-    found = granted.read(loader)
+    found = Granted.read(loader)
     if not is_begun(found):
         return []
     return [*_models(found), *_caches(found)]

@@ -18,7 +18,6 @@ from django.db.models import ForeignKey, Model
 from rls.checks.indexes import check_indexes, leads
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
-from rls.schema import written
 from rls.schema.keys import TenantForeignKey, TenantKey
 from rls.schema.written import Written
 
@@ -29,7 +28,7 @@ def check_sql(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Ch
     loader = MigrationLoader(None, ignore_no_migrations=True)
     if loader.detect_conflicts():
         return []  # Django asks to merge them, and until then they have no common end.
-    found = written.read(loader)
+    found = Written.read(loader)
     indexes = [each for model in tenanted_tables() for each in check_indexes(model, found)]
     return [*_files(found), *_taken(found), *_policies(found), *_keys(found), *_leading(found), *indexes]
 
@@ -106,11 +105,11 @@ def _taken(found: Written) -> Iterator[CheckMessage]:
             keys = ", ".join(key.name for key in taken.facts.foreign_keys)
             what = f"would leave {keys} of {taken.table} as it was, which refers to another table or is of another type"
         else:
-            what = f"takes what SQL files made for {taken.table}, and reversed it would bring back none of it"
+            what = f"drops what SQL files made for {taken.table}, and reversing it would restore none of it"
         yield Error(
             f"The migration {'.'.join(taken.migration)} ({taken.operation.describe()}) {what}.",
-            hint="manage.py rls new --all writes a SQL file that takes it away before, and makes it again on the way "
-            "back, and puts it into the migration.",
+            hint="manage.py rls new --all writes a SQL file that drops it before and restores it on the way "
+            "back, and adds it to the migration.",
             id="rls.E030",
         )
 
@@ -134,7 +133,7 @@ def _keys(found: Written) -> Iterator[CheckMessage]:
         parents[key.parent_key] = field.related_model
         if key not in found.foreign_keys:
             yield Error(
-                f"{field.model._meta.label}.{field.name} has no foreign key that holds the tenant.",
+                f"{field.model._meta.label}.{field.name} has no foreign key that includes the tenant.",
                 hint=f"{' '.join(key.add.split())} manage.py rls new {field.model._meta.label} writes it.",
                 obj=field,
                 id="rls.E017",
@@ -142,7 +141,7 @@ def _keys(found: Written) -> Iterator[CheckMessage]:
     for parent_key, parent in parents.items():
         if parent_key not in found.tenant_keys:
             yield Error(
-                f"{parent._meta.label} has no unique key that holds the tenant, and foreign keys refer to it.",
+                f"{parent._meta.label} has no unique key that includes the tenant, and foreign keys refer to it.",
                 hint=f"{found.free(parent_key).add} manage.py rls new {parent._meta.label} writes it.",
                 obj=parent,
                 id="rls.E018",
@@ -154,8 +153,8 @@ def _leading(found: Written) -> Iterator[CheckMessage]:
         # Where the policies are missing too, rls.E016 speaks, and the same file brings the key.
         if lacks_index(model, found) and table_of(model, found) in found.policies:
             yield Error(
-                f"{model._meta.label} has no index that leads with the tenant, which every statement carries.",
-                hint=f"manage.py rls new {model._meta.label} writes the key (tenant_id, id); or say "
+                f"{model._meta.label} has no index that starts with the tenant, by which every statement filters.",
+                hint=f"manage.py rls new {model._meta.label} writes the key (tenant_id, id); or add "
                 f'models.Index(fields=["tenant", ...], name=...).',
                 obj=model,
                 id="rls.E033",

@@ -45,7 +45,7 @@ def _fields(model: type[Model]) -> Iterator[CheckMessage]:
             on_delete = getattr(field.remote_field.on_delete, "__name__", "CASCADE")
             yield Error(
                 f"{model._meta.label}.{field.name} is unique across tenants, as every OneToOneField is.",
-                hint=f'Say {field.name} = models.ForeignKey("{target}", on_delete=models.{on_delete}{rest})'
+                hint=f'Write {field.name} = models.ForeignKey("{target}", on_delete=models.{on_delete}{rest})'
                 f" and {unique}.",
                 obj=field,
                 id="rls.E007",
@@ -54,7 +54,7 @@ def _fields(model: type[Model]) -> Iterator[CheckMessage]:
             yield Error(
                 f"{model._meta.label}.{field.name} is unique across tenants, "
                 "and tells one tenant what another has taken.",
-                hint=f"Remove unique=True and say {unique}.",
+                hint=f"Remove unique=True and add {unique}.",
                 obj=field,
                 id="rls.E006",
             )
@@ -64,10 +64,10 @@ def _constraints(model: type[Model]) -> Iterator[CheckMessage]:
     for fields in model._meta.unique_together:
         if fields[0] not in TENANT_FIELDS:
             unique = unique_constraint(str(model._meta.model_name), fields)
-            yield _wide(model, "unique_together", f"Remove it and say {unique}.")
+            yield _wide(model, "unique_together", f"Remove it and add {unique}.")
     for constraint in model._meta.constraints:
         if isinstance(constraint, UniqueConstraint) and not _starts_with_the_tenant(constraint):
-            yield _wide(model, f"constraint {constraint.name}", f"Say {_with_tenant(constraint)}.")
+            yield _wide(model, f"constraint {constraint.name}", f"Write {_with_tenant(constraint)}.")
         elif isinstance(constraint, ExclusionConstraint) and not _compares_the_tenant(constraint):
             hint = 'Put ("tenant", "=") first in its expressions; of a uuid that needs BtreeGistExtension.'
             yield _wide(model, f"constraint {constraint.name}", hint)

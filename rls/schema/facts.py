@@ -1,4 +1,4 @@
-"""What SQL text has made of policies and keys, and where they are when a table or a column gets another name."""
+"""Collects the policies and keys that SQL texts make, and follows them when a table or a column is renamed."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Facts:
-    """What is written for tables, under the names of today."""
+    """The policies and keys that SQL texts make, under the current names of their tables and columns."""
 
     policies: dict[str, Origin] = field(default_factory=dict)
     tenant_keys: dict[TenantKey, Origin] = field(default_factory=dict)
     foreign_keys: dict[TenantForeignKey, Origin] = field(default_factory=dict)
-    # Tables with an index that leads with the tenant, and is none of the keys.
+    # Tables with an index that starts with the tenant and is not one of the keys.
     led: set[str] = field(default_factory=set)
     # What stands in app.declared_exceptions: the rule and the object.
     declared: set[tuple[str, str]] = field(default_factory=set)
@@ -54,7 +54,7 @@ class Facts:
         return any(each == rule and re.fullmatch(pattern, name.replace('"', "")) for each, name in self.declared)
 
     def take(self, text: str, origin: Origin) -> None:
-        """Take in the statements of a SQL text."""
+        """Apply the statements of a SQL text, in order; `origin` is the file that holds them."""
         self.declared |= sql.declared(text)
         for statement in sql.statements(text):
             self._take_policies(statement, origin)
@@ -65,7 +65,7 @@ class Facts:
                 self.move(Place(canonical(dropped[1])), None)
 
     def move(self, before: Place, after: Place | None) -> Facts:
-        """Follow a table or a column to its new name; without one, return what is gone with it."""
+        """Rename a table or a column, or drop it where `after` is None. Returns what was dropped with it."""
         lost = Facts()
         if before == after:
             return lost
@@ -103,7 +103,7 @@ class Facts:
         return lost
 
     def free(self, key: Key) -> Key:
-        """`key` under a name that is not taken: keys keep their names when a table or a column gets another."""
+        """`key` with a name that no other key has: keys keep their names when a table or a column is renamed."""
         # A unique key has the name of its index, which is one in the schema; a foreign key's is one in its table.
         names = {other.name for other in self.tenant_keys}
         names |= {other.name for other in self.foreign_keys if other.table == key.table}

@@ -19,7 +19,7 @@ from rls.checks import shared
 from rls.checks.models import is_tenanted
 from rls.checks.settings import tenant_model
 from rls.checks.shared import SharedTable
-from rls.schema import granted, scaffold
+from rls.schema import scaffold
 from rls.schema.granted import Granted
 from rls.schema.keys import plain, quoted
 
@@ -54,7 +54,7 @@ def grant(labels: Sequence[str], *, tenants_read: bool = False) -> list[Path]:
     that was named lacks nothing.
     """
     loader = scaffold.migrations()
-    found = granted.read(loader)
+    found = Granted.read(loader)
     lacking: dict[str, list[SharedTable]] = defaultdict(list)
     needed: dict[str, set[str]] = defaultdict(set)
     models = [_model(label, found) for label in labels] or list(shared.shared_models())
@@ -134,10 +134,10 @@ def _model(label: str, found: Granted) -> type[Model]:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
-        raise CommandError(f"there is no model {label}: say <app>.<Model>, such as auth.User") from None
+        raise CommandError(f"there is no model {label}: name it as <app>.<Model>, such as auth.User") from None
     label = model._meta.label
     if is_tenanted(model) or model is tenant_model():
-        raise CommandError(f"{label} is no shared model: manage.py rls new {label} writes its rights")
+        raise CommandError(f"{label} is not a shared model: manage.py rls new {label} writes its rights")
     if isinstance(model._meta.auto_created, type):
         model = model._meta.auto_created
         label = model._meta.label
@@ -205,7 +205,10 @@ def _object(table: str) -> str:
 
 
 def _follow(old: str, new: str) -> str:
-    return f"UPDATE app.declared_grants SET object = {_object(new)} WHERE object = {_object(old)};"
+    return (
+        f"-- rls: renamed {old} to {new}\n"
+        f"UPDATE app.declared_grants SET object = {_object(new)} WHERE object = {_object(old)};"
+    )
 
 
 def _list(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The keys that hold the tenant: how they are called and what SQL makes them."""
+"""The keys that include the tenant: their names, and the SQL that makes and drops them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db.backends.utils import names_digest
 
-# PostgreSQL cuts a longer name without a word (NAMEDATALEN, 4.1.1).
+# PostgreSQL truncates a longer name silently (NAMEDATALEN - 1 bytes, 4.1.1).
 MAX_NAME_BYTES = 63
 # Names with an underscore are no keywords, but for the likes of current_user; "id" is none either.
 PLAIN_NAME_PATTERN = re.compile(r"id|(?!current_|session_|system_)[a-z]+[a-z0-9]*(_[a-z0-9]+)+")
@@ -15,9 +15,10 @@ PLAIN_NAME_PATTERN = re.compile(r"id|(?!current_|session_|system_)[a-z]+[a-z0-9]
 
 @dataclass(frozen=True, slots=True)
 class TenantKey:
-    """`UNIQUE (tenant_id, column)`: what the rows of children refer to.
+    """`UNIQUE (tenant_id, column)`: what foreign keys of other tables refer to.
 
-    Two are the same whatever they are called: a constraint keeps its name when its table gets another.
+    Names are canonical (see `canonical`). Two keys are equal whatever their names: a constraint keeps its name when its
+    table is renamed. Without a name it gets `<table>_tenant_key`.
     """
 
     table: str
@@ -45,7 +46,7 @@ class TenantKey:
 
 @dataclass(frozen=True, slots=True)
 class TenantForeignKey:
-    """`FOREIGN KEY (tenant_id, column) REFERENCES parent (tenant_id, parent_column)`."""
+    """`FOREIGN KEY (tenant_id, column) REFERENCES parent (tenant_id, parent_column)`; equality as of `TenantKey`."""
 
     table: str
     column: str

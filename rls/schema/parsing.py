@@ -1,10 +1,13 @@
-"""What SQL text says about policies and keys: its statements, and the facts in each."""
+"""Reads SQL text: its statements, and the policies and keys that each makes, renames or drops.
+
+The checks read the statements, and no claim in a comment: a claim can be wrong, and only a migrated database tells.
+"""
 
 from __future__ import annotations
 
 import re
 
-# What is no statement: strings and comments. Identifiers in quotes are matched so that they stay whole.
+# Strings and comments, which are left out. Quoted identifiers match first, so that a quote in one starts no string.
 TOKENS = re.compile(
     r"""(?P<quoted>"[^"]*")|'(?:[^']|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|--[^\n]*|/\*.*?\*/|(?P<other>[^"'/$-]+|.)""",
     re.DOTALL,
@@ -22,7 +25,7 @@ UNIQUE_INDEX = re.compile(
     rf"on (?:only )?{TABLE} ?{TENANT_AND}(?! ?where)"
 )
 FOREIGN_KEY = re.compile(rf"(?:\bconstraint ({NAME}) )?\bforeign key ?{TENANT_AND} ?references {TABLE} ?{TENANT_AND}")
-# An index that leads with the tenant, whatever follows, and whole: a part of the rows is no help to a policy.
+# An index that starts with the tenant and covers all rows: a partial one does not serve every statement of a policy.
 LEADING_INDEX = re.compile(
     rf"\bcreate (?:unique )?index (?:concurrently )?(?:if not exists )?(?:{NAME} )?"
     rf'on (?:only )?{TABLE} ?(?:using {NAME} ?)?\( ?"?tenant_id"?(?=[ ,)])(?!.*\bwhere\b)'

@@ -21,7 +21,7 @@ from django.db.models import ForeignKey, Model
 from rls.checks.models import has_table, is_tenanted
 from rls.checks.settings import tenant_model
 from rls.checks.sql import key_of, lacks_index, required_key, required_keys, tenanted_tables
-from rls.schema import removals, sql_files, written
+from rls.schema import removals, sql_files
 from rls.schema.facts import Origin
 from rls.schema.keys import TenantKey
 from rls.schema.sql_files import Plan
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
 
 
 def new(label: str) -> list[Path]:
-    """Write what the model `label` ("core.Product") still lacks, after what its parents lack; return the paths.
+    """Write what the model `label` ("helpdesk.Ticket") still lacks, after what its parents lack; return the paths.
 
     Raises CommandError, and writes nothing, where the model has no place under row-level security, where a step
     comes first, and where nothing is missing.
@@ -214,7 +214,7 @@ def migrations() -> MigrationLoader:
 
 def _draft() -> Draft:
     loader = migrations()
-    found = written.read(loader)
+    found = Written.read(loader)
     if found.missing_files:
         raise CommandError(f"{found.missing_files[0].file}.sql is missing: restore it first")
     return Draft(loader, found, next_number())
@@ -224,7 +224,7 @@ def _model(label: str) -> type[Model]:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
-        raise CommandError(f"there is no model {label}: say <app>.<Model>, such as core.Product") from None
+        raise CommandError(f"there is no model {label}: name it as <app>.<Model>, such as helpdesk.Ticket") from None
     label = model._meta.label
     if model is tenant_model():
         return model

@@ -25,7 +25,7 @@ ROOT_REVERT_TEMPLATE = "DELETE FROM app.declared_grants WHERE object = '{table}'
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a model lacks: its policies, the key that others refer to, and foreign keys."""
+    """What the table of a model lacks: its policies, the key that others refer to, and foreign keys."""
 
     table: str
     is_root: bool

@@ -78,7 +78,7 @@ class UniqueInTenant(models.Model):
         return errors
 
     def unique_error_message(self, model_class: type[models.Model], unique_check: Iterable[str]) -> ValidationError:
-        """As Django's, without the tenant: "Product with this Sku already exists."."""
+        """As Django's, without the tenant: "Ticket with this Number already exists."."""
         names = tuple(unique_check)
         return super().unique_error_message(model_class, _others(names) or names)
 

@@ -49,7 +49,7 @@ BEGIN
                OR proname IN ('currtid2', 'pg_logical_emit_message')
                -- random() would go on from it for the next tenant on the connection.
                OR proname = 'setseed'
-               -- A message that one tenant makes up is heard as another's change: see 0023_change_notifications.
+               -- A message that one tenant makes up would be heard as another's.
                OR proname = 'pg_notify')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);

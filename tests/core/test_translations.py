@@ -9,8 +9,8 @@ import pytest
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from mcp_server.declare import discovery
-from mcp_server.declare.tools import Endpoint, tools
+from mcp_server.declare.tools import Endpoint
+from tests.mcp_server.servers import shop_tools
 
 LOCALE = Path("core/locale")
 SOURCES = [path for top in ("core", "mcp_server", "rls") for path in Path(top).rglob("*.py")]
@@ -23,8 +23,7 @@ def catalogue(language: str) -> dict[str, str]:
 
 def texts() -> set[str]:
     """Every literal that the code hands to gettext, and the titles of tools, translated when they are listed."""
-    discovery.load()
-    ours = [spec for endpoint in Endpoint for spec in tools(endpoint) if spec.function.__module__.startswith("core.")]
+    ours = [spec for endpoint in Endpoint for spec in shop_tools(endpoint)]
     return {spec.title for spec in ours} | {
         node.args[0].value
         for path in SOURCES

@@ -18,17 +18,17 @@ from core.models import TenantSettings
 from core.services import demo, drafts, product_changes
 from core.services.drafts import Wanted
 from mcp_server.call.units import Dated
-from mcp_server.declare import discovery
-from mcp_server.declare.tools import Answer, Change, Endpoint, ToolSpec, tools
+from mcp_server.declare.tools import Answer, Change, Endpoint, ToolSpec
 from rls import tenant_context
 from tests.mcp_server.processes import Process
+from tests.mcp_server.servers import shop_tools
 from tests.mcp_server.test_given import call
 from tests.mcp_server.test_listed_tools import post
 from tests.world import World, make_tenant, platform_token
 
-discovery.load()
 ZONE = "Asia/Taipei"
-SPECS = [spec for endpoint in Endpoint for spec in tools(endpoint) if spec.function.__module__.startswith("core.")]
+
+SPECS = [spec for endpoint in Endpoint for spec in shop_tools(endpoint)]
 WHY = {"reason": "a test"}
 
 # Each tool at each endpoint, with a call that has much to say.

@@ -15,9 +15,11 @@ from mcp_types import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_N
 from mcp_server import server
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context, envelopes
+from mcp_server.tokens import resolver
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.raw import message, post
+from tests.mcp_server.servers import shop
 from tests.world import World
 
 # In older versions; the newest has it among the invalid parameters.
@@ -256,8 +258,8 @@ def test_a_line_that_is_no_message_is_answered_over_stdio_too(era: Era, acme: Wo
     first = message("initialize", raw.INITIALIZE) if era == "legacy" else message("server/discover", {}, era)
     lines = [json.dumps(first), "{", "[]", "", *map(json.dumps, bad), json.dumps(message("no/such", {}, era, id=9))]
 
-    with context.serving_stdio("acme"):
-        answers = asyncio.run(over_stdio(server.build(Endpoint.TENANT), lines))
+    with context.serving_stdio(lambda: resolver.open_endpoint("acme")):
+        answers = asyncio.run(over_stdio(server.build(shop(), Endpoint.TENANT), lines))
 
     found = {
         code: sum(each.get("error", {}).get("code") == code for each in answers) for code in (-32700, -32600, -32601)

@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mcp_server.declare import discovery
-from mcp_server.declare.tools import Endpoint, tools
+from mcp_server.declare.tools import Endpoint
 from tests.mcp_server import schemas
 from tests.mcp_server.processes import Process
+from tests.mcp_server.servers import shop_tools
 from tests.world import World, platform_token
 
-discovery.load()
-NAMES = {each: [spec.name for spec in tools(each) if not spec.name.startswith("shop_")] for each in Endpoint}
+NAMES = {each: [spec.name for spec in shop_tools(each)] for each in Endpoint}
 EXAMPLES = settings(
     max_examples=200,
     deadline=None,

@@ -12,10 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
-from mcp_server import server as servers
-from mcp_server.declare import tools
-from mcp_server.declare.tools import Answer, Endpoint, tool
+from mcp_server import MCP
+from mcp_server import server as sdk
+from mcp_server.declare.tools import Answer, Endpoint
 from tests.mcp_server.processes import Process
+from tests.mcp_server.servers import own
 from tests.world import World, platform_token
 
 MOST_BYTES = 40_000
@@ -62,7 +63,7 @@ def test_the_list_of_tools_is_short(
     ours = [each for each in listed if not each["name"].startswith("shop_")]
     assert ours
     assert len(answer.content) < size(listed) + 500, "more travels than is measured"
-    assert size(ours) < MOST_BYTES, "shorten a description, or say it once in mcp_server/instructions.py"
+    assert size(ours) < MOST_BYTES, "shorten a description, or say it once in the instructions"
 
 
 def size(tools: list[dict[str, Any]]) -> int:
@@ -127,13 +128,6 @@ def test_the_instructions_say_of_reasons_and_keys_what_the_tools_take(at: tuple[
 # A third party's tools.
 
 
-@pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Declarations of a test stay in the test."""
-    monkeypatch.setattr(tools, "_tools", {})
-    monkeypatch.setattr("mcp_server.declare.discovery.load", lambda: None)
-
-
 class Box(BaseModel):
     """A box, which may hold others."""
 
@@ -167,18 +161,20 @@ class Nested(Answer):
         return ""
 
 
-def published(endpoint: Endpoint = Endpoint.TENANT) -> Any:
-    [found] = servers.build(endpoint)._tool_manager.list_tools()
+def published(mcp: MCP) -> Any:
+    [found] = sdk.build(mcp, Endpoint.TENANT)._tool_manager.list_tools()
     return found
 
 
-def test_a_type_of_a_third_party_stands_where_it_is_used(apart: None) -> None:
-    @tool(scope=None, title="Boxes", read_only=True)
+def test_a_type_of_a_third_party_stands_where_it_is_used() -> None:
+    mcp = own()
+
+    @mcp.tool(scope=None, title="Boxes", read_only=True)
     def boxes(lid: Lid, more: list[Lid] | None = None, by_name: dict[str, Lid] | None = None) -> Boxes:
         """Boxes."""
         return Boxes(lids=[], other=lid)
 
-    found = published()
+    found = published(mcp)
 
     text = json.dumps([found.parameters, found.output_schema])
     assert "$" not in text
@@ -195,21 +191,25 @@ def test_a_type_of_a_third_party_stands_where_it_is_used(apart: None) -> None:
     Draft202012Validator(found.output_schema).validate(Boxes(lids=[Lid()], other=Lid()).model_dump(mode="json"))
 
 
-def test_a_type_that_holds_itself_is_refused_at_the_start_as_an_argument(apart: None) -> None:
-    @tool(scope=None, title="Boxes", read_only=True)
+def test_a_type_that_holds_itself_is_refused_at_the_start_as_an_argument() -> None:
+    mcp = own()
+
+    @mcp.tool(scope=None, title="Boxes", read_only=True)
     def pack(box: Box) -> Boxes:
         """Boxes."""
         return Boxes(lids=[], other=None)
 
     with pytest.raises(ImproperlyConfigured, match="tool pack: Box holds itself"):
-        servers.build(Endpoint.TENANT)
+        sdk.build(mcp, Endpoint.TENANT)
 
 
-def test_a_type_that_holds_itself_is_refused_at_the_start_as_an_answer(apart: None) -> None:
-    @tool(scope=None, title="Boxes", read_only=True)
+def test_a_type_that_holds_itself_is_refused_at_the_start_as_an_answer() -> None:
+    mcp = own()
+
+    @mcp.tool(scope=None, title="Boxes", read_only=True)
     def unpack() -> Nested:
         """Boxes."""
         return Nested(box=Box())
 
     with pytest.raises(ImproperlyConfigured, match="tool unpack: Box holds itself"):
-        servers.build(Endpoint.TENANT)
+        sdk.build(mcp, Endpoint.TENANT)

@@ -9,17 +9,16 @@ from django.utils import translation
 
 from mcp_server.call import outages
 from mcp_server.call.calls import Call
-from mcp_server.declare import discovery
-from mcp_server.declare.tools import Endpoint, ToolSpec, tools
+from mcp_server.declare.tools import Endpoint, ToolSpec
 from mcp_server.principals import Principal
 from mcp_server.watch.subscriptions import Listening
+from tests.mcp_server.servers import shop
 
 NOBODY = Principal("token", None, "", "en", "UTC", None, frozenset())
 
 
 def spec(name: str, endpoint: Endpoint = Endpoint.TENANT) -> ToolSpec:
-    discovery.load()
-    return next(each for each in tools(endpoint) if each.name == name)
+    return next(each for each in shop().registry().tools(endpoint) if each.name == name)
 
 
 def lost_error() -> OperationalError:

@@ -23,15 +23,15 @@ from mcp_types import (
 
 from core.models import Product
 from core.scopes import Scope
-from mcp_server import server as servers
+from mcp_server import server as sdk
 from mcp_server.call import sizes
-from mcp_server.declare import messages, prompts
-from mcp_server.declare.prompts import prompt
+from mcp_server.declare import messages
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from mcp_server.principals import Principal
 from rls import tenant_context
 from tests.mcp_server.processes import ERAS, Era, Process
+from tests.mcp_server.servers import own
 from tests.mcp_server.test_resources import at, narrow
 from tests.world import World, make_tenant
 
@@ -114,17 +114,17 @@ def test_every_link_of_a_prompt_can_be_read(acme: World, server: Process) -> Non
     assert {"product://A%20B%2F1", "order://1", "report://sales/this_month"} <= at(server, acme, story)
 
 
-def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "_prompts", {})
-    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", None, frozenset(Scope)))
+def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World) -> None:
+    mcp = own()
+    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", scopes=frozenset(Scope)))
 
-    @prompt(title="Long", description="Long.", scope=Scope.REPORTS_READ)
+    @mcp.prompt(title="Long", description="Long.", scope=Scope.REPORTS_READ)
     def long_and_linked() -> list[PromptMessage]:
         link = ResourceLink(uri="product://A-1", name="product")
         return [PromptMessage(role="user", content=link), messages.request("茶" * 50_000)]
 
     try:
-        result = asyncio.run(servers.build(Endpoint.TENANT).get_prompt("long_and_linked"))
+        result = asyncio.run(sdk.build(mcp, Endpoint.TENANT).get_prompt("long_and_linked"))
     finally:
         context._principal.reset(token)
 

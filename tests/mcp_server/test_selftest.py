@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +18,9 @@ from mcp.server.mcpserver import MCPServer
 from mcp_server import selftest, server
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
+from mcp_server.principals import Principal
 from tests.mcp_server.processes import free_port
+from tests.mcp_server.servers import shop
 from tests.mcp_server.test_asgi import QUICKSTART, SERVE, STDIO, UVICORN, WORKER
 from tests.world import World
 
@@ -41,7 +44,7 @@ def bypassing(*methods: str) -> Callable[[Any, Any], Any]:
 
 @pytest.mark.parametrize("endpoint", Endpoint)
 def test_a_sound_server_is_built(endpoint: Endpoint) -> None:
-    assert isinstance(server.build(endpoint), MCPServer)
+    assert isinstance(server.build(shop(), endpoint), MCPServer)
 
 
 @pytest.mark.parametrize("endpoint", Endpoint)
@@ -50,14 +53,14 @@ def test_each_method_is_tried(method: str, endpoint: Endpoint, monkeypatch: pyte
     monkeypatch.setattr(runner.ServerRunner, "_compose_server_middleware", bypassing(method))
 
     with pytest.raises(ImproperlyConfigured, match=f"boundary before {method}\\. Install the version"):
-        server.build(endpoint)
+        server.build(shop(), endpoint)
 
 
 def test_an_sdk_that_runs_no_middleware_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner.ServerRunner, "_compose_server_middleware", bypassing())
 
     with pytest.raises(ImproperlyConfigured) as refusal:
-        server.build(Endpoint.TENANT)
+        server.build(shop(), Endpoint.TENANT)
 
     assert all(method in str(refusal.value) for method in BYPASSED)
 
@@ -77,7 +80,7 @@ def test_each_road_is_tried(road: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(module, road, unguarded)
 
     with pytest.raises(ImproperlyConfigured, match="does not run the tenant boundary"):
-        server.build(Endpoint.TENANT)
+        server.build(shop(), Endpoint.TENANT)
 
 
 def test_an_sdk_that_forgets_the_middleware_it_is_given_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,12 +92,12 @@ def test_an_sdk_that_forgets_the_middleware_it_is_given_serves_nothing(monkeypat
     monkeypatch.setattr(MCPServer, "__init__", forgetful)
 
     with pytest.raises(ImproperlyConfigured, match="does not run the tenant boundary"):
-        server.build(Endpoint.TENANT)
+        server.build(shop(), Endpoint.TENANT)
 
 
 def test_nobody_is_refused_though_a_tenant_is_served_over_stdio() -> None:
-    with context.serving_stdio("acme"):
-        selftest.require_boundary(server.build(Endpoint.TENANT))
+    with context.serving_stdio(lambda: Principal("public", uuid4(), "acme")):
+        selftest.require_boundary(server.build(shop(), Endpoint.TENANT))
 
 
 # A release of the SDK without middleware, for processes that find it on their path.

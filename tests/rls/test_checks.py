@@ -91,13 +91,13 @@ def test_a_plain_foreign_key_between_tenanted_models_is_an_error() -> None:
 
     assert error.id == "rls.E003"
     assert error.hint == (
-        "Say db_constraint=False; manage.py rls new core.Review then writes the constraint "
+        "Set db_constraint=False; manage.py rls new core.Review then writes the constraint "
         "(tenant_id, product_id) REFERENCES core_product (tenant_id, id) into a SQL file."
     )
 
 
 THROUGH = """\
-Say through="core.BundleFavouriteProducts" and write:
+Set through="core.BundleFavouriteProducts" and write:
 class BundleFavouriteProducts(Tenanted):
     bundle = models.ForeignKey("core.Bundle", on_delete=models.CASCADE, db_constraint=False)
     product = models.ForeignKey("core.Product", on_delete=models.CASCADE, db_constraint=False)
@@ -178,7 +178,7 @@ def test_a_shared_model_does_not_point_into_a_tenant() -> None:
         "core.Coupon is shared and product refers to core.Product: a shared row would point into a tenant."
     )
     assert found[0].hint == (
-        "Say class Coupon(Tenanted) and remove its line from RLS_SHARED_MODELS, "
+        "Write class Coupon(Tenanted) and remove its line from RLS_SHARED_MODELS, "
         "or remove the field and let core.Product refer to core.Coupon."
     )
     # While it is neither, the first question is which.
@@ -311,10 +311,10 @@ def test_what_is_unique_is_unique_inside_a_tenant() -> None:
 
     assert ids(*found) == ["rls.E006"] * 4
     assert [error.hint for error in found] == [
-        'Remove unique=True and say models.UniqueConstraint(fields=["tenant", "code"], name="part_code_unique").',
-        'Remove it and say models.UniqueConstraint(fields=["tenant", "name"], name="part_name_unique").',
-        'Say models.UniqueConstraint(fields=["tenant", "code"], name="one", condition=models.Q((\'name\', \'x\'))).',
-        'Say models.UniqueConstraint("tenant", Lower(\'name\'), name="two").',
+        'Remove unique=True and add models.UniqueConstraint(fields=["tenant", "code"], name="part_code_unique").',
+        'Remove it and add models.UniqueConstraint(fields=["tenant", "name"], name="part_name_unique").',
+        'Write models.UniqueConstraint(fields=["tenant", "code"], name="one", condition=models.Q((\'name\', \'x\'))).',
+        'Write models.UniqueConstraint("tenant", Lower(\'name\'), name="two").',
     ]
 
 
@@ -331,7 +331,7 @@ def test_a_one_to_one_field_is_unique_across_tenants() -> None:
 
     assert ids(order, group) == ["rls.E007", "rls.E007"]
     assert order.hint == (
-        'Say order = models.ForeignKey("core.Order", on_delete=models.RESTRICT, null=True, db_constraint=False)'
+        'Write order = models.ForeignKey("core.Order", on_delete=models.RESTRICT, null=True, db_constraint=False)'
         ' and models.UniqueConstraint(fields=["tenant", "order"], name="invoice_order_unique").'
     )
     assert 'models.ForeignKey("auth.Group", on_delete=models.CASCADE) and ' in group.hint
@@ -408,9 +408,9 @@ def test_the_tenant_model_is_named(settings: Any) -> None:
     assert ids(unknown, malformed, missing) == ["rls.E011"] * 3
     # One message is enough: it does not come again for each model.
     assert list(model_checks.check_model(Product, {})) == []
-    assert unknown.msg == "RLS_TENANT_MODEL names core.Client, which is no model."
+    assert unknown.msg == "RLS_TENANT_MODEL names core.Client, which is not a model."
     assert missing.msg == "RLS_TENANT_MODEL is not set."
-    assert missing.hint == 'Say RLS_TENANT_MODEL = "<app>.<Model>", such as "core.Tenant".'
+    assert missing.hint == 'Set RLS_TENANT_MODEL = "<app>.<Model>", such as "helpdesk.Organisation".'
 
 
 def test_the_tenant_model_has_a_uuid_and_can_be_suspended(settings: Any) -> None:
@@ -420,7 +420,7 @@ def test_the_tenant_model_has_a_uuid_and_can_be_suspended(settings: Any) -> None
 
     assert ids(key, is_active) == ["rls.E012", "rls.E013"]
     assert "id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)" in key.hint
-    assert is_active.hint == "Say is_active = models.BooleanField(default=True)."
+    assert is_active.hint == "Add is_active = models.BooleanField(default=True)."
 
 
 def test_the_backend_and_the_router_are_in_place(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,8 +430,8 @@ def test_the_backend_and_the_router_are_in_place(settings: Any, monkeypatch: pyt
     settings.DATABASE_ROUTERS = [RoleRouter()]
 
     assert ids(engine, router) == ["rls.E014", "rls.E015"]
-    assert engine.hint == 'Say DATABASES["default"]["ENGINE"] = "rls.backends.postgresql".'
-    assert router.hint == 'Say DATABASE_ROUTERS = ["rls.router.RoleRouter"].'
+    assert engine.hint == 'Set DATABASES["default"]["ENGINE"] = "rls.backends.postgresql".'
+    assert router.hint == 'Set DATABASE_ROUTERS = ["rls.router.RoleRouter"].'
     assert ids(*setting_checks.check_setup(None)) == ["rls.E014"]
 
 
@@ -445,7 +445,7 @@ def test_a_connection_in_another_time_zone_would_call_set_config(
     [error] = setting_checks.check_setup(None)
 
     assert error.id == "rls.E020"
-    assert error.hint == 'Say USE_TZ = True, and no TIME_ZONE in DATABASES["default"].'
+    assert error.hint == 'Set USE_TZ = True, and remove TIME_ZONE from DATABASES["default"].'
 
 
 def test_no_setting_of_ours_makes_the_checks_raise(settings: Any) -> None:
@@ -500,7 +500,7 @@ def test_a_foreign_key_that_holds_no_tenant_is_found(instead: str, sql_files: Pa
     [error] = sql_checks.check_sql(None)
 
     assert error.id == "rls.E017"
-    assert error.msg == "core.OrderItem.product has no foreign key that holds the tenant."
+    assert error.msg == "core.OrderItem.product has no foreign key that includes the tenant."
     assert error.hint == KEY_HINT
 
 
@@ -541,8 +541,8 @@ def test_a_table_without_a_policy_is_found(file: str, label: str, table: str, sq
 
 def test_a_parent_without_a_key_that_holds_the_tenant_is_found(sql_files: Path) -> None:
     rewrite(sql_files / "0006_core_product.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
-    # Nothing refers to a token.
-    rewrite(sql_files / "0009_mcp_tokens_apitoken.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
+    # Nothing refers to the settings.
+    rewrite(sql_files / "0012_core_tenantsettings.sql", "UNIQUE (tenant_id, id)", "UNIQUE (id)")
 
     [error] = sql_checks.check_sql(None)
 

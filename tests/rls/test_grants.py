@@ -287,6 +287,7 @@ def test_a_renamed_model_keeps_its_rights_and_is_declared_anew(live_project: Pro
 
     forward = project.read("migrations_sql/0006_shared_tables_rights.sql")
     assert "SET object = 'public.lands_next_to' WHERE object = 'public.user_neighbours';" in forward
+    assert "-- rls: renamed user_neighbours to lands_next_to\n" in forward
     assert "GRANT" not in forward
     assert "audit: green" in project.manage("rls audit")
     # Of what others may use nothing is lost: the table and its rights are one.
@@ -364,14 +365,14 @@ def test_what_comes_first_is_named(project: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["core.Nothing"], "there is no model core.Nothing: say <app>.<Model>, such as auth.User"),
-        (["User"], "there is no model User: say <app>.<Model>, such as auth.User"),
-        (["core.Product"], "core.Product is no shared model: manage.py rls new core.Product writes its rights"),
-        (["core.Tenant"], "core.Tenant is no shared model: manage.py rls new core.Tenant writes its rights"),
+        (["core.Nothing"], "there is no model core.Nothing: name it as <app>.<Model>, such as auth.User"),
+        (["User"], "there is no model User: name it as <app>.<Model>, such as auth.User"),
+        (["core.Product"], "core.Product is not a shared model: manage.py rls new core.Product writes its rights"),
+        (["core.Tenant"], "core.Tenant is not a shared model: manage.py rls new core.Tenant writes its rights"),
         (["auth.User"], "auth.User lacks nothing"),
-        ([], "name the models, app_label.Model ..., or say --all alone"),
-        (["auth.User", "--all"], "name the models, app_label.Model ..., or say --all alone"),
-        (["--all", "--tenants-read"], "name the models, app_label.Model ..., or say --all alone"),
+        ([], "name the models, app_label.Model ..., or use --all alone"),
+        (["auth.User", "--all"], "name the models, app_label.Model ..., or use --all alone"),
+        (["--all", "--tenants-read"], "name the models, app_label.Model ..., or use --all alone"),
     ],
 )
 def test_what_has_no_place_is_refused(arguments: list[str], sentence: str) -> None:
@@ -393,7 +394,7 @@ def test_an_app_that_stands_too_late_is_named(monkeypatch: pytest.MonkeyPatch) -
 
     [warning] = setting_checks._commands()
 
-    assert (warning.id, warning.hint) == ("rls.W022", 'Say INSTALLED_APPS = ["rls", ...].')
+    assert (warning.id, warning.hint) == ("rls.W022", 'Put it first: INSTALLED_APPS = ["rls", ...].')
 
 
 # What the SQL files grant.
@@ -406,10 +407,10 @@ def reader(tmp_path: Path, settings: Any, *texts: str) -> Granted:
     (tmp_path / "migrations_sql").mkdir()
     for name in ("Country", "Area"):
         fields = [("id", models.BigAutoField(primary_key=True)), ("other", models.ManyToManyField("geo.Country"))]
-        found.apply(operations.CreateModel(name, fields), "geo")
+        found.apply(operations.CreateModel(name, fields), ("geo", "0001_initial"))
     for number, text in enumerate(texts):
         (tmp_path / "migrations_sql" / f"{number}.sql").write_text(text)
-        found.apply(RunSQLFile(str(number)), "geo")
+        found.apply(RunSQLFile(str(number)), ("geo", "0001_initial"))
     return found
 
 
@@ -441,17 +442,24 @@ def test_a_grant_ends_with_its_table_and_follows_its_name(tmp_path: Path, settin
     found = reader(tmp_path, settings, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO app_platform;")
 
     # Two that change places, one that comes back, one that goes.
-    found.apply(operations.RenameModel("Country", "Former"), "geo")
-    found.apply(operations.RenameModel("Area", "Country"), "geo")
-    found.apply(operations.RemoveField("Former", "other"), "geo")
+    found.apply(operations.RenameModel("Country", "Former"), ("geo", "0001_initial"))
+    found.apply(operations.RenameModel("Area", "Country"), ("geo", "0001_initial"))
+    found.apply(operations.RemoveField("Former", "other"), ("geo", "0001_initial"))
     assert {table for table in found.roles if not found.lacks(table)} == set()
     assert found.renamed == {
         "geo_former": "geo_country", "geo_country": "geo_area", "geo_country_other": "geo_area_other"
     }  # fmt: skip
-    found.apply(operations.RenameModel("Country", "Area"), "geo")
+    found.apply(operations.RenameModel("Country", "Area"), ("geo", "0001_initial"))
     assert not found.lacks("geo_area")
-    found.apply(operations.DeleteModel("Former"), "geo")
-    found.apply(operations.SeparateDatabaseAndState(state_operations=[operations.DeleteModel("Area")]), "geo")
+    # What is declared has followed where a file says so, in the line that `rls grant` writes.
+    (tmp_path / "migrations_sql" / "1.sql").write_text("-- rls: renamed geo_country to geo_former\nUPDATE ...;")
+    assert found.lacks("geo_former")
+    found.apply(RunSQLFile("1"), ("geo", "0002_declared"))
+    assert not found.lacks("geo_former")
+    found.apply(operations.DeleteModel("Former"), ("geo", "0001_initial"))
+    found.apply(
+        operations.SeparateDatabaseAndState(state_operations=[operations.DeleteModel("Area")]), ("geo", "0001_initial")
+    )
     assert set(found.roles) == {"geo_area", "geo_area_other"}
 
 
@@ -491,31 +499,6 @@ def test_every_role_reads_which_migrations_have_run(database: str) -> None:
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT count(*) > 0 FROM django_migrations")
             assert cursor.fetchone() == (True,)
-
-
-def test_a_project_that_granted_it_before_goes_on(tmp_path: Path, postgres_server: Server, database: str) -> None:
-    name = f"{database}_before"
-    postgres_server.provision(name)
-    project = make(tmp_path, postgres_server.urls(name))
-    try:
-        begin(project)
-        project.manage("rls grant --all", "migrate rls 0002")
-        assert "permission denied for table django_migrations" in project.refused("showmigrations")
-        with psycopg.connect(project.environment["OWNER_DATABASE_URL"]) as owner:
-            owner.execute("GRANT SELECT ON django_migrations TO app_tenant, app_platform, app_auditor")
-            owner.execute(
-                "INSERT INTO app.declared_grants SELECT 'public.django_migrations', role_name, '{SELECT}', 'Ours.'"
-                " FROM unnest(ARRAY['app_tenant', 'app_platform', 'app_auditor']) AS role_name"
-            )
-
-        project.manage("migrate", "makemigrations --check")
-
-        assert "audit: green" in project.manage("rls audit")
-        project.manage("migrate rls 0002", "migrate")
-        assert "audit: green" in project.manage("rls audit")
-    finally:
-        with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_a_shared_table_of_this_project_that_nobody_may_use_is_named(tmp_path: Path, settings: Any) -> None:

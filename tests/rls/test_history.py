@@ -187,7 +187,7 @@ def test_what_is_taken_away_comes_back_with_its_policies_and_keys(kind: str, liv
     project.write("shop/models.py", text if "class Note" in text else text + NOTE)
     said = project.refused("check")
     assert "(rls.E030) The migration shop.0100_gone (" in said
-    assert "HINT: manage.py rls new --all writes a SQL file that takes it away before" in said
+    assert "HINT: manage.py rls new --all writes a SQL file that drops it before" in said
 
     said = project.manage("rls new --all")
 

@@ -291,8 +291,8 @@ def test_a_parent_whose_file_has_no_key_gets_it(project: Project) -> None:
 @pytest.mark.parametrize(
     ("label", "sentence"),
     [
-        ("core.Nothing", "there is no model core.Nothing: say <app>.<Model>, such as core.Product"),
-        ("Product", "there is no model Product: say <app>.<Model>, such as core.Product"),
+        ("core.Nothing", "there is no model core.Nothing: name it as <app>.<Model>, such as helpdesk.Ticket"),
+        ("Product", "there is no model Product: name it as <app>.<Model>, such as helpdesk.Ticket"),
         ("mcp_tokens.PlatformToken", r"mcp_tokens.PlatformToken is shared \(RLS_SHARED_MODELS\): it has no policies"),
         ("core.Product", "core.Product lacks nothing"),
         ("core.Tenant", "core.Tenant lacks nothing"),

@@ -165,7 +165,7 @@ def test_what_is_not_committed_proves_nothing(acme: World, globex: World) -> Non
 
 
 def test_a_shared_model_is_not_isolated() -> None:
-    with pytest.raises(AssertionError, match=r"core\.PlatformToken is not tenanted"):
+    with pytest.raises(AssertionError, match=r"mcp_tokens\.PlatformToken is not tenanted"):
         assert_isolated(PlatformToken)
 
 

@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context, MCPServer  # noqa: E402
 from mcp_types import Completion, ElicitRequest, ElicitRequestFormParams, InputRequiredResult  # noqa: E402
 
 from core.models import Product  # noqa: E402
-from mcp_server import server, workers  # noqa: E402
+from mcp_server import MCP, server, workers  # noqa: E402
 from mcp_server.declare.tools import Endpoint  # noqa: E402
 
 build_tools = server.build
@@ -22,11 +22,11 @@ def names() -> list[str]:
     return [product.name for product in Product.objects.order_by("name")]
 
 
-def build(door: Endpoint) -> MCPServer[Any]:
-    mcp = build_tools(door)
-    if door is Endpoint.TENANT:
-        add_handlers(mcp)
-    return mcp
+def build(mcp: MCP, endpoint: Endpoint) -> MCPServer[Any]:
+    served = build_tools(mcp, endpoint)
+    if endpoint is Endpoint.TENANT:
+        add_handlers(served)
+    return served
 
 
 def add_handlers(mcp: MCPServer[Any]) -> None:

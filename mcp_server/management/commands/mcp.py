@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db import OperationalError
 from django.utils import translation
 
 from mcp_server import reference, server, stdio
+from mcp_server.app import MCP, mounted
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
 from mcp_server.tokens import resolver
@@ -19,35 +21,50 @@ from rls.backends.postgresql.lasting import keep_pulses
 
 
 class Command(BaseCommand):
-    help = "Serves MCP over stdio, for a client that starts its servers itself; prints what the endpoints offer."
+    help = "Serves MCP over stdio, for a client that starts its servers itself; prints what a server offers."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         stdio = commands.add_parser("stdio", help="serve one tenant; whoever starts it acts for that tenant")
-        stdio.add_argument("--tenant", required=True, help="the subdomain")
+        stdio.add_argument("--tenant", required=True, help="the name in its URL")
+        reference = commands.add_parser("reference", help="print what a server offers, as Markdown")
+        for each in (stdio, reference):
+            each.add_argument("--server", default="", help="the name of the server, where the project has several")
 
-        commands.add_parser("reference", help="print what the endpoints offer, as Markdown")
+    def handle(self, *args: Any, command: str, server: str, **options: Any) -> None:
+        getattr(self, command)(chosen(server), **options)
 
-    def handle(self, *args: Any, command: str, **options: Any) -> None:
-        getattr(self, command)(**options)
-
-    def reference(self, **options: Any) -> None:
+    def reference(self, mcp: MCP, **options: Any) -> None:
         with translation.override("en"):
-            self.stdout.write(reference.page(), ending="")
+            self.stdout.write(reference.page(mcp), ending="")
 
-    def stdio(self, tenant: str, **options: Any) -> None:
+    def stdio(self, mcp: MCP, tenant: str, **options: Any) -> None:
         with stdio.ended_by_signals():
             try:
-                found = resolver.open_endpoint(tenant)
-                served = server.build(Endpoint.TENANT)
+                find = functools.partial(resolver.open_endpoint, tenant, scopes=mcp.scopes())
+                found = find()
+                served = server.build(mcp, Endpoint.TENANT)
             except OperationalError as error:
                 raise CommandError("the database does not answer; try again when it does") from error
             except ImproperlyConfigured as error:
                 raise CommandError(str(error)) from error
             if found is None:
-                raise CommandError(f"there is no active tenant {tenant!r}; `manage.py tenants list` shows all")
+                raise CommandError(f"there is no active tenant {tenant!r}")
             keep_pulses()
-            with serving_stdio(tenant):
+            with serving_stdio(find):
                 ended_by = anyio.run(stdio.serve, served)
         if ended_by is not None:
             sys.exit(128 + ended_by)
+
+
+def chosen(name: str) -> MCP:
+    """The project's server of this name; where it is '', the only one. Raises CommandError."""
+    servers = {each.name: each for each in mounted()}
+    if not servers:
+        raise CommandError(
+            'there is no MCP server: set ASGI_APPLICATION to one, as "config.asgi.application", where config/asgi.py '
+            'says application = MCP("my project").asgi(django=get_asgi_application())'
+        )
+    if (not name and len(servers) > 1) or (name and name not in servers):
+        raise CommandError(f"choose one of the servers with --server: {', '.join(servers)}")
+    return servers[name] if name else next(iter(servers.values()))

@@ -12,7 +12,7 @@ from rls.backends import migrating
 from rls.router import OWNER_ALIAS
 
 # `migrate rls`, whatever the options of the command are for the app that it names.
-RLS_MIGRATION_OPTIONS = {
+LIBRARY_MIGRATE_OPTIONS = {
     "app_label": "rls",
     "migration_name": None,
     "verbosity": 0,
@@ -45,7 +45,7 @@ class Command(migrate.Command):
             with migrating.on(options["database"]):
                 if options["app_label"] != "rls":
                     # What tables take their keys and policies from is there before any of them.
-                    super().handle(*args, **options | RLS_MIGRATION_OPTIONS)
+                    super().handle(*args, **options | LIBRARY_MIGRATE_OPTIONS)
                 super().handle(*args, **options)
         finally:
             connection.close()  # and with it app.migrating

@@ -74,7 +74,7 @@ class Command(BaseCommand):
 
     def _grant(self, *, models: list[str], all: bool, tenants_read: bool, **options: Any) -> None:
         if bool(models) == all or (all and tenants_read):
-            raise CommandError("name the models, app_label.Model ..., or say --all alone")
+            raise CommandError("name the models, app_label.Model ..., or use --all alone")
         paths = grant_files.grant(models, tenants_read=tenants_read)
         for path in paths:
             self.stdout.write(f"wrote {os.path.relpath(path)}")
@@ -89,11 +89,11 @@ class Command(BaseCommand):
         try:
             table = matrix.relation(alias, apps.get_model(model))
         except (LookupError, ValueError) as error:
-            raise CommandError(f"{model} is no model: name it as app_label.Model") from error
+            raise CommandError(f"{model} is not a model: name it as app_label.Model") from error
         if table is None:
             raise CommandError(f"{model} has no table yet; manage.py migrate makes it")
         if role not in (None, *(cell.role for cell in matrix.read(alias))):
-            raise CommandError(f"{role} is no role of the project: app_tenant, app_platform, ...")
+            raise CommandError(f"{role} is not a role of the project: app_tenant, app_platform, ...")
         self.stdout.write(matrix.explain(alias, table, role))
 
 

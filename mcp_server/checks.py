@@ -1,0 +1,34 @@
+"""System checks: mistakes in what a project's servers offer, found by `manage.py check`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error
+
+from mcp_server.declare.registry import Spec, place
+
+
+def check_scopes(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """mcp_server.E001: something asks for a scope that its server does not have, so that nobody can ever use it."""
+    from mcp_server.app import mounted
+
+    return [error for mcp in mounted() for error in unknown_scopes(mcp.name, mcp.registry().specs(), mcp.scopes())]
+
+
+def unknown_scopes(server: str, specs: list[Spec], scopes: frozenset[str]) -> Iterator[CheckMessage]:
+    """An error for each that asks for a scope that is none of these."""
+    for spec in specs:
+        if spec.scope is not None and str(spec.scope) not in scopes:
+            close = difflib.get_close_matches(str(spec.scope), sorted(scopes), n=1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            yield Error(
+                f"The {spec.kind} {spec.name} ({place(spec.function)}) asks for the scope {str(spec.scope)!r}, "
+                f"which the server {server!r} does not have.",
+                hint=f"Correct it, or add it to MCP(scopes=...).{meant}",
+                obj=spec.function,
+                id="mcp_server.E001",
+            )

@@ -1,0 +1,45 @@
+"""The settings of this library, and what holds where a project sets none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS
+
+# Worker threads where the database has no pool, and the connections of a pool that does not say how many
+# (psycopg_pool.ConnectionPool, "max_size").
+WORKERS_WITHOUT_POOL = 10
+DEFAULT_POOL_SIZE = 4
+
+
+def has_sessions() -> bool:
+    """MCP_SESSIONS: "stateless", where any process serves any request, or "stateful": sessions and HTTP+SSE.
+
+    Raises ImproperlyConfigured for any other value.
+    """
+    found = getattr(settings, "MCP_SESSIONS", "stateless")
+    if found not in ("stateless", "stateful"):
+        raise ImproperlyConfigured(f"MCP_SESSIONS is {found!r}; set it to stateless or stateful")
+    return bool(found == "stateful")
+
+
+def allowed_origins() -> Collection[str]:
+    """MCP_ALLOWED_ORIGINS: whose pages may call from a browser, each as https://app.example.com."""
+    origins: Collection[str] = getattr(settings, "MCP_ALLOWED_ORIGINS", ())
+    return origins
+
+
+def public_url() -> str:
+    """PUBLIC_URL: the address that clients use, without a slash at its end; '' where it is the one they name."""
+    return str(getattr(settings, "PUBLIC_URL", "")).rstrip("/")
+
+
+def worker_count() -> int:
+    """How many calls a process works on at once: as many as its pool of the tenants' role has connections."""
+    pool = settings.DATABASES[DEFAULT_DB_ALIAS].get("OPTIONS", {}).get("pool")
+    if not pool:
+        return WORKERS_WITHOUT_POOL
+    sizes = pool if isinstance(pool, dict) else {}
+    return int(sizes.get("max_size") or sizes.get("min_size", DEFAULT_POOL_SIZE))

@@ -1,0 +1,99 @@
+"""What is declared, and the registry of one server: tools, resources and prompts, each under a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from mcp_server.declare.prompts import PromptSpec
+    from mcp_server.declare.resources import ResourceSpec
+    from mcp_server.declare.tools import Endpoint, ToolSpec
+
+Spec: TypeAlias = "ToolSpec | ResourceSpec | PromptSpec"
+S = TypeVar("S", bound="ToolSpec | ResourceSpec | PromptSpec")
+
+# What the decorators have declared that stand in modules of apps. A server has those of all apps, or of some.
+DECLARED: list[Spec] = []
+
+
+class Registry:
+    """What one server offers. It does not change: clients are told that no list does."""
+
+    def __init__(self, specs: Iterable[Spec] = ()) -> None:
+        """Raises ImproperlyConfigured: two functions want one name at one endpoint, or one URI."""
+        self._tools: dict[tuple[Endpoint, str], ToolSpec] = {}
+        self._resources: dict[str, ResourceSpec] = {}
+        self._prompts: dict[str, PromptSpec] = {}
+        for spec in specs:
+            match spec.kind:
+                case "tool":
+                    _add(self._tools, (spec.endpoint, spec.name), spec, f"tools are named {spec.name}")
+                case "resource":
+                    _add(self._resources, str(spec.uri), spec, f"resources have the URI {spec.uri}")
+                case "prompt":
+                    _add(self._prompts, spec.name, spec, f"prompts are named {spec.name}")
+
+    def tools(self, endpoint: Endpoint) -> list[ToolSpec]:
+        """The tools of an endpoint, by name."""
+        return sorted((spec for spec in self._tools.values() if spec.endpoint is endpoint), key=lambda spec: spec.name)
+
+    def resources(self) -> list[ResourceSpec]:
+        """Every resource and template, by URI."""
+        return [self._resources[uri] for uri in sorted(self._resources)]
+
+    def template(self, uri: str) -> ResourceSpec | None:
+        """The resource that was declared with this very URI or template."""
+        return self._resources.get(uri)
+
+    def find(self, uri: str) -> tuple[ResourceSpec, dict[str, str]] | None:
+        """What a URI names, with its arguments."""
+        for spec in self.resources():
+            if (arguments := spec.matched(uri)) is not None:
+                return spec, arguments
+        return None
+
+    def prompts(self) -> dict[str, PromptSpec]:
+        """Every prompt, by name, in the order of their names."""
+        return dict(sorted(self._prompts.items()))
+
+    def specs(self) -> list[Spec]:
+        """Everything, each with its scope."""
+        return [*self._tools.values(), *self._resources.values(), *self._prompts.values()]
+
+    def scopes(self) -> frozenset[str]:
+        """Every scope that something needs."""
+        return frozenset(str(spec.scope) for spec in self.specs() if spec.scope is not None)
+
+
+_current: ContextVar[Registry] = ContextVar("mcp_registry")
+
+
+def current() -> Registry:
+    """That of the server whose message is handled; outside of one, of all that is declared so far."""
+    return _current.get(None) or Registry(DECLARED)
+
+
+@contextmanager
+def serving(registry: Registry) -> Iterator[None]:
+    """Within the block, what runs is of this server."""
+    token = _current.set(registry)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def place(function: Callable[..., Any]) -> str:
+    """Where a function stands, for whoever looks for it."""
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _add(specs: dict[Any, S], key: object, spec: S, clash: str) -> None:
+    present = specs.setdefault(key, spec)
+    if present.function is not spec.function:
+        raise ImproperlyConfigured(f"two {clash}: {place(present.function)} and {place(spec.function)}; change one")

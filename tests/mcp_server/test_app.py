@@ -1,0 +1,354 @@
+"""The MCP object: several in one process, under other applications, with a project's own way to know who calls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+from core.models import Product
+from mcp_server import MCP, Answer, Endpoint, Principal, anyone, by_token, checks, workers
+from mcp_server.app import mounted
+from mcp_server.tokens import resolver
+from tests.world import World, platform_token
+
+JSON = {"Accept": "application/json, text/event-stream"}
+
+
+class Scope(StrEnum):
+    """What a token of these servers may do."""
+
+    READ = "names:read"
+    WRITE = "names:write"
+
+
+class Names(Answer):
+    """Names of products."""
+
+    names: list[str]
+
+    def text(self) -> str:
+        return ", ".join(self.names)
+
+
+def naming(name: str, **options: Any) -> MCP:
+    """A server with one tool, which needs a scope, and tells the names of a tenant's products."""
+    mcp = MCP(name, apps=[], **{"scopes": Scope, "authenticate": anyone} | options)
+
+    @mcp.tool(scope=Scope.READ, title="Names", read_only=True, name=f"{name}_names")
+    def names() -> Names:
+        """Names of products."""
+        return Names(names=[product.name for product in Product.objects.all()])
+
+    return mcp
+
+
+def asked(app: Any, story: Callable[[httpx2.AsyncClient], Awaitable[Any]]) -> Any:
+    """What a story with a client finds out, while the application's lifespan runs."""
+
+    async def run() -> Any:
+        async with app.router.lifespan_context(app):
+            transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return await story(client)
+
+    return asyncio.run(run())
+
+
+async def call(client: httpx2.AsyncClient, path: str, method: str, token: str = "", **params: Any) -> httpx2.Response:
+    headers = JSON | ({"Authorization": f"Bearer {token}"} if token else {})
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    return await client.post(path, json=message, headers=headers)
+
+
+async def tools(client: httpx2.AsyncClient, path: str, token: str = "") -> list[str]:
+    answer = await call(client, path, "tools/list", token)
+    return [each["name"] for each in answer.json()["result"]["tools"]]
+
+
+async def text(client: httpx2.AsyncClient, path: str, name: str, token: str = "") -> str:
+    answer = await call(client, path, "tools/call", token, name=name, arguments={})
+    return str(answer.json()["result"]["content"][0]["text"])
+
+
+def test_two_servers_of_one_process_have_tools_of_their_own(acme: World, globex: World) -> None:
+    first, second = naming("first"), naming("second", scopes=[])
+    app = first.asgi(django=second.asgi(at="/assist"), at="/mcp")
+
+    async def story(client: httpx2.AsyncClient) -> Any:
+        async with second.lifespan():
+            listed = [await tools(client, path) for path in ("/mcp/acme/", "/assist/globex/")]
+            return (
+                listed,
+                await text(client, "/mcp/acme/", "first_names"),
+                await text(client, "/assist/globex/", "second_names"),
+            )
+
+    listed, of_first, of_second = asked(app, story)
+
+    assert listed == [["first_names"], ["second_names"]]
+    assert of_first == "Acme anvil"
+    # Its scopes are none, so an open endpoint grants none.
+    assert "lacks the scope names:read" in of_second
+
+
+def test_it_is_mounted_under_a_starlette_application(acme: World) -> None:
+    mcp = naming("mounted")
+    routes = [Route("/own", lambda request: PlainTextResponse("own")), Mount("/v1", mcp.asgi(at="/assist"))]
+    app = Starlette(routes=routes, lifespan=mcp.lifespan)
+
+    async def story(client: httpx2.AsyncClient) -> Any:
+        own = (await client.get("/own")).text
+        statuses = [(await call(client, path, "tools/list")).status_code for path in ("/v1/mcp/acme", "/assist/acme")]
+        return own, statuses, await text(client, "/v1/assist/acme/", "mounted_names")
+
+    assert asked(app, story) == ("own", [404, 404], "Acme anvil")
+
+
+def test_at_the_root_of_a_mount_the_tenant_is_the_path(acme: World) -> None:
+    mcp = naming("root")
+    app = Starlette(routes=[Mount("/assist", mcp.asgi(at="/"))], lifespan=mcp.lifespan)
+
+    assert asked(app, lambda client: text(client, "/assist/acme", "root_names")) == "Acme anvil"
+
+
+def test_an_application_that_forgets_the_lifespan_is_told_what_to_write(
+    acme: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Starlette(routes=[Mount("/", naming("forgotten").asgi())])
+
+    answer = asked(app, lambda client: call(client, "/mcp/acme/", "tools/list"))
+
+    assert answer.status_code == 500
+    assert "MCP server 'forgotten' is not running" in caplog.text
+    assert "lifespan=mcp.lifespan" in caplog.text
+
+
+def test_a_server_can_be_started_again(acme: World) -> None:
+    app = naming("again").asgi()
+
+    for _ in range(2):
+        assert asked(app, lambda client: text(client, "/mcp/acme/", "again_names")) == "Acme anvil"
+
+
+def test_without_a_platform_its_url_is_not_there(acme: World) -> None:
+    token = platform_token()
+    without, beside = naming("without").asgi(), naming("beside").asgi(django=get_asgi_application())
+
+    for app in (without, beside):
+        for path in ("/mcp", "/mcp/"):
+            answer = asked(app, lambda client, path=path: call(client, path, "tools/list", token))  # type: ignore[misc]
+            assert answer.status_code == 404
+
+
+def test_the_platform_is_served_where_it_is_asked_for(acme: World) -> None:
+    app = naming("with", platform=True).asgi()
+    token = platform_token()
+
+    async def story(client: httpx2.AsyncClient) -> list[int]:
+        tokens = (token, acme.token, "")
+        return [(await call(client, "/mcp/", "tools/list", each)).status_code for each in tokens]
+
+    assert asked(app, story) == [200, 401, 401]
+
+
+async def by_name(connection: HTTPConnection, slug: str) -> Principal | None:
+    """The project's own way: who stands in a header that a gateway has set, in the tenant that he belongs to."""
+    user, _, tenant = connection.headers.get("X-User", "").partition("@")
+    found = await workers.run(resolver.open_endpoint, tenant, scopes=[Scope.READ])
+    return replace(found, name=user, id=user) if found and user else None
+
+
+def test_a_project_says_itself_who_calls(acme: World, globex: World) -> None:
+    mcp = naming("own", authenticate=by_name)
+
+    @mcp.tool(scope=None, title="Who", read_only=True)
+    def who() -> Names:
+        """Who calls."""
+        from mcp_server import current_principal
+
+        return Names(names=[current_principal().name, current_principal().subject])
+
+    async def story(client: httpx2.AsyncClient) -> Any:
+        client.headers["X-User"] = "ada@acme"
+        allowed = [await text(client, "/mcp/acme/", name) for name in ("who", "own_names")]
+        # Of another tenant he is not, whatever the function says.
+        elsewhere = await call(client, "/mcp/globex/", "tools/list", acme.token)
+        client.headers["X-User"] = ""
+        return allowed, elsewhere, await call(client, "/mcp/acme/", "tools/list")
+
+    allowed, elsewhere, nobody = asked(mcp.asgi(), story)
+
+    assert allowed == [f"ada, {acme.id}:ada", "Acme anvil"]
+    assert (elsewhere.status_code, elsewhere.json()["error"]) == (401, "invalid_token")
+    assert (nobody.status_code, nobody.headers["WWW-Authenticate"]) == (401, 'Bearer realm="mcp"')
+
+
+def test_the_platform_may_have_another_way(acme: World) -> None:
+    async def operator(connection: HTTPConnection, slug: str) -> Principal | None:
+        assert slug == ""
+        is_known = connection.headers.get("X-Operator") == "grace"
+        return Principal("grace", tenant_id=None, slug="", id="grace") if is_known else None
+
+    app = naming("two", authenticate=by_token, platform=operator).asgi()
+
+    async def story(client: httpx2.AsyncClient) -> list[int]:
+        client.headers["X-Operator"] = "grace"
+        known = await call(client, "/mcp/", "tools/list")
+        tenant = await call(client, "/mcp/acme/", "tools/list")
+        client.headers["X-Operator"] = "mallory"
+        return [known.status_code, tenant.status_code, (await call(client, "/mcp/", "tools/list")).status_code]
+
+    assert asked(app, story) == [200, 401, 401]
+
+
+def test_a_principal_of_no_tenant_does_nothing_at_a_tenants_url(acme: World) -> None:
+    async def careless(connection: HTTPConnection, slug: str) -> Principal | None:
+        return Principal("careless", tenant_id=None, slug=slug, scopes=frozenset(Scope))
+
+    answer = asked(naming("careless", authenticate=careless).asgi(), lambda c: call(c, "/mcp/acme/", "tools/list"))
+
+    assert answer.status_code == 401
+
+
+def test_clients_are_told_the_name_the_version_and_the_projects_words(acme: World) -> None:
+    app = naming("mine", version="2.7", instructions="Names are said in capitals.").asgi()
+    handshake = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "tests", "version": "1"}}
+
+    answer = asked(app, lambda client: call(client, "/mcp/acme/", "initialize", **handshake)).json()["result"]
+
+    assert answer["serverInfo"]["name"] == "mine"
+    assert answer["serverInfo"]["version"] == "2.7"
+    lines = answer["instructions"].splitlines()
+    assert lines[0].startswith("The data of one tenant")
+    assert lines[1] == "Names are said in capitals."
+    assert any("dry_run=true" in line for line in lines)
+    assert "anvil" not in answer["instructions"]
+
+
+def test_an_unknown_scope_is_found_by_the_check() -> None:
+    mcp = naming("checked")
+
+    @mcp.tool(scope="names:reed", title="Typo", read_only=True)
+    def typo() -> Names:
+        """A tool that nobody can ever call."""
+        return Names(names=[])
+
+    [error] = checks.unknown_scopes(mcp.name, mcp.registry().specs(), mcp.scopes())
+
+    assert error.id == "mcp_server.E001"
+    assert "The tool typo (tests.mcp_server.test_app." in error.msg
+    assert "'names:reed', which the server 'checked' does not have" in error.msg
+    assert error.hint == "Correct it, or add it to MCP(scopes=...). Did you mean 'names:read'?"
+
+
+def test_without_scopes_there_are_those_that_something_asks_for() -> None:
+    mcp = naming("free", scopes=None)
+
+    assert mcp.scopes() == {"names:read"}
+    assert not list(checks.unknown_scopes(mcp.name, mcp.registry().specs(), mcp.scopes()))
+
+
+def test_the_check_looks_at_what_asgi_application_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mistaken_asgi.py").write_text(
+        "from mcp_server import MCP\n"
+        "application = MCP('mistaken', apps=['core'], scopes=['orders:read']).asgi()\n"
+        "beside = MCP('beside', apps=[])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with override_settings(ASGI_APPLICATION="mistaken_asgi.application"):
+        found = [mcp.name for mcp in mounted()]
+        errors = checks.check_scopes(None)
+
+    assert found == ["mistaken", "beside"]
+    assert errors
+    assert {error.id for error in errors} == {"mcp_server.E001"}
+    assert any("adjust_stock" in error.msg for error in errors)
+
+
+def test_a_project_without_an_asgi_application_has_nothing_to_check() -> None:
+    with override_settings(ASGI_APPLICATION=None):
+        assert checks.check_scopes(None) == []
+
+
+IMPORTED = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings.that.are.not.there"
+import mcp_server
+assert not [name for name in sys.modules if name.startswith(("mcp.", "starlette", "rls", "django."))], "imported early"
+assert mcp_server.__version__
+served = mcp_server.MCP("imported", scopes=["a:read"], platform=True)
+from django.apps import apps
+assert not apps.ready
+assert "mcp_server.server" not in sys.modules
+"""
+
+
+def test_to_import_the_library_and_to_make_a_server_is_no_work() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED], env=os.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_public_name_is_there() -> None:
+    import mcp_server
+
+    for name in mcp_server.__all__:
+        assert getattr(mcp_server, name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = mcp_server.nothing
+
+
+def test_settings_that_a_project_does_not_have_hold_what_is_safe(acme: World) -> None:
+    from django.conf import settings
+
+    with override_settings():
+        for name in ("MCP_SESSIONS", "MCP_ALLOWED_ORIGINS", "PUBLIC_URL", "DATABASE_POOL_SIZE", "MCP_AUTH"):
+            delattr(settings, name)
+        app = naming("bare").asgi()
+
+        assert asked(app, lambda client: text(client, "/mcp/acme/", "bare_names")) == "Acme anvil"
+        get = asked(app, lambda client: client.get("/mcp/acme/"))
+        foreign = asked(app, lambda client: client.get("/mcp/acme/", headers={"Origin": "https://evil.example"}))
+
+    assert (get.status_code, foreign.status_code) == (405, 403)
+
+
+def test_another_kind_of_session_is_refused() -> None:
+    with override_settings(MCP_SESSIONS="sometimes"), pytest.raises(ImproperlyConfigured, match="set it to stateless"):
+        naming("sometimes").asgi()
+
+
+def test_what_a_server_declares_at_the_platform_needs_a_platform_to_be_there(acme: World) -> None:
+    mcp = naming("both", platform=True)
+
+    @mcp.tool(scope=None, title="Add", read_only=True, endpoint=Endpoint.PLATFORM)
+    def nothing() -> Names:
+        """Nothing."""
+        return Names(names=[])
+
+    token = platform_token()
+
+    async def story(client: httpx2.AsyncClient) -> Any:
+        return await tools(client, "/mcp/acme/"), await tools(client, "/mcp/", token)
+
+    assert asked(mcp.asgi(), story) == (["both_names"], ["nothing"])
