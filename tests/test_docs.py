@@ -20,6 +20,7 @@ import pytest
 from django.core.management import load_command_class
 
 import rls
+from mcp_server import operations as mcp_operations
 from rls import audit, middleware, models, operations
 from rls.audit import reports
 
@@ -76,6 +77,7 @@ def test_every_name_of_rls_has_a_section() -> None:
         ("models.md", classes_of(models)),
         ("middleware.md", classes_of(middleware)),
         ("operations.md", {f"rls.operations.{name}" for name in operations.__all__}),
+        ("operations.md", {f"mcp_server.operations.{name}" for name in mcp_operations.__all__}),
     ],
 )
 def test_every_public_name_has_a_section(page: str, names: set[str]) -> None:
@@ -85,7 +87,7 @@ def test_every_public_name_has_a_section(page: str, names: set[str]) -> None:
 def test_no_section_names_what_is_gone() -> None:
     for page in REFERENCE.glob("*.md"):
         for name in sections(page.name):
-            if name.startswith("rls.") and "(" not in name:
+            if name.startswith(("rls.", "mcp_server.")) and "(" not in name:
                 assert resolve(name) is not None, f"{page}: {name}"
 
 
@@ -199,7 +201,8 @@ def test_every_rule_that_can_be_declared_away_is_said_to_be() -> None:
 def test_every_object_of_the_schema_app_has_a_section() -> None:
     sql = "\n".join(
         path.read_text(encoding="utf-8")
-        for path in [*Path("rls/sql").glob("**/*.sql"), *Path("migrations_sql").glob("*.sql")]
+        for directory in ("rls/sql", "mcp_server", "migrations_sql")
+        for path in Path(directory).glob("**/*.sql")
     )
     created = set(re.findall(r"CREATE (?:OR REPLACE )?(?:FUNCTION|TABLE|VIEW) (app\.\w+)", sql))
 

@@ -12,6 +12,12 @@ from mcp_server.declare.prompts import Request
 from mcp_server.declare.tools import Answer
 
 
+def messages_of(found: Request) -> list[PromptMessage]:
+    """What a prompt's function returned, as messages."""
+    parts = found if isinstance(found, list) else [found]
+    return [each if isinstance(each, PromptMessage) else request(each) for each in parts]
+
+
 def request(*lines: Words) -> PromptMessage:
     """What the person asks for, a line each."""
     return PromptMessage(role="user", content=TextContent(type="text", text="\n".join(map(str, lines))))
@@ -33,12 +39,6 @@ def reading(template: str, **arguments: str) -> PromptMessage:
         raise LookupError(template)
     uri = spec.uri.expand(arguments)
     return request(_("For more read the resource {uri} ({title}).").format(uri=uri, title=spec.title))
-
-
-def of(asked: Request) -> list[PromptMessage]:
-    """What the function of a prompt returned, as messages."""
-    parts = asked if isinstance(asked, list) else [asked]
-    return [each if isinstance(each, PromptMessage) else request(each) for each in parts]
 
 
 def plain(message: PromptMessage) -> PromptMessage:

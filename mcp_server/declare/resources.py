@@ -75,14 +75,7 @@ class ResourceSpec:
 
     def contents(self, **arguments: str) -> list[Content]:
         """The parts of the resource, with these arguments; needs its tenant's context."""
-        found = self.function(**arguments)
-        if isinstance(found, Content):
-            return [found]
-        if isinstance(found, list) and found and all(isinstance(each, Content) for each in found):
-            return found
-        if isinstance(found, str | bytes):
-            return [Content(found, self.mime_type)]
-        return [Content(to_json(found).decode(), self.mime_type)]
+        return contents_of(self.function(**arguments), self.mime_type)
 
 
 def resource(
@@ -102,7 +95,7 @@ def resource(
 
     Args:
         uri: a URI, or a template (RFC 6570) whose variables are the function's parameters, each Annotated with
-            an Argument. What stands in them is percent-encoded in a URI: product://A%20B%2F1.
+            an Argument. What stands in them is percent-encoded in a URI: room://A%20B%2F1.
         scope: what a token needs; None for a resource that holds no data.
         title, description: translated when they are listed, so marked with gettext_lazy. Without them they are the
             function's name and docstring.
@@ -134,3 +127,12 @@ def resource(
         return function
 
     return declare
+
+
+def contents_of(found: Any, mime_type: str) -> list[Content]:
+    """What a resource's function returned, as parts."""
+    if isinstance(found, list) and all(isinstance(each, Content) for each in found):
+        return found
+    if isinstance(found, Content):
+        return [found]
+    return [Content(found if isinstance(found, str | bytes) else to_json(found).decode(), mime_type)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -122,7 +122,7 @@ class ReadableServer(MCPServer[Any]):
         if spec is None:
             return await self._added_prompt(name, arguments, context)
         found = _checked(spec, arguments or {})
-        written = [messages.plain(each) for each in messages.of(await read(spec, spec.function, **found))]
+        written = [messages.plain(each) for each in messages.messages_of(await read(spec, spec.function, **found))]
         return GetPromptResult(description=str(spec.description), messages=_fitted_messages(written))
 
     async def _added_prompt(
@@ -173,7 +173,7 @@ def _fitted(texts: list[str]) -> Iterator[str]:
         raise MCPError(INVALID_PARAMS, str(error)) from error
 
 
-def _fitted_contents(contents: Sequence[Content]) -> list[ReadResourceContents]:
+def _fitted_contents(contents: list[Content]) -> list[ReadResourceContents]:
     texts = _fitted([each.data for each in contents if isinstance(each.data, str)])
     return [
         ReadResourceContents(content=next(texts) if isinstance(each.data, str) else each.data, mime_type=each.mime_type)
