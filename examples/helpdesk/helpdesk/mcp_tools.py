@@ -58,13 +58,13 @@ def show_ticket(ticket: TicketId) -> TicketPage:
     return page(find(ticket))
 
 
-@tool(scope="tickets:write")
+@tool(scope="tickets:write", read_only=False)
 def open_ticket(subject: Annotated[str, Field(max_length=200)], text: str) -> TicketRow:
     """Open a ticket."""
     return row(Ticket.objects.create(subject=subject, text=text))
 
 
-@tool(scope="tickets:write")
+@tool(scope="tickets:write", read_only=False)
 def comment(ticket: TicketId, agent: Annotated[str, Field(description="An agent's e-mail.")], text: str) -> TicketPage:
     """Answer a ticket in the name of an agent."""
     author = Agent.objects.filter(email=agent).first()
@@ -76,7 +76,7 @@ def comment(ticket: TicketId, agent: Annotated[str, Field(description="An agent'
     return page(found)
 
 
-@tool(scope="tickets:write", asks=True)
+@tool(scope="tickets:write", read_only=False, asks=True)
 def close_ticket(ticket: TicketId) -> TicketRow:
     """Close a ticket. A person is asked where nobody has answered it."""
     found = find(ticket)
