@@ -6,25 +6,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+# Takes a question and what it is about; returns to agree, and raises to refuse.
+Asker = Callable[[str, str], None]
+
 # Outside of an assistant's call whoever calls is the person.
-_asker: ContextVar[Callable[[str], None] | None] = ContextVar("approval_asker", default=None)
+_asker: ContextVar[Asker | None] = ContextVar("approval_asker", default=None)
 
 
-def ask(question: str) -> None:
+def ask(question: str, *, about: object = "") -> None:
     """Return where a person has agreed to this very question; the asker raises otherwise.
 
     The question is a whole sentence in the caller's language, with the figures that matter: what will happen, and how
-    much of it. Ask before the first write.
+    much of it. Ask before the first write: until a person has agreed, what follows is rolled back.
+
+    Args:
+        about: the id of what the question names, where a name can be taken by another thing later. A yes is good for
+            this one alone.
     """
-    answer = _asker.get()
-    if answer is not None:
-        answer(question)
+    asker = _asker.get()
+    if asker is not None:
+        asker(question, str(about))
 
 
 @contextmanager
-def answered_by(answer: Callable[[str], None]) -> Iterator[None]:
-    """Within the block, `answer` is called with each question; it returns to agree, and raises to refuse."""
-    token = _asker.set(answer)
+def answered_by(asker: Asker) -> Iterator[None]:
+    """Within the block, `asker` is called with each question."""
+    token = _asker.set(asker)
     try:
         yield
     finally:

@@ -24,9 +24,9 @@ from mcp_types import Tool as ListedTool
 from pydantic import ConfigDict, ValidationError
 
 from mcp_server import instructions
-from mcp_server.call import asking, given, refusals, sizes
+from mcp_server.call import given, refusals, sizes
 from mcp_server.call.failures import told_by_reference
-from mcp_server.call.pipeline import hooked
+from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
 from mcp_server.declare import registry, schemas
 from mcp_server.declare.registry import Registry
@@ -91,12 +91,8 @@ class EndpointServer(MCPServer[Any]):
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(refusals.unfit(name, error.__cause__)) from None
             if isinstance(error.__cause__, ToolError):
-                # Without the SDK's English words before it, and its names of resolvers.
-                text = str(error.__cause__)
-                unfit = _("The answer does not fit the question. Nothing was changed; call {tool} again.")
-                raise ToolError(
-                    unfit.format(tool=name) if text.startswith(asking.UNFIT) else sizes.brief(text)
-                ) from None
+                # Without the SDK's English words before it.
+                raise ToolError(sizes.brief(str(error.__cause__))) from None
             raise
 
 
@@ -153,7 +149,7 @@ def _published(specs: list[ToolSpec]) -> list[Tool]:
 
 def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     tool = Tool.from_function(
-        hooked(spec),
+        published(spec),
         name=spec.name,
         title=spec.title,
         description=spec.description,

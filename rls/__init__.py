@@ -12,7 +12,9 @@ from rls.errors import (
     TenantRefused,
     TenantSuspended,
     UnknownTenant,
+    WriteRefused,
 )
+from rls.reading import read_only
 from rls.tasks import tenanted_task
 
 __version__ = "0.1.0"
@@ -28,9 +30,11 @@ __all__ = [
     "TenantRefused",
     "TenantSuspended",
     "UnknownTenant",
+    "WriteRefused",
     "__version__",
     "current_tenant_id",
     "platform_context",
+    "read_only",
     "tenant_context",
     "tenanted_task",
 ]

@@ -1,12 +1,12 @@
 """What the library raises. Each message says what is wrong, then what to do.
 
-Four of them are also the ProgrammingError that Django makes of PostgreSQL's refusal: what catches DatabaseError
-catches them, and `__cause__` is psycopg's own error, with its `sqlstate` and `diag`.
+Five of them are also the error that Django makes of PostgreSQL's refusal: what catches DatabaseError catches
+them, and `__cause__` is psycopg's own error, with its `sqlstate` and `diag`.
 """
 
 from __future__ import annotations
 
-from django.db.utils import ProgrammingError
+from django.db.utils import InternalError, ProgrammingError
 
 TENANT_CONTEXT = "with rls.tenant_context(tenant_id)"
 PLATFORM_CONTEXT = "with rls.platform_context(actor=..., reason=...)"
@@ -55,6 +55,17 @@ class CrossTenantWrite(IsolationError, ProgrammingError):
 
 class PolicyMissing(IsolationError, ProgrammingError):
     """A row was refused because the table lacks a policy for the role, whosever row it is; nothing was written."""
+
+
+class WriteRefused(IsolationError, InternalError):
+    """A statement that writes came in a block that only reads (see `rls.read_only`), and nothing was written."""
+
+    def __init__(
+        self,
+        message: str = "a statement that writes came in a block that only reads\n"
+        "HINT:  Write outside of rls.read_only(); an MCP tool that writes is declared with read_only=False.",
+    ) -> None:
+        super().__init__(message)
 
 
 class EnvelopeRefused(IsolationError):

@@ -16,7 +16,7 @@ class Declined(Exception):
 def agreeing() -> Iterator[list[str]]:
     """Within the block a person agrees to each question; they are in the list."""
     asked: list[str] = []
-    with approval.answered_by(asked.append):
+    with approval.answered_by(lambda question, about: asked.append(question)):
         yield asked
 
 
@@ -25,7 +25,7 @@ def declining() -> Iterator[list[str]]:
     """Within the block a person says no to each question; they are in the list."""
     asked: list[str] = []
 
-    def decline(question: str) -> None:
+    def decline(question: str, about: str) -> None:
         asked.append(question)
         raise Declined
 

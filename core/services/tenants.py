@@ -131,7 +131,9 @@ def delete(subdomain: str) -> dict[str, int]:
     approval.ask(
         _("Delete {subdomain} ({name}): {rows}? There is no way back.").format(
             subdomain=tenant.subdomain, name=tenant.name, rows=tenant_rows.in_words(tenant_rows.count(tenant))
-        )
+        ),
+        # Its subdomain can be another tenant's tomorrow.
+        about=tenant.id,
     )
     return tenant_rows.delete(tenant)
 

@@ -1,108 +1,51 @@
-"""Asking the person: resolvers that the SDK runs before a tool (its module `mcp.server.mcpserver.resolve`).
+"""Puts a form before the person, and reads what the person has said.
 
-In the protocol of 2026-07-28 the question is the result of a first round, and the client comes back with the answer; in
-the older ones it is a request to the client in the middle of the call.
+In the protocol of 2026-07-28 the form is the result of a round, and the client calls again with the answer; what has
+to be known then travels with it, sealed by the SDK for this caller, tool and arguments (`mcp.server.request_state`). In
+the older ones the form is a request to the client in the middle of the call.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
-from contextvars import ContextVar
-from dataclasses import replace
-from typing import Annotated, Any
+import secrets
+from typing import Any, Literal, Self, TypeVar
 
 from django.utils import translation
 from django.utils.translation import gettext as _
-from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
+from mcp.server.elicitation import render_elicitation_schema
+from mcp.server.mcpserver import AcceptedElicitation, Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from mcp_types.version import is_version_at_least
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 
-from mcp_server import workers
-from mcp_server.call import transaction
-from mcp_server.call.calls import Call
 from mcp_server.http.streaming import ONE_PIECE
-from mcp_server.principals import Principal
-from rls.backends import lost
 
-# The first protocol in which a question is a result: no channel back to the client is needed.
-ROUNDS = "2026-07-28"
+# The first protocol in which a form is a result: no channel back to the client is needed.
+FIRST_VERSION_WITH_ROUNDS = "2026-07-28"
+# The name of the one form of a round.
+FORM = "form"
 
-# How the SDK's refusal of an answer begins, which names the resolver. A sku or a name may begin with its first word.
-UNFIT = f"Resolver '{__name__}:"
-
-# What the resolver of this call has asked; the tool's function runs next in the same task.
-_asked: ContextVar[tuple[str, ...]] = ContextVar("mcp_asked", default=())
-
-Resolver = Callable[..., Awaitable[Any]]
-# Checks the scope, gives the principal, and turns errors into words: see mcp_server.call.pipeline.
-Recorded = Callable[..., AbstractContextManager[Principal]]
+Form = TypeVar("Form", bound=BaseModel)
 
 
-def approval_resolver(recorded: Recorded, call_of: Callable[[Principal, dict[str, Any]], Call]) -> Resolver:
-    """Ask what the service asks (see mcp_server.approval), unless the call was confirmed in two steps."""
+class Round(BaseModel):
+    """What an earlier round of this call has asked, and what is known since.
 
-    async def approval(*, context: Context[Any, Any], stated_reason: Any = None, **given: Any) -> Any:
-        _asked.set(())
-        with recorded(outcome="") as principal:
-            call = call_of(principal, given)
-            if stated_reason is not None:
-                call = replace(call, reason=stated(stated_reason))
-            questions = await workers.run(lost.again, functools.partial(_open_questions, call))
-            _asked.set(tuple(questions))
-            if not questions:
-                return None
-            if call.confirmation is None:
-                return _question(context, call, " ".join(questions))
-            if not transaction.confirms(call, questions):
-                raise ToolError(
-                    _(
-                        "The confirmation is not for this call as things stand now. "
-                        "Call {tool} with dry_run=true again."
-                    ).format(tool=call.spec.name)
-                )
-        return None
+    `questions` names the questions of an approval (see mcp_server.call.confirmations), `nonce` this round of all.
+    """
 
-    return approval
+    asked: Literal["reason", "approval"]
+    reason: str = ""
+    questions: str = ""
+    nonce: str = Field(default_factory=lambda: secrets.token_hex(16))
 
-
-def reason_resolver(recorded: Recorded, name: str) -> Resolver:
-    """Ask why, where the call does not say it."""
-
-    async def stated_reason(context: Context[Any, Any], reason: str) -> Any:
-        with recorded(outcome=""):
-            if reason.strip():
-                return reason
-            if can_ask(context):
-                question = _("Why is {tool} called? The reason is kept in the audit.").format(tool=name)
-                return Elicit(question, _reason_form())
-            refusal = _("Say why: call {tool} again with a reason. It is kept in the audit.")
-            raise ToolError(refusal.format(tool=name))
-
-    return stated_reason
-
-
-def outcome_of(resolver: Resolver) -> Any:
-    """The annotation of a parameter that takes what a resolver found, or what the person answered."""
-    return Annotated[ElicitationResult[Any], Resolve(resolver)]
-
-
-def agreed(outcome: Any) -> tuple[str, ...]:
-    """The questions that are agreed to. Raises ToolError: the person has said no."""
-    if isinstance(outcome, AcceptedElicitation) and getattr(outcome.data, "confirm", True):
-        return _asked.get()
-    raise ToolError(_("The person did not agree. Nothing was changed."))
-
-
-def stated(outcome: Any) -> str:
-    """The reason, whether it came with the call or was asked for. Raises ToolError: the person gave none."""
-    data = outcome.data if isinstance(outcome, AcceptedElicitation) else ""
-    reason = str(getattr(data, "reason", data)).strip()
-    if not reason:
-        raise ToolError(_("Nobody gave a reason. Nothing was done."))
-    return reason
+    @classmethod
+    def before(cls, context: Context[Any, Any]) -> Self | None:
+        """The round that this message answers; None for the first message of a call."""
+        state = context.request_state
+        return cls.model_validate_json(state) if state else None
 
 
 def can_ask(context: Context[Any, Any]) -> bool:
@@ -110,9 +53,77 @@ def can_ask(context: Context[Any, Any]) -> bool:
     declared = context.client_capabilities.elicitation if context.client_capabilities else None
     if declared is None or (declared.form is None and declared.url is not None):
         return False
+    return _has_rounds(context) or (context.session.can_send_request and not _is_in_one_piece(context))
+
+
+async def put(
+    context: Context[Any, Any], question: str, form: type[Form], asked: Round, *, tool: str
+) -> Form | InputRequiredResult | None:
+    """The filled-in form; None where the person declined; where the protocol has rounds, the result of this one.
+
+    Raises ToolError: the answer does not fit the form.
+    """
+    if _has_rounds(context):
+        params = ElicitRequestFormParams(message=question, requested_schema=render_elicitation_schema(form))
+        return InputRequiredResult(
+            input_requests={FORM: ElicitRequest(params=params)}, request_state=asked.model_dump_json()
+        )
+    try:
+        outcome = await context.elicit(question, form)
+    except ValueError as error:
+        raise _unfit(tool) from error
+    return outcome.data if isinstance(outcome, AcceptedElicitation) else None
+
+
+def filled_in(context: Context[Any, Any], form: type[Form], *, tool: str) -> Form | None:
+    """The form of the round before, as the person has filled it in; None where the person declined, or said nothing.
+
+    Raises ToolError: the answer does not fit the form.
+    """
+    answer = (context.input_responses or {}).get(FORM)
+    if answer is None:
+        return None
+    if not isinstance(answer, ElicitResult):
+        raise _unfit(tool)
+    if answer.action != "accept":
+        return None
+    try:
+        return form.model_validate(answer.content)
+    except ValidationError as error:
+        raise _unfit(tool) from error
+
+
+class Confirmation(BaseModel):
+    """What the form of an approval holds."""
+
+    confirm: bool
+
+
+class Reason(BaseModel):
+    """What the form that asks for a reason holds."""
+
+    reason: str
+
+
+def confirmation_form() -> type[Confirmation]:
+    """The form of an approval, in the caller's language."""
+    return _confirmation_form(translation.get_language())
+
+
+def reason_form() -> type[Reason]:
+    """The form that asks for a reason, in the caller's language."""
+    text = Field(title=_("Reason"), min_length=1, max_length=500)
+    return create_model("Reason", __base__=Reason, reason=(str, text))
+
+
+@functools.lru_cache
+def _confirmation_form(language: str) -> type[Confirmation]:
+    return create_model("Confirmation", __base__=Confirmation, confirm=(bool, Field(title=_("Do it?"))))
+
+
+def _has_rounds(context: Context[Any, Any]) -> bool:
     version = context.protocol_version
-    has_rounds = version is not None and is_version_at_least(version, ROUNDS)
-    return has_rounds or (context.session.can_send_request and not _is_in_one_piece(context))
+    return version is not None and is_version_at_least(version, FIRST_VERSION_WITH_ROUNDS)
 
 
 def _is_in_one_piece(context: Context[Any, Any]) -> bool:
@@ -121,29 +132,6 @@ def _is_in_one_piece(context: Context[Any, Any]) -> bool:
     return request is not None and ONE_PIECE in request.scope
 
 
-def _open_questions(call: Call) -> list[str]:
-    return [] if call.dry_run or transaction.is_done(call) else transaction.rehearse(call)[1]
-
-
-def _question(context: Context[Any, Any], call: Call, question: str) -> Elicit[Any]:
-    if can_ask(context):
-        return Elicit(question, _confirmation_form(translation.get_language()))
-    raise ToolError(
-        _("A person has to agree first: {question}").format(question=question)
-        + " "
-        + _(
-            "Nobody can be asked over this connection, so it takes two steps: call {tool} with dry_run=true, show "
-            "the person the question, and, if the answer is yes, call {tool} again with the confirmation that the "
-            "dry run gave."
-        ).format(tool=call.spec.name)
-    )
-
-
-@functools.lru_cache
-def _confirmation_form(language: str) -> type[BaseModel]:
-    return create_model("Confirmation", confirm=(bool, Field(title=_("Do it?"))))
-
-
-def _reason_form() -> type[BaseModel]:
-    text = Field(title=_("Reason"), min_length=1, max_length=500)
-    return create_model("Reason", reason=(str, text))
+def _unfit(tool: str) -> ToolError:
+    words = _("The answer does not fit the question. Nothing was changed; call {tool} again.")
+    return ToolError(words.format(tool=tool))

@@ -25,7 +25,7 @@ from rls.context import PLATFORM_ALIAS
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `arguments` are those of the tool's own function; the rest is what the hook added to its parameters."""
+    """One call. `arguments` are those of the tool's own function; the rest is what the call pipeline has added."""
 
     spec: ToolSpec
     principal: Principal
@@ -65,12 +65,12 @@ class Call:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).digest()
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def working(self, *, origin: str = "mcp") -> Iterator[None]:
         """Across tenants, one platform context with its audit row; at a tenant's endpoint its context is open."""
         if not self.spec.is_platform_work:
             yield
             return
-        with platform_context(actor=self.principal.name, reason=f"{self.spec.name}: {self.reason}", origin="mcp"):
+        with platform_context(actor=self.principal.name, reason=f"{self.spec.name}: {self.reason}", origin=origin):
             yield
 
     def run(self) -> Answer:

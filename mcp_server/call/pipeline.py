@@ -1,4 +1,4 @@
-"""The tool hook: what stands between the protocol and a tool's function."""
+"""The call pipeline: scope check, worker thread, transaction, a person's approval, error texts, one log record."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, InputRequiredResult
 
+import rls
 from mcp_server import workers
-from mcp_server.call import asking, outages, progress, signature, transaction
+from mcp_server.call import asking, confirmations, outages, progress, signature, transaction
+from mcp_server.call.asking import Round
 from mcp_server.call.calls import Call, as_result
+from mcp_server.call.confirmations import Yes
+from mcp_server.call.transaction import Undecided
 from mcp_server.declare.tools import Answer, ToolSpec
 from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal
@@ -46,66 +50,169 @@ class Recorded(Protocol):
     def scope(self) -> str | None: ...
 
 
-def hooked(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult]]:
-    """The tool's function with its own parameters and those that the hook adds: checked, isolated, and logged."""
+def published(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult | InputRequiredResult]]:
+    """The tool's function with its own parameters and those that are added: checked, isolated, and logged."""
 
-    async def call(*, context: Context[Any, Any], **given: Any) -> CallToolResult:
-        with recorded(spec) as principal:
-            agreed = asking.agreed(given.pop("approval")) if spec.asks else ()
-            reason = asking.stated(given.pop("stated_reason")) if spec.is_platform_work else ""
-            each = replace(Call.of(spec, principal, given), reason=reason)
-            progress.current.set(context)
-            if spec.is_async:
-                return as_result(await _again(functools.partial(spec.function, **each.arguments)))
-            if spec.is_read_only:
-                return await workers.run(lost.again, functools.partial(_read, each))
-            return await workers.run(transaction.perform, each, agreed)
+    async def call(*, context: Context[Any, Any], **given: Any) -> CallToolResult | InputRequiredResult:
+        with recorded(spec) as record:
+            progress.begin(context)
+            result = await _called(Call.of(spec, record.principal, given), context)
+            if isinstance(result, InputRequiredResult):
+                record.outcome = "asked"
+            return result
 
     call.__name__, call.__doc__ = spec.function.__name__, spec.function.__doc__
-    added = _added(spec)
-    signature.declare(call, spec.function, {**added, **_asked_for(spec, added), "context": (Context[Any, Any], None)})
+    signature.declare(call, spec.function, {**_added(spec), "context": (Context[Any, Any], None)})
     return call
 
 
-@contextmanager
-def recorded(spec: Recorded, *, outcome: str = "ok") -> Iterator[Principal]:
-    """Gives the principal, whose token has the scope. Errors become words for the caller; all is one log record.
+@dataclass(slots=True)
+class Record:
+    """The log record of one call, as far as it is known: by whom, and how it ends."""
 
-    `outcome` is the one of success; where it is "", success is not logged.
+    principal: Principal
+    outcome: str = "ok"
+
+
+@contextmanager
+def recorded(spec: Recorded) -> Iterator[Record]:
+    """Checks that the principal's token has the scope. Errors become words for the caller; all is one log record.
 
     Raises ToolError: the scope is missing, or what happened within, as far as the caller may know it.
     """
-    principal = current_principal()
+    record = Record(current_principal())
     started = time.perf_counter()
     try:
-        _require_scope(spec, principal)
-        yield principal
+        _require_scope(spec, record.principal)
+        yield record
     except (Refusal, ToolError) as error:
-        outcome = "refused"
+        record.outcome = "refused"
         raise ToolError(str(error)) from error
     except MCPError:
-        outcome = "refused"
+        record.outcome = "refused"
         raise
     except Exception as error:
         state = getattr(error.__cause__, "sqlstate", None)
         if state in BUSY:
-            outcome = "busy"
+            record.outcome = "busy"
             raise ToolError(_("Others are working on the same rows. Nothing was changed; call again.")) from error
         if state == TOO_LONG:
-            outcome = "too long"
+            record.outcome = "too long"
             raise ToolError(_("This took too long, and nothing was changed. Ask for less at once.")) from error
-        if outcome_of_outage := outages.outcome(error):
-            outcome = outcome_of_outage
+        if outcome := outages.outcome(error):
+            record.outcome = outcome
             raise ToolError(outages.words(spec, error)) from error
-        outcome = reference = uuid.uuid4().hex[:12]
+        record.outcome = reference = uuid.uuid4().hex[:12]
+        if isinstance(error, rls.WriteRefused):
+            logger.exception(
+                "%s %s only reads, and tried to write", spec.kind, spec.name, extra={"reference": reference}
+            )
+            refusal = _("{name} only reads, and tried to write. Nothing was changed. Report reference {reference}.")
+            raise ToolError(refusal.format(name=spec.name, reference=reference)) from error
         logger.exception("%s failed unexpectedly", spec.kind, extra={"reference": reference})
         raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error
     except BaseException:
-        outcome = "cancelled"
+        record.outcome = "cancelled"
         raise
     finally:
-        if outcome:
-            _log(spec, principal, outcome, time.perf_counter() - started)
+        _log(spec, record, time.perf_counter() - started)
+
+
+async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
+    spec, earlier = call.spec, Round.before(context)
+    if spec.is_platform_work:
+        reason = await _reason(call, context, earlier)
+        if isinstance(reason, InputRequiredResult):
+            return reason
+        call = replace(call, reason=reason)
+    if spec.is_async:
+        with rls.read_only():
+            return as_result(await _again(functools.partial(spec.function, **call.arguments)))
+    if spec.is_read_only:
+        return await workers.run(lost.again, functools.partial(_read, call))
+    return await _changed(call, context, earlier)
+
+
+async def _changed(
+    call: Call, context: Context[Any, Any], earlier: Round | None
+) -> CallToolResult | InputRequiredResult:
+    """The answer to a call that changes something, or the form in which a person is asked first.
+
+    No transaction waits for a person: it would hold locks, and a connection of the pool. So where the answer comes in
+    the middle of the call, as in the older protocols, the function is called a second time.
+    """
+    yes = _agreed(call, context, earlier) or confirmations.of(call)
+    done = await workers.run(transaction.perform, call, yes)
+    if isinstance(done, CallToolResult):
+        return done
+    if not asking.can_ask(context):
+        raise _two_steps(call, done)
+    given_to = confirmations.named(done.questions)
+    asked = Round(asked="approval", reason=call.reason, questions=given_to)
+    answer = await asking.put(context, done.text, asking.confirmation_form(), asked, tool=call.spec.name)
+    if isinstance(answer, InputRequiredResult):
+        return answer
+    if answer is None or not answer.confirm:
+        raise _declined()
+    done = await workers.run(transaction.perform, call, Yes(given_to))
+    if isinstance(done, CallToolResult):
+        return done
+    raise _asked_again(call, done)
+
+
+def _agreed(call: Call, context: Context[Any, Any], earlier: Round | None) -> Yes | None:
+    """The yes that the person has given to the form of the round before. Raises ToolError: it is a no."""
+    if earlier is None or earlier.asked != "approval":
+        return None
+    answer = asking.filled_in(context, asking.confirmation_form(), tool=call.spec.name)
+    if answer is None or not answer.confirm:
+        raise _declined()
+    return Yes(earlier.questions, earlier.nonce)
+
+
+async def _reason(call: Call, context: Context[Any, Any], earlier: Round | None) -> str | InputRequiredResult:
+    """Why the tool is called, as the call says or the person. Raises ToolError: nobody says it."""
+    known = call.reason.strip() or (earlier.reason if earlier else "")
+    if known:
+        return known
+    if earlier is not None and earlier.asked == "reason":
+        answer = asking.filled_in(context, asking.reason_form(), tool=call.spec.name)
+    elif asking.can_ask(context):
+        question = _("Why is {tool} called? The reason is kept in the audit.").format(tool=call.spec.name)
+        put = await asking.put(context, question, asking.reason_form(), Round(asked="reason"), tool=call.spec.name)
+        if isinstance(put, InputRequiredResult):
+            return put
+        answer = put
+    else:
+        refusal = _("Say why: call {tool} again with a reason. It is kept in the audit.")
+        raise ToolError(refusal.format(tool=call.spec.name))
+    if answer is None or not answer.reason.strip():
+        raise ToolError(_("Nobody gave a reason. Nothing was done."))
+    return answer.reason.strip()
+
+
+def _declined() -> ToolError:
+    return ToolError(_("The person did not agree. Nothing was changed."))
+
+
+def _two_steps(call: Call, undecided: Undecided) -> ToolError:
+    return ToolError(
+        _("A person has to agree first: {question}").format(question=undecided.text)
+        + " "
+        + _(
+            "Nobody can be asked over this connection, so it takes two steps: call {tool} with dry_run=true, show "
+            "the person the question, and, if the answer is yes, call {tool} again with the confirmation that the "
+            "dry run gave."
+        ).format(tool=call.spec.name)
+    )
+
+
+def _asked_again(call: Call, undecided: Undecided) -> ToolError:
+    return ToolError(
+        _("A person has to agree first: {question}").format(question=undecided.text)
+        + " "
+        + _("Call {tool} with dry_run=true to see it.").format(tool=call.spec.name)
+    )
 
 
 async def _again(function: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -119,7 +226,7 @@ async def _again(function: Callable[[], Awaitable[Answer]]) -> Answer:
 
 
 def _read(call: Call) -> CallToolResult:
-    with call.working():
+    with call.working(), rls.read_only():
         return as_result(call.run())
 
 
@@ -137,19 +244,6 @@ def _added(spec: ToolSpec) -> dict[str, tuple[Any, Any]]:
     return added
 
 
-def _asked_for(spec: ToolSpec, added: dict[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
-    """The parameters that a resolver fills, and not the client."""
-    resolved: dict[str, tuple[Any, Any]] = {}
-    if spec.is_platform_work:
-        why = asking.reason_resolver(functools.partial(recorded, spec), spec.name)
-        resolved["stated_reason"] = (asking.outcome_of(why), None)
-    if spec.asks:
-        approval = asking.approval_resolver(functools.partial(recorded, spec), functools.partial(Call.of, spec))
-        signature.declare(approval, spec.function, {**added, **resolved, "context": (Context[Any, Any], None)})
-        resolved["approval"] = (asking.outcome_of(approval), None)
-    return resolved
-
-
 def _require_scope(spec: Recorded, principal: Principal) -> None:
     if spec.scope is not None and spec.scope not in principal.scopes:
         raise ToolError(
@@ -159,15 +253,15 @@ def _require_scope(spec: Recorded, principal: Principal) -> None:
         )
 
 
-def _log(spec: Recorded, principal: Principal, outcome: str, seconds: float) -> None:
+def _log(spec: Recorded, record: Record, seconds: float) -> None:
     logger.info(
         "%s call",
         spec.kind,
         extra={
             spec.kind: spec.name,
-            "tenant": principal.slug or "platform",
-            "principal": principal.subject,
-            "outcome": outcome,
+            "tenant": record.principal.slug or "platform",
+            "principal": record.principal.subject,
+            "outcome": record.outcome,
             "duration_ms": round(seconds * 1000, 1),
         },
     )

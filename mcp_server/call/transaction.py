@@ -1,120 +1,138 @@
-"""What stands between a tool that changes something and its function.
+"""One pass: the transaction that a changing tool's function runs in.
 
-One transaction holds the change, its audit event and the answer that is kept under the caller's key. A dry run is that
-transaction, rolled back: it says exactly what would happen, because it has happened.
+It holds the change, its audit event and the answer that is kept under the caller's key. A dry run, and a call that a
+person has to agree to first, are that transaction, rolled back: they say exactly what would happen, because it has
+happened.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, cast
 
-from django.core import signing
 from django.db import transaction
 from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
 
 from mcp_server import approval, workers
-from mcp_server.call import outages
+from mcp_server.call import confirmations, outages
 from mcp_server.call.calls import Call, as_result
+from mcp_server.call.confirmations import Question, Yes
 from mcp_server.declare.tools import Change, Endpoint
 from mcp_server.ledger import events, idempotency
 from rls.backends import lost
 
-CONFIRMATION_SECONDS = 600
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Nothing was changed: a person has to agree to these questions first."""
+
+    questions: Sequence[Question]
+
+    @property
+    def text(self) -> str:
+        """The questions, as one."""
+        return _joined(self.questions)
 
 
-def perform(call: Call, agreed: Collection[str]) -> CallToolResult:
-    """Do what is asked, once. `agreed` are the questions that a person has said yes to; any other one ends the call.
+def perform(call: Call, yes: Yes | None) -> CallToolResult | Undecided:
+    """Do what is asked, once, where nobody has to agree to it or `yes` was given to what is asked.
 
     Where the connection is lost before the commit, nothing is done yet: it is tried once more. Where it is lost during
     the commit, a key tells whether it was done.
 
-    Raises ToolError: there is a question that nobody has agreed to. Raises outages.Unsettled: it may have been done.
+    Raises ToolError: the call brings a confirmation that was not given to its questions. Raises outages.Unsettled: it
+    may have been done.
     """
-    if call.dry_run:
-        return _told(call, *lost.again(lambda: rehearse(call)))
+    keys = known_as(call, yes)
     with outages.unsettled_where(workers.is_decided, call):
         return lost.again(
-            lambda: _perform(call, agreed),
+            lambda: _perform(call, yes, keys),
             also=lost.is_read_only,
-            may_repeat=lambda error: not workers.is_decided() or (call.has_key and not lost.is_silent(error)),
+            may_repeat=lambda error: not workers.is_decided() or (bool(keys) and not lost.is_silent(error)),
         )
 
 
-def _perform(call: Call, agreed: Collection[str]) -> CallToolResult:
-    keys = known_as(call)
-    with call.working(), transaction.atomic(using=call.alias):
-        if (kept := _claim(call, keys)) is not None:
-            workers.decide()
-            return as_result(call.spec.answer.model_validate(kept))
-        with approval.answered_by(_only(agreed, call)):
-            change = cast(Change, call.run())
-        result = as_result(change)
-        for key in keys:
-            idempotency.keep(key, result.structured_content)
-        if call.spec.endpoint is Endpoint.TENANT and change.has_changed():
-            events.write(
-                action=call.spec.name,
-                subject=change.subject(),
-                actor=call.principal.name,
-                details=call.plain_arguments,
-            )
-        workers.decide()
-        return result
-
-
-def rehearse(call: Call) -> tuple[Change, list[str]]:
-    """What would be answered, and what would be asked first; nothing is kept."""
-    questions: list[str] = []
-    with call.working(), transaction.atomic(using=call.alias):
-        with approval.answered_by(questions.append):
-            change = cast(Change, call.run())
-        transaction.set_rollback(True, using=call.alias)
-    return change, questions
-
-
-def is_done(call: Call) -> bool:
-    """Whether this very call was answered before, so that there is nothing to ask."""
-    found = (idempotency.find(key, action=call.spec.name, digest=call.digest) for key in known_as(call))
-    return any(answer is not None for answer in found)
-
-
-def known_as(call: Call) -> list[str]:
-    """The keys of a tenant's call: its confirmation, which is good for one change whatever comes with it, and its own.
+def known_as(call: Call, yes: Yes | None) -> list[str]:
+    """The keys of a tenant's call: that of a person's yes, which is good for one change whatever comes with it, and
+    the caller's own.
 
     Whoever claims both claims them in this order, so that two calls wait for each other in one direction only.
     """
-    if call.spec.endpoint is Endpoint.PLATFORM:
+    if call.spec.endpoint is Endpoint.PLATFORM or call.dry_run:
         return []
-    keys = [f"confirmation {hashlib.sha256(call.confirmation.encode()).hexdigest()}"] if call.confirmation else []
+    keys = [confirmations.key(yes)] if yes and yes.name else []
     return [*keys, call.idempotency_key] if call.idempotency_key else keys
 
 
-def confirms(call: Call, questions: list[str]) -> bool:
-    """Whether the call brings the confirmation that a dry run of it gave for these questions."""
-    try:
-        asked = signing.loads(call.confirmation or "", salt=_salt(call), max_age=CONFIRMATION_SECONDS)
-    except signing.BadSignature:
-        return False
-    return bool(asked[0] == _digest(questions))
+def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | Undecided:
+    with call.working(origin=confirmations.origin(yes)), _atomic(call):
+        if call.spec.endpoint is Endpoint.PLATFORM and yes and yes.name and not call.dry_run:
+            confirmations.require_unused(yes)
+        if (kept := _claim(call, keys)) is not None:
+            workers.decide()
+            return CallToolResult.model_validate(kept)
+        questions: list[Question] = []
+        with approval.answered_by(lambda text, about: questions.append(_asked(call, text, about))):
+            change = cast(Change, call.run())
+        if call.dry_run:
+            transaction.set_rollback(True, using=call.alias)
+            return _told(call, change, questions)
+        if questions and (yes is None or yes.questions != confirmations.named(questions)):
+            transaction.set_rollback(True, using=call.alias)
+            _refuse_confirmation(call)
+            return Undecided(questions)
+        return _committed(call, change, keys)
 
 
-def _told(call: Call, change: Change, questions: list[str]) -> CallToolResult:
+def _committed(call: Call, change: Change, keys: list[str]) -> CallToolResult:
+    result = as_result(change)
+    for key in keys:
+        idempotency.keep(key, result.model_dump(mode="json", by_alias=True, exclude_none=True))
+    if call.spec.endpoint is Endpoint.TENANT and change.has_changed():
+        events.write(
+            action=call.spec.name,
+            subject=change.subject(),
+            actor=call.principal.name,
+            details=call.plain_arguments,
+        )
+    workers.decide()
+    return result
+
+
+def _atomic(call: Call) -> AbstractContextManager[Any]:
+    """A tenant's transaction; platform work is one already."""
+    return transaction.atomic(using=call.alias) if call.spec.endpoint is Endpoint.TENANT else nullcontext()
+
+
+def _asked(call: Call, text: str, about: str) -> Question:
+    if not call.spec.asks:
+        raise TypeError(f"tool {call.spec.name} asks a person: declare it with @tool(..., asks=True)")
+    return Question(text, about)
+
+
+def _refuse_confirmation(call: Call) -> None:
+    if call.confirmation is not None:
+        raise ToolError(
+            _("The confirmation is not for this call as things stand now. Call {tool} with dry_run=true again.").format(
+                tool=call.spec.name
+            )
+        )
+
+
+def _told(call: Call, change: Change, questions: list[Question]) -> CallToolResult:
     step = _("To do it, call {tool} with the same arguments and without dry_run.").format(tool=call.spec.name)
     told = change.model_copy(update={"dry_run": True, "next_step": step})
     lines = [_("Dry run: nothing was changed."), told.text()]
     if questions:
-        confirmation = signing.dumps([_digest(questions), secrets.token_hex(4)], salt=_salt(call))
+        confirmation = confirmations.signed(call, questions)
         step = _("If the answer is yes, call {tool} with the same arguments and confirmation={confirmation}.").format(
             tool=call.spec.name, confirmation=confirmation
         )
-        told = told.model_copy(
-            update={"question": " ".join(questions), "confirmation": confirmation, "next_step": step}
-        )
+        told = told.model_copy(update={"question": _joined(questions), "confirmation": confirmation, "next_step": step})
         lines.append(_("A person has to agree first: {question}").format(question=told.question))
     return as_result(told, "\n".join([*lines, step]))
 
@@ -129,21 +147,5 @@ def _claim(call: Call, keys: list[str]) -> Any | None:
     return kept
 
 
-def _only(agreed: Collection[str], call: Call) -> Callable[[str], None]:
-    def answer(question: str) -> None:
-        if question not in agreed:
-            raise ToolError(
-                _("A person has to agree first: {question}").format(question=question)
-                + " "
-                + _("Call {tool} with dry_run=true to see it.").format(tool=call.spec.name)
-            )
-
-    return answer
-
-
-def _salt(call: Call) -> str:
-    return f"confirmation {call.digest.hex()}"
-
-
-def _digest(questions: list[str]) -> str:
-    return hashlib.sha256("\n".join(questions).encode()).hexdigest()
+def _joined(questions: Sequence[Question]) -> str:
+    return " ".join(each.text for each in questions)

@@ -21,7 +21,7 @@ Completer = Callable[[str, int], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """Stands in the annotation of a parameter: `sku: Annotated[str, Argument(_("The sku of a product."), skus)]`."""
+    """Stands in the annotation of a parameter: `room: Annotated[str, Argument(_("A room's name."), rooms)]`."""
 
     description: Words
     complete: Completer | None = None

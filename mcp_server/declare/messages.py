@@ -11,6 +11,11 @@ from mcp_server.declare.arguments import Words
 from mcp_server.declare.tools import Answer
 
 
+def messages_of(found: str | list[PromptMessage]) -> list[PromptMessage]:
+    """What a prompt's function returned, as messages."""
+    return [request(found)] if isinstance(found, str) else found
+
+
 def request(*lines: Words) -> PromptMessage:
     """What the person asks for, a line each."""
     return PromptMessage(role="user", content=TextContent(type="text", text="\n".join(map(str, lines))))

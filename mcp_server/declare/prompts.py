@@ -11,14 +11,14 @@ from mcp_types import PromptMessage
 from mcp_server.declare.arguments import Argument, Words, arguments_of
 from mcp_server.declare.registry import DECLARED, Spec
 
-F = TypeVar("F", bound=Callable[..., list[PromptMessage]])
+F = TypeVar("F", bound=Callable[..., str | list[PromptMessage]])
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
     """A prompt as it was declared."""
 
-    function: Callable[..., list[PromptMessage]]
+    function: Callable[..., str | list[PromptMessage]]
     name: str
     title: Words
     description: Words
@@ -31,9 +31,9 @@ class PromptSpec:
 def prompt(*, title: Words, description: Words, scope: str, declared: list[Spec] = DECLARED) -> Callable[[F], F]:
     """Offer a function at the tenants' URLs as an MCP prompt. It is a plain def, and runs in the tenant context.
 
-    Its parameters are texts, each Annotated with an Argument and with a default: a client may leave any out. `title`
-    and `description` are translated when they are listed, so marked with gettext_lazy. `declared` is where it is kept;
-    `MCP.prompt` has it of one server alone.
+    It returns what the person asks for as a text, or messages. Its parameters are texts, each Annotated with an
+    Argument and with a default: a client may leave any out. `title` and `description` are translated when they are
+    listed, so marked with gettext_lazy. `declared` is where it is kept; `MCP.prompt` has it of one server alone.
     """
 
     def declare(function: F) -> F:

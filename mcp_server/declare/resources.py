@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from mcp.shared.uri_template import UriTemplate
+from pydantic_core import to_json
 
 from mcp_server.declare.arguments import Argument, Words, arguments_of
 from mcp_server.declare.registry import DECLARED, Spec
@@ -24,7 +25,7 @@ Row = tuple[str, UUID | None]
 
 EMPTY = inspect.Parameter.empty
 
-F = TypeVar("F", bound=Callable[..., Sequence["Content"]])
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Content:
 class ResourceSpec:
     """A resource, or a template of resources, as it was declared."""
 
-    function: Callable[..., Sequence[Content]]
+    function: Callable[..., Any]
     name: str
     uri: UriTemplate
     title: Words
@@ -83,11 +84,14 @@ def resource(
 ) -> Callable[[F], F]:
     """Offer a function at the tenants' URLs as an MCP resource. It is a plain def, and runs in the tenant context.
 
+    It returns a text, bytes, or a dataclass, pydantic model, TypedDict or list of these, which is read as JSON. Where
+    it has parts of several kinds, it returns a list of Content.
+
     Args:
         uri: a URI, or a template (RFC 6570) whose variables are the function's parameters, each Annotated with
-            an Argument. What stands in them is percent-encoded in a URI: product://A%20B%2F1.
+            an Argument. What stands in them is percent-encoded in a URI: room://A%20B%2F1.
         title, description: translated when they are listed, so marked with gettext_lazy.
-        mime_type: of the first part.
+        mime_type: of what is read, "text/plain" for a text; of the first part, where there are several.
         rows: what the resource is made of, for those who watch it; called with the same arguments and likewise
             raising Refusal. Without it nobody can watch.
         declared: where it is kept; `MCP.resource` has it of one server alone.
@@ -113,3 +117,12 @@ def resource(
         return function
 
     return declare
+
+
+def contents_of(found: Any, mime_type: str) -> list[Content]:
+    """What a resource's function returned, as parts."""
+    if isinstance(found, list) and all(isinstance(each, Content) for each in found):
+        return found
+    if isinstance(found, Content):
+        return [found]
+    return [Content(found if isinstance(found, str | bytes) else to_json(found).decode(), mime_type)]

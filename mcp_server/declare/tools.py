@@ -53,7 +53,7 @@ class Change(Answer):
 
     @abstractmethod
     def subject(self) -> str:
-        """What was changed, for the audit: "product A-1"."""
+        """What was changed, for the audit: "ticket 17"."""
 
     def has_changed(self) -> bool:
         """Whether it belongs into the audit; not what was only looked at."""

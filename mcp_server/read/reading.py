@@ -10,6 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
+import rls
 from mcp_server import workers
 from mcp_server.call import sizes
 from mcp_server.call.pipeline import Recorded, recorded
@@ -31,7 +32,7 @@ async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs
     INTERNAL_ERROR with a reference to the log.
     """
     try:
-        with recorded(spec):
+        with recorded(spec), rls.read_only():
             return await workers.run(lost.again, functools.partial(function, *args, **kwargs))
     except ToolError as error:
         if isinstance(error.__cause__, Refusal):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -29,7 +29,7 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import LONGEST, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
-from mcp_server.declare.resources import Content
+from mcp_server.declare.resources import Content, contents_of
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
 from mcp_server.read.reading import NotThere, read
@@ -100,7 +100,7 @@ class ReadableServer(MCPServer[Any]):
             raise _not_found(uri, error.message, context) from error
         except MCPError as error:
             raise MCPError(error.code, error.message, data={"uri": str(uri)}) from error
-        return _fitted_contents(contents)
+        return _fitted_contents(contents_of(contents, spec.mime_type))
 
     async def _added_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None
@@ -122,7 +122,7 @@ class ReadableServer(MCPServer[Any]):
         if spec is None:
             return await self._added_prompt(name, arguments, context)
         found = _checked(spec, arguments or {})
-        written = [messages.plain(each) for each in await read(spec, spec.function, **found)]
+        written = [messages.plain(each) for each in messages.messages_of(await read(spec, spec.function, **found))]
         return GetPromptResult(description=str(spec.description), messages=_fitted_messages(written))
 
     async def _added_prompt(
@@ -170,7 +170,7 @@ def _fitted(texts: list[str]) -> Iterator[str]:
         raise MCPError(INVALID_PARAMS, str(error)) from error
 
 
-def _fitted_contents(contents: Sequence[Content]) -> list[ReadResourceContents]:
+def _fitted_contents(contents: list[Content]) -> list[ReadResourceContents]:
     texts = _fitted([each.data for each in contents if isinstance(each.data, str)])
     return [
         ReadResourceContents(content=next(texts) if isinstance(each.data, str) else each.data, mime_type=each.mime_type)

@@ -12,12 +12,13 @@ from typing import Any
 
 from django.apps import apps
 from django.db.utils import DatabaseErrorWrapper, Error, ProgrammingError
-from psycopg.errors import Diagnostic, InsufficientPrivilege
+from psycopg.errors import Diagnostic, InsufficientPrivilege, ReadOnlySqlTransaction
 from psycopg.pq import TransactionStatus
 
 from rls.backends import migrating, refusals
 from rls.context import PLATFORM_ALIAS, current_tenant_id
-from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing
+from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing, WriteRefused
+from rls.reading import is_read_only
 
 # What `rls/sql/0002_tenant_context.sql` raises.
 ERRORS_BY_MESSAGE = {"no tenant context is open": NoTenantContext, "no platform context is open": NoPlatformContext}
@@ -38,6 +39,8 @@ class ErrorWrapper(DatabaseErrorWrapper):
             super().__exit__(kind, error, trace)
         except Error as refused:
             named: Error | None = self._named(error.diag) if isinstance(error, InsufficientPrivilege) else None
+            if isinstance(error, ReadOnlySqlTransaction) and is_read_only():
+                named = WriteRefused()
             if hint := migrating.hint(self._connection.alias):
                 named = _elsewhere(named or refused, hint)
             if named is None or named is refused:

@@ -14,6 +14,7 @@ from django.db import InterfaceError, connections
 from psycopg_pool import PoolTimeout
 
 from rls.backends.postgresql.connection import Silent
+from rls.errors import WriteRefused
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,12 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_read_only(error: BaseException) -> bool:
-    """Whether the statement tried to write on a standby."""
-    return any(isinstance(each, psycopg.Error) and each.sqlstate == READ_ONLY_SQLSTATE for each in _chain(error))
+    """Whether the statement tried to write on a standby; not what `rls.read_only()` has refused."""
+    chain = list(_chain(error))
+    is_refused = any(isinstance(each, WriteRefused) for each in chain)
+    return not is_refused and any(
+        isinstance(each, psycopg.Error) and each.sqlstate == READ_ONLY_SQLSTATE for each in chain
+    )
 
 
 def has_waited(error: BaseException) -> bool:

@@ -56,7 +56,7 @@ def new(label: str) -> list[Path]:
     draft = _draft()
     if not draft.lacks(model):
         draft.require_migrations(model)
-        raise CommandError(f"{model._meta.label} lacks nothing")
+        raise CommandError(f"{model._meta.label} lacks nothing: SQL files make its policies and keys already")
     draft.complete([model])
     return draft.write()
 

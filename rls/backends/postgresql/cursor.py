@@ -32,6 +32,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from rls.backends.interruption import refuse_called_off
 from rls.backends.postgresql import statements
 from rls.context import current_tenant_id, platform_record
+from rls.reading import is_read_only
 
 # Command tags (PostgreSQL 55.7, CommandComplete) of what a serving role may do on the slow road.
 ROW_TAGS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXPLAIN", "SHOW", "SET CONSTRAINTS"})
@@ -124,7 +125,9 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         """Raise, before it is sent, for what would be done whatever is raised afterwards."""
         word = statements.lasting(text)
         if word == "PREPARE":
-            raise NotSupportedError("PREPARE was rolled back: a serving connection keeps no statements")
+            raise NotSupportedError(
+                "PREPARE was rolled back: a serving connection keeps no statements; send the statement itself"
+            )
         if word:
             raise NotSupportedError(f"{word} is refused: use transaction.atomic(), which knows how it ends")
 
@@ -152,7 +155,9 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
     def _refuse_pipeline(self) -> None:
         if self.connection.pgconn.pipeline_status != PipelineStatus.OFF:
-            raise NotSupportedError("a pipeline takes statements without their tenant; use executemany() outside of it")
+            raise NotSupportedError(
+                "a pipeline would send statements without their tenant; use executemany() outside of it"
+            )
 
     def _execute_send(self, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
         # Every statement of psycopg passes here, with its values bound.
@@ -182,7 +187,9 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         """See Note [The prefix]. The text of a UUID holds nothing to escape."""
         tenant_id = current_tenant_id()
         row_security = "off" if tenant_id is None else "on"
-        return f"SET LOCAL app.current_tenant='{tenant_id or ''}';SET LOCAL row_security={row_security};"
+        prefix = f"SET LOCAL app.current_tenant='{tenant_id or ''}';SET LOCAL row_security={row_security};"
+        # See rls.reading, Note [Read only].
+        return f"{prefix}SET LOCAL transaction_read_only=on;" if is_read_only() else prefix
 
 
 class PlatformCursor(Cursor):
@@ -191,10 +198,11 @@ class PlatformCursor(Cursor):
     def _prefix(self) -> str:
         record = platform_record(self.connection)
         row_security = "off" if record is None else "on"
-        return (
+        prefix = (
             f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';SET LOCAL row_security={row_security};"
             f"SET LOCAL app.platform_audit_id='{record or ''}';"
         )
+        return f"{prefix}SET LOCAL transaction_read_only=on;" if is_read_only() else prefix
 
 
 def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
