@@ -8,8 +8,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error
+from django.core.exceptions import ImproperlyConfigured
 
-from mcp_server.declare.registry import Spec, place
+from mcp_server.declare.registry import Registry, Spec, place
+from mcp_server.declare.tools import Endpoint
 
 
 def check_scopes(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
@@ -17,6 +19,25 @@ def check_scopes(app_configs: Sequence[AppConfig] | None, **options: Any) -> lis
     from mcp_server.app import mounted
 
     return [error for mcp in mounted() for error in unknown_scopes(mcp.name, mcp.registry().specs(), mcp.scopes())]
+
+
+def check_tools(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """mcp_server.E002: a tool that its server would refuse to start with."""
+    from mcp_server.app import mounted
+
+    return [error for mcp in mounted() for error in unservable_tools(mcp.registry())]
+
+
+def unservable_tools(registry: Registry) -> Iterator[CheckMessage]:
+    """An error for each tool that can't be served as it is declared."""
+    from mcp_server import server
+
+    for spec in [spec for endpoint in Endpoint for spec in registry.tools(endpoint)]:
+        try:
+            server.refuse_unservable(spec)
+        except ImproperlyConfigured as error:
+            what, _, hint = str(error).partition("; ")
+            yield Error(f"{what}.", hint=f"{hint[:1].upper()}{hint[1:]}.", obj=spec.function, id="mcp_server.E002")
 
 
 def unknown_scopes(server: str, specs: list[Spec], scopes: frozenset[str]) -> Iterator[CheckMessage]:
