@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 
 from mcp_server.declare.registry import Registry, Spec, place
 from mcp_server.declare.tools import Endpoint
+
+if TYPE_CHECKING:
+    from mcp_server.app import MCP
 
 
 def check_scopes(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
@@ -21,8 +24,42 @@ def check_scopes(app_configs: Sequence[AppConfig] | None, **options: Any) -> lis
     return [error for mcp in mounted() for error in unknown_scopes(mcp.name, mcp.registry().specs(), mcp.scopes())]
 
 
+def check_installed(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """mcp_server.E002 and E003: a server needs an optional app of the library that is not installed."""
+    from mcp_server.app import mounted
+
+    return [error for mcp in mounted() for error in missing_apps(mcp)]
+
+
+def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
+    """An error for each app that a server needs and that is not installed."""
+    from mcp_server.http.authentication import anyone, by_token
+
+    writers = [f"{spec.name} ({place(spec.function)})" for spec in mcp.registry().specs() if is_writer(spec)]
+    if writers and not apps.is_installed("mcp_server.ledger"):
+        others = f" and {len(writers) - 1} more" if writers[1:] else ""
+        yield Error(
+            f"The server {mcp.name!r} has tools that change something, {writers[0]}{others}, and nothing keeps their "
+            "audit events and answers.",
+            hint='Add "mcp_server.ledger" to INSTALLED_APPS, and migrate; or declare read_only=True what only reads.',
+            id="mcp_server.E002",
+        )
+    asks_tokens = not {by_token, anyone}.isdisjoint([mcp.authenticate, mcp.authenticate_platform])
+    if asks_tokens and not apps.is_installed("mcp_server.tokens"):
+        yield Error(
+            f"The server {mcp.name!r} finds its callers in the tables of an app that is not installed.",
+            hint='Add "mcp_server.tokens" to INSTALLED_APPS, and migrate; or say who calls in MCP(authenticate=...).',
+            id="mcp_server.E003",
+        )
+
+
+def is_writer(spec: Spec) -> bool:
+    """Whether it is a tool that may change something."""
+    return spec.kind == "tool" and not spec.is_read_only
+
+
 def check_tools(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """mcp_server.E002: a tool that its server would refuse to start with."""
+    """mcp_server.E005: a tool that its server would refuse to start with."""
     from mcp_server.app import mounted
 
     return [error for mcp in mounted() for error in unservable_tools(mcp.registry())]
@@ -37,7 +74,7 @@ def unservable_tools(registry: Registry) -> Iterator[CheckMessage]:
             server.refuse_unservable(spec)
         except ImproperlyConfigured as error:
             what, _, hint = str(error).partition("; ")
-            yield Error(f"{what}.", hint=f"{hint[:1].upper()}{hint[1:]}.", obj=spec.function, id="mcp_server.E002")
+            yield Error(f"{what}.", hint=f"{hint[:1].upper()}{hint[1:]}.", obj=spec.function, id="mcp_server.E005")
 
 
 def unknown_scopes(server: str, specs: list[Spec], scopes: frozenset[str]) -> Iterator[CheckMessage]:

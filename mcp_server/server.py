@@ -149,6 +149,8 @@ def refuse_unservable(spec: ToolSpec) -> None:
 
 def _published(specs: list[ToolSpec]) -> list[Tool]:
     """The tools in the order of their names. Of answers alike, that of a tool that reads is described."""
+    for spec in specs:
+        mistakes.refuse_writer_without_ledger(spec)
     said: set[str] = set()
     made = {spec.name: _as_tool(spec, said) for spec in sorted(specs, key=lambda each: not each.is_read_only)}
     return [made[spec.name] for spec in specs]
@@ -156,7 +158,6 @@ def _published(specs: list[ToolSpec]) -> list[Tool]:
 
 def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     """Raises ImproperlyConfigured: it can't be served as it is declared."""
-    mistakes.refuse_writer_without_ledger(spec)
     try:
         tool = Tool.from_function(
             published(spec),

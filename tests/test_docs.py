@@ -20,11 +20,12 @@ import pytest
 from django.core.management import load_command_class
 
 import rls
+from mcp_server import operations as mcp_operations
 from rls import audit, middleware, models, operations
 from rls.audit import reports
 
 REFERENCE = Path("docs/reference")
-DOCUMENTS = sorted([*Path().glob("*.md"), *Path("docs").glob("**/*.md")])
+DOCUMENTS = sorted([*Path().glob("*.md"), *Path("docs").glob("**/*.md"), *Path("examples").glob("*/*.md")])
 
 HEADING = re.compile(r"^(#+) +(.+)$", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -76,6 +77,7 @@ def test_every_name_of_rls_has_a_section() -> None:
         ("models.md", classes_of(models)),
         ("middleware.md", classes_of(middleware)),
         ("operations.md", {f"rls.operations.{name}" for name in operations.__all__}),
+        ("operations.md", {f"mcp_server.operations.{name}" for name in mcp_operations.__all__}),
     ],
 )
 def test_every_public_name_has_a_section(page: str, names: set[str]) -> None:
@@ -85,7 +87,7 @@ def test_every_public_name_has_a_section(page: str, names: set[str]) -> None:
 def test_no_section_names_what_is_gone() -> None:
     for page in REFERENCE.glob("*.md"):
         for name in sections(page.name):
-            if name.startswith("rls.") and "(" not in name:
+            if name.startswith(("rls.", "mcp_server.")) and "(" not in name:
                 assert resolve(name) is not None, f"{page}: {name}"
 
 
@@ -199,7 +201,8 @@ def test_every_rule_that_can_be_declared_away_is_said_to_be() -> None:
 def test_every_object_of_the_schema_app_has_a_section() -> None:
     sql = "\n".join(
         path.read_text(encoding="utf-8")
-        for path in [*Path("rls/sql").glob("**/*.sql"), *Path("migrations_sql").glob("*.sql")]
+        for directory in ("rls/sql", "mcp_server", "migrations_sql")
+        for path in Path(directory).glob("**/*.sql")
     )
     created = set(re.findall(r"CREATE (?:OR REPLACE )?(?:FUNCTION|TABLE|VIEW) (app\.\w+)", sql))
 
@@ -252,9 +255,21 @@ def test_every_page_can_be_reached_from_the_index() -> None:
     assert {name for name in pages - decisions if f"{name})" not in index} == set()
 
 
+def started_by_hand(text: str) -> list[str]:
+    """The commands that start uvicorn, each on one line."""
+    return re.findall(r"^uvicorn .+$", re.sub(r" *\\\n *", " ", text), re.MULTILINE)
+
+
 def test_the_server_is_started_by_hand_as_the_module_says() -> None:
     """Of the code and of the guide: the same options."""
     module = ast.get_docstring(ast.parse(Path("core/asgi.py").read_text(encoding="utf-8"))) or ""
     guide = Path("docs/how-to/deploy.md").read_text(encoding="utf-8")
 
-    assert re.findall(r"^uvicorn .+$", module, re.MULTILINE) == re.findall(r"^uvicorn .+$", guide, re.MULTILINE)
+    assert len(started_by_hand(guide)) == 1
+    assert started_by_hand(module) == started_by_hand(guide)
+
+
+def test_the_table_of_contributing_names_what_is_there() -> None:
+    named = re.findall(r"`([\w.]+/[\w./-]+)`", Path("CONTRIBUTING.md").read_text(encoding="utf-8"))
+
+    assert [name for name in named if not Path(name).exists() and "NNNN" not in name] == []

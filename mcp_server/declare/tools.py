@@ -58,7 +58,7 @@ class Change(Answer, Outcome):
 
     @abstractmethod
     def subject(self) -> str:
-        """What was changed, for the audit: "product A-1"."""
+        """What was changed, for the audit: "ticket 17"."""
 
     def has_changed(self) -> bool:
         """Whether it belongs into the audit; not what was only looked at."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -26,7 +26,7 @@ from pydantic import AnyUrl
 
 from mcp_server.call import given, refusals, sizes
 from mcp_server.declare import messages
-from mcp_server.declare.arguments import LONGEST, Offered
+from mcp_server.declare.arguments import MAX_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.resources import Content
@@ -48,8 +48,8 @@ class ReadableServer(MCPServer[Any]):
 
     async def claims(self, principal: Principal) -> Claims:
         """What is there for the principal beside tools; what was added by hand needs no scope."""
-        readable = [spec for spec in self.registry.resources() if spec.scope in principal.scopes]
-        offered = [spec for spec in self.registry.prompts().values() if spec.scope in principal.scopes]
+        readable = [spec for spec in self.registry.resources() if principal.may(spec.scope)]
+        offered = [spec for spec in self.registry.prompts().values() if principal.may(spec.scope)]
         completable: list[Offered] = [*readable, *offered]
         added = await super().list_resources() or await super().list_resource_templates()
         return Claims(
@@ -95,7 +95,7 @@ class ReadableServer(MCPServer[Any]):
             return await self._added_resource(uri, context)
         spec, arguments = found
         try:
-            contents = await read(spec, spec.function, **arguments)
+            contents = await read(spec, spec.contents, **arguments)
         except NotThere as error:
             raise _not_found(uri, error.message, context) from error
         except MCPError as error:
@@ -122,7 +122,7 @@ class ReadableServer(MCPServer[Any]):
         if spec is None:
             return await self._added_prompt(name, arguments, context)
         found = _checked(spec, arguments or {})
-        written = [messages.plain(each) for each in await read(spec, spec.function, **found)]
+        written = [messages.plain(each) for each in messages.messages_of(await read(spec, spec.function, **found))]
         return GetPromptResult(description=str(spec.description), messages=_fitted_messages(written))
 
     async def _added_prompt(
@@ -143,7 +143,7 @@ def _not_found(uri: AnyUrl | str, text: str, context: Context[Any, Any] | None) 
 
 def _listed(spec: PromptSpec) -> Prompt:
     arguments = [
-        PromptArgument(name=name, description=str(argument.description), required=False)
+        PromptArgument(name=name, description=str(argument.description), required=name in spec.required)
         for name, argument in spec.arguments.items()
     ]
     return Prompt(name=spec.name, title=str(spec.title), description=str(spec.description), arguments=arguments)
@@ -156,10 +156,13 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
         return {}
     if refusal := refusals.unknown(spec.name, found, spec.arguments):
         raise MCPError(INVALID_PARAMS, refusal)
+    if missing := [name for name in spec.arguments if name in spec.required and name not in found]:
+        words = _("{name} needs {names}. Get it again with a value for each.")
+        raise MCPError(INVALID_PARAMS, words.format(name=spec.name, names=", ".join(missing)))
     for name, text in found.items():
-        if len(text) > LONGEST or "\0" in text:
+        if len(text) > MAX_LENGTH or "\0" in text:
             words = _("{name} is a text of at most {length} characters, none of them NUL.")
-            raise MCPError(INVALID_PARAMS, words.format(name=name, length=LONGEST))
+            raise MCPError(INVALID_PARAMS, words.format(name=name, length=MAX_LENGTH))
     return found
 
 
@@ -170,7 +173,7 @@ def _fitted(texts: list[str]) -> Iterator[str]:
         raise MCPError(INVALID_PARAMS, str(error)) from error
 
 
-def _fitted_contents(contents: Sequence[Content]) -> list[ReadResourceContents]:
+def _fitted_contents(contents: list[Content]) -> list[ReadResourceContents]:
     texts = _fitted([each.data for each in contents if isinstance(each.data, str)])
     return [
         ReadResourceContents(content=next(texts) if isinstance(each.data, str) else each.data, mime_type=each.mime_type)

@@ -12,13 +12,22 @@ CREATE FUNCTION app.notify_change() RETURNS trigger
 AS $function$
 BEGIN
     -- The arguments of the trigger name two columns of its table: that of the tenant, and the key.
-    EXECUTE format(
-        'SELECT pg_notify(''tenant_changes'', format(''%%s %%s %%s'', %1$I, $1, CASE WHEN count(*) > 100 THEN ''*'' ELSE string_agg(%2$I::text, '','') END))
-         FROM changed
-         GROUP BY %1$I',
-        TG_ARGV[0],
-        TG_ARGV[1]
-    ) USING TG_TABLE_NAME;
+    IF TG_ARGV[0] = 'tenant_id' AND TG_ARGV[1] = 'id' THEN
+        PERFORM pg_notify(
+            'tenant_changes',
+            format('%s %s %s', tenant_id, TG_TABLE_NAME, CASE WHEN count(*) > 100 THEN '*' ELSE string_agg(id::text, ',') END)
+        )
+        FROM changed
+        GROUP BY tenant_id;
+    ELSE  -- the same for other names, planned anew each time, which takes 0.2 ms
+        EXECUTE format(
+            'SELECT pg_notify(''tenant_changes'', format(''%%s %%s %%s'', %1$I, $1, CASE WHEN count(*) > 100 THEN ''*'' ELSE string_agg(%2$I::text, '','') END))
+             FROM changed
+             GROUP BY %1$I',
+            TG_ARGV[0],
+            TG_ARGV[1]
+        ) USING TG_TABLE_NAME;
+    END IF;
     RETURN NULL;
 END
 $function$;

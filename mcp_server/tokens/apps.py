@@ -1,6 +1,7 @@
 """The Django app of the tokens."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class TokensConfig(AppConfig):
@@ -8,3 +9,8 @@ class TokensConfig(AppConfig):
     label = "mcp_tokens"
     verbose_name = "MCP tokens"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from mcp_server.tokens.checks import check_resolver
+
+        register(check_resolver, "mcp")

@@ -61,7 +61,7 @@ def grant(labels: Sequence[str], *, tenants_read: bool = False) -> list[Path]:
     for model in models:
         tables = shared.lacking(model, found)
         if labels and not tables:
-            raise CommandError(f"{model._meta.label} lacks nothing")
+            raise CommandError(f"{model._meta.label} lacks nothing: SQL files grant its tables already")
         if tables:
             home = _home(model._meta.app_label, loader)
             lacking[home] += tables

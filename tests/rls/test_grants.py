@@ -369,7 +369,7 @@ def test_what_comes_first_is_named(project: Project) -> None:
         (["User"], "there is no model User: name it as <app>.<Model>, such as auth.User"),
         (["core.Product"], "core.Product is not a shared model: manage.py rls new core.Product writes its rights"),
         (["core.Tenant"], "core.Tenant is not a shared model: manage.py rls new core.Tenant writes its rights"),
-        (["auth.User"], "auth.User lacks nothing"),
+        (["auth.User"], "auth.User lacks nothing: SQL files grant its tables already"),
         ([], "name the models, app_label.Model ..., or use --all alone"),
         (["auth.User", "--all"], "name the models, app_label.Model ..., or use --all alone"),
         (["--all", "--tenants-read"], "name the models, app_label.Model ..., or use --all alone"),

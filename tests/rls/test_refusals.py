@@ -138,7 +138,7 @@ def test_the_platform_hears_of_its_missing_policy(acme: World, admin: psycopg.Co
     admin.execute("DROP POLICY platform_access ON core_tenantuser")
     try:
         with platform_context(actor="tests", reason="no policy"):
-            with pytest.raises(PolicyMissing, match="core_tenantuser lacks the policy that lets app_platform SELECT"):
+            with pytest.raises(PolicyMissing, match="core_tenantuser has no policy that lets app_platform SELECT"):
                 TenantUser.objects.create(tenant_id=acme.id, username="x", email="x@example.com")
             transaction.set_rollback(True, using="platform")
     finally:

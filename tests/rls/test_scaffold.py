@@ -271,7 +271,7 @@ def test_a_parent_whose_file_has_no_key_gets_it(project: Project) -> None:
     by_hand = project.read("migrations_sql/0002_shop_widget.sql")
     project.write("migrations_sql/0002_shop_widget.sql", re.sub(r"ALTER TABLE \w+ ADD .*\n", "", by_hand))
     # Nothing refers to it yet, and no other index leads with the tenant.
-    assert "(rls.E033) shop.Widget has no index that leads with the tenant" in project.refused("check")
+    assert "(rls.E033) shop.Widget has no index that starts with the tenant" in project.refused("check")
     project.write("reviews/models.py", REVIEWS)
     project.write("shop/models.py", project.read("shop/models.py") + INDEXED)
     project.manage("makemigrations --skip-checks")
@@ -294,8 +294,8 @@ def test_a_parent_whose_file_has_no_key_gets_it(project: Project) -> None:
         ("core.Nothing", "there is no model core.Nothing: name it as <app>.<Model>, such as helpdesk.Ticket"),
         ("Product", "there is no model Product: name it as <app>.<Model>, such as helpdesk.Ticket"),
         ("mcp_tokens.PlatformToken", r"mcp_tokens.PlatformToken is shared \(RLS_SHARED_MODELS\): it has no policies"),
-        ("core.Product", "core.Product lacks nothing"),
-        ("core.Tenant", "core.Tenant lacks nothing"),
+        ("core.Product", "core.Product lacks nothing: SQL files make its policies and keys already"),
+        ("core.Tenant", "core.Tenant lacks nothing: SQL files make its policies and keys already"),
     ],
 )
 def test_a_model_that_lacks_nothing_or_has_no_place_is_refused(label: str, sentence: str) -> None:

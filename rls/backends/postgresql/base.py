@@ -100,7 +100,9 @@ class DatabaseWrapper(LastingWrapper, ContextWrapper):
         if params["cursor_factory"] is not stock.Cursor:
             raise ImproperlyConfigured("rls needs client-side binding: remove server_side_binding and cursor_factory")
         if self.settings_dict["OPTIONS"].get("assume_role"):
-            raise ImproperlyConfigured("a serving role is who logs in: remove assume_role, and name the role in USER")
+            raise ImproperlyConfigured(
+                "the serving role must log in itself: remove assume_role, and name the role in USER"
+            )
         return params | {"cursor_factory": PlatformCursor if self.alias == PLATFORM_ALIAS else Cursor}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:

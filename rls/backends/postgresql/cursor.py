@@ -125,7 +125,9 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         """Raise, before it is sent, for what would be done whatever is raised afterwards."""
         word = statements.lasting(text)
         if word == "PREPARE":
-            raise NotSupportedError("PREPARE was rolled back: a serving connection keeps no statements")
+            raise NotSupportedError(
+                "PREPARE was rolled back: a serving connection keeps no statements; send the statement itself"
+            )
         if word:
             raise NotSupportedError(f"{word} is refused: use transaction.atomic(), which knows how it ends")
 
@@ -153,7 +155,9 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
 
     def _refuse_pipeline(self) -> None:
         if self.connection.pgconn.pipeline_status != PipelineStatus.OFF:
-            raise NotSupportedError("a pipeline takes statements without their tenant; use executemany() outside of it")
+            raise NotSupportedError(
+                "a pipeline would send statements without their tenant; use executemany() outside of it"
+            )
 
     def _execute_send(self, query: Any, *, force_extended: bool = False, binary: bool | None = None) -> None:
         # Every statement of psycopg passes here, with its values bound.

@@ -53,7 +53,7 @@ class Command(BaseCommand):
         except ProgrammingError as error:
             raise CommandError(
                 f"audit: red, it can't run: {error}\n"
-                "migrate; where that is done, run rls/sql/audit/catalog.sql as app_owner"
+                "run manage.py migrate; where that has run, run rls/sql/audit/catalog.sql as app_owner"
             ) from error
         report = reports.FORMATS[format](findings)
         if report:

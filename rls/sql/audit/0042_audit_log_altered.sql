@@ -55,9 +55,14 @@ FROM (
       AND c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.platform_outcome'), to_regclass('app.declared_grants'), to_regclass('app.declared_exceptions'))
 ) AS x
 UNION ALL
-SELECT 'audit-log-altered', 'error', c.oid::regclass::text, 'a crash empties it', format('ALTER TABLE %s SET LOGGED;', c.oid::regclass)
-FROM pg_catalog.pg_class AS c
-WHERE c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.platform_outcome')) AND c.relpersistence <> 'p'
+SELECT 'audit-log-altered', 'error', c.object, 'a crash empties it', format('ALTER TABLE %s SET LOGGED;', c.object)
+FROM (
+    SELECT c.oid::regclass::text AS object
+    FROM pg_catalog.pg_class AS c
+    WHERE c.oid IN (to_regclass('app.platform_audit'), to_regclass('app.platform_outcome')) AND c.relpersistence <> 'p'
+    -- The outcomes refer to the audit, and a logged table can't refer to an unlogged one.
+    ORDER BY c.oid = to_regclass('app.platform_outcome')
+) AS c
 UNION ALL
 SELECT 'audit-log-altered', 'error', format('%s.%s', a.attrelid::regclass, a.attname), 'it may be missing',
        format('ALTER TABLE %s ALTER %I SET NOT NULL;', a.attrelid::regclass, a.attname)

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             if is_new:
                 with rls.tenant_context(organisation.id):
                     fill(slug, subjects)
-            url = f"http://127.0.0.1:{os.environ.get('PORT', 8000)}/mcp/{slug}/"
+            url = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}/mcp/{slug}/"
             self.stdout.write(f"{slug:<7} {url:<34} {token}")
 
 

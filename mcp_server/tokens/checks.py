@@ -1,0 +1,39 @@
+"""System check: the function that finds a token's bearer is installed by a migration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Warning
+from django.db.migrations.loader import MigrationLoader
+from django.db.models import CharField, Model
+
+from mcp_server.operations import InstallResolver
+from rls.checks.settings import tenant_model
+
+
+def check_resolver(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """mcp_server.W004: no migration makes app.resolve_principal(), so that nobody can call.
+
+    It is no error, and waits for the tenant model's first migration: `makemigrations` has to run before it is mended.
+    """
+    model = tenant_model()
+    migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    if model is None or not any(app_label == model._meta.app_label for app_label, _ in migrations):
+        return []
+    operations = (operation for migration in migrations.values() for operation in migration.operations)
+    return [] if any(isinstance(each, InstallResolver) for each in operations) else [_missing(model)]
+
+
+def _missing(model: type[Model]) -> CheckMessage:
+    unique = [field.name for field in model._meta.fields if isinstance(field, CharField) and field.unique]
+    slug = unique[0] if unique else "..."
+    return Warning(
+        "No migration makes app.resolve_principal(), which finds the bearer of a token: nobody can call.",
+        hint=f'Write InstallResolver(tenant="{model._meta.label}", slug="{slug}"), of mcp_server.operations, into a '
+        f'migration of {model._meta.app_label} that depends on ("mcp_tokens", "0001_tokens").',
+        obj=model,
+        id="mcp_server.W004",
+    )
