@@ -128,7 +128,7 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
     server = SERVERS[endpoint](
         mcp.name,
-        instructions=instructions.of(endpoint, mcp.instructions),
+        instructions=instructions.of(endpoint, mcp.instructions, declared.tools(endpoint)),
         version=mcp.version,
         registry=declared,
         tools=_published(declared.tools(endpoint)),
