@@ -30,7 +30,7 @@ from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
 from mcp_server.declare import registry, schemas
 from mcp_server.declare.registry import Registry
-from mcp_server.declare.tools import Endpoint, ToolSpec
+from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
@@ -164,7 +164,14 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     )
     metadata = tool.fn_metadata
     tool.parameters = schemas.of_arguments(tool.parameters, tool=spec.name)
-    metadata.output_schema = schemas.of_answer(spec.answer, tool=spec.name, said=said, is_change=not spec.is_read_only)
+    if spec.shape.schema is not None:
+        metadata.output_schema = schemas.of_answer(
+            spec.shape.schema,
+            tool=spec.name,
+            said=said,
+            model=spec.shape.model,
+            outcome=None if spec.is_read_only else Outcome,
+        )
     # An answer is an instance of its class, and valid as it is.
     metadata.output_model = None
     metadata.arg_model = type(spec.name, (metadata.arg_model,), {"model_config": FINITE, "__module__": __name__})

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import PARSE_ERROR
 
-from core.mcp_tools.tools.arithmetic import Sum
+from core.mcp_tools.tools.arithmetic import Sum, add_numbers
 from core.models import Product
 from core.services import product_changes
-from mcp_server.call import given
-from mcp_server.call.calls import as_result
+from mcp_server.call import given, results
+from mcp_server.declare import shapes
 from rls import tenant_context
 from tests.mcp_server.processes import Process
 from tests.mcp_server.test_listed_tools import MODERN, post
@@ -447,4 +447,4 @@ def test_a_sum_that_no_number_is_is_refused_in_words(a: str, b: str, acme: World
 
 def test_an_answer_with_such_a_number_is_refused_whatever_tool_gives_it() -> None:
     with translation.override("en"), pytest.raises(ToolError, match="too large to be written"):
-        as_result(Sum(result=float("inf")))
+        results.of(shapes.of(add_numbers), Sum(result=float("inf")))
