@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from django.core.management import load_command_class
 
+import mcp_server
 import rls
 from mcp_server import operations as mcp_operations
 from rls import audit, middleware, models, operations
@@ -69,6 +70,17 @@ def resolve(name: str) -> object:
 
 def test_every_name_of_rls_has_a_section() -> None:
     assert sections("rls.md") == {f"rls.{name}" for name in rls.__all__}
+
+
+def test_every_name_of_mcp_server_has_a_section() -> None:
+    assert sections("mcp-server.md") == {f"mcp_server.{name}" for name in mcp_server.__all__}
+
+
+def test_every_setting_of_mcp_server_has_its_row() -> None:
+    code = Path("mcp_server/configuration.py").read_text(encoding="utf-8")
+    used = set(re.findall(r'getattr\(settings, "([A-Z_]+)"', code))
+
+    assert used == {row[0].strip("`") for row in rows("mcp-server.md") if row[0].strip("`").isupper()}
 
 
 @pytest.mark.parametrize(

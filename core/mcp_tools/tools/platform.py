@@ -10,7 +10,6 @@ from pydantic import Field
 from core.mcp_tools.tools.tenants import TenantId
 from core.scopes import Scope
 from core.services import tenant_rows, tenants
-from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, Endpoint, tool
 
 Locale = Literal["zh-hant", "en"]
@@ -79,9 +78,7 @@ def create_tenant(
             description='Its name in URLs: lower-case letters, digits and inner hyphens, such as "test2".',
         ),
     ],
-    name: Annotated[
-        str, Field(min_length=1, max_length=100, pattern=NO_NUL, description='Its name for people: "測試租戶2".')
-    ],
+    name: Annotated[str, Field(min_length=1, max_length=100, description='Its name for people: "測試租戶2".')],
     locale: Annotated[Locale, Field(description="The language in which it is answered.")] = "zh-hant",
 ) -> NewTenant:
     """Add an active tenant, empty and without a token, which manage.py alone mints.
