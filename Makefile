@@ -74,8 +74,9 @@ shell: $(RUN_DEPS)  ## Django's shell
 psql: $(RUN_DEPS)  ## psql as app_tenant: TENANT=test1 opens that tenant's context
 	@$(VENV)/python manage.py psql $(if $(TENANT),--tenant $(TENANT)) $(if $(ARGS),-- $(ARGS))
 
-messages: $(DEV_DEPS)  ## compile the translations of core/locale
+messages: $(DEV_DEPS)  ## compile the translations of core/locale and mcp_server/locale
 	@$(VENV)/pybabel compile -d core/locale -D django --statistics
+	@$(VENV)/pybabel compile -d mcp_server/locale -D django --statistics
 
 wheel:  ## the wheel of the two libraries, in dist/
 	@rm -rf dist

@@ -1,7 +1,7 @@
 """The shop's ASGI application.
 
-uvicorn core.asgi:application --http mcp_server.http.connections:Protocol --ws none --timeout-keep-alive 75 \\
-    --no-access-log
+uvicorn core.asgi:application --http mcp_server.http.connections:Protocol --ws none --timeout-keep-alive 75 \
+--no-access-log
 """
 
 import os

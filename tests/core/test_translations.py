@@ -1,4 +1,4 @@
-"""Every text that a person reads is in both catalogues, and the compiled ones are those of the sources."""
+"""Every text that a person reads is in the catalogues of its package, and the compiled ones are those of the sources."""
 
 from __future__ import annotations
 
@@ -12,49 +12,63 @@ from babel.messages.pofile import read_po
 from mcp_server.declare.tools import Endpoint
 from tests.mcp_server.servers import shop_tools
 
-LOCALE = Path("core/locale")
-SOURCES = [path for top in ("core", "mcp_server", "rls") for path in Path(top).rglob("*.py")]
+# The library's texts are English; the shop serves both languages, whichever is the installation's.
+CATALOGUES = [("core", "en"), ("core", "zh_Hant"), ("mcp_server", "zh_Hant")]
+each_catalogue = pytest.mark.parametrize(("package", "language"), CATALOGUES)
 
 
-def catalogue(language: str) -> dict[str, str]:
-    with (LOCALE / language / "LC_MESSAGES/django.po").open("rb") as source:
+def directory(package: str, language: str) -> Path:
+    return Path(package, "locale", language, "LC_MESSAGES")
+
+
+def catalogue(package: str, language: str) -> dict[str, str]:
+    with (directory(package, language) / "django.po").open("rb") as source:
         return {str(message.id): str(message.string) for message in read_po(source) if message.id}
 
 
-def texts() -> set[str]:
-    """Every literal that the code hands to gettext, and the titles of tools, translated when they are listed."""
-    ours = [spec for endpoint in Endpoint for spec in shop_tools(endpoint)]
-    return {spec.title for spec in ours} | {
+def texts(package: str) -> set[str]:
+    """Every literal that the code hands to gettext."""
+    return {
         node.args[0].value
-        for path in SOURCES
+        for path in Path(package).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "_"
         and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
     }
 
 
-@pytest.mark.parametrize("language", ["en", "zh_Hant"])
-def test_every_text_is_translated(language: str) -> None:
-    translated = catalogue(language)
+def titles() -> set[str]:
+    """Those of the shop's tools, which are translated when they are listed."""
+    return {spec.title for endpoint in Endpoint for spec in shop_tools(endpoint)}
 
-    assert texts() == translated.keys()
+
+@each_catalogue
+def test_every_text_is_translated(package: str, language: str) -> None:
+    translated = catalogue(package, language)
+
+    assert texts(package) | (titles() if package == "core" else set()) == translated.keys()
     assert all(translated.values())
 
 
-@pytest.mark.parametrize("language", ["en", "zh_Hant"])
-def test_placeholders_survive_translation(language: str) -> None:
-    for text, translated in catalogue(language).items():
+def test_rls_has_no_text_that_would_need_a_catalogue() -> None:
+    assert not texts("rls")
+
+
+@each_catalogue
+def test_placeholders_survive_translation(package: str, language: str) -> None:
+    for text, translated in catalogue(package, language).items():
         names = {part.partition("}")[0] for part in text.split("{")[1:]}
 
         assert names == {part.partition("}")[0] for part in translated.split("{")[1:]}, text
 
 
-@pytest.mark.parametrize("language", ["en", "zh_Hant"])
-def test_the_compiled_catalogue_is_the_sources(language: str) -> None:
+@each_catalogue
+def test_the_compiled_catalogue_is_the_sources(package: str, language: str) -> None:
     """`make messages` compiles them."""
-    with (LOCALE / language / "LC_MESSAGES/django.mo").open("rb") as compiled:
+    with (directory(package, language) / "django.mo").open("rb") as compiled:
         messages = {str(message.id): str(message.string) for message in read_mo(compiled) if message.id}
 
-    assert messages == catalogue(language)
+    assert messages == catalogue(package, language)
