@@ -206,7 +206,7 @@ class FullOrder(OrderSummary, Dated):
             lines.append(_("- Note: {note}").format(note=self.note))
         if self.next_statuses:
             steps = ", ".join(f"{status.label} ({_call(status, tool)})" for status, tool in self.next_calls.items())
-            lines.append(_("What can follow: {steps}").format(steps=steps))
+            lines.append(_("It can become: {steps}").format(steps=steps))
         return lines
 
 

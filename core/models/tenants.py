@@ -10,7 +10,7 @@ from rls.models import Keyed, Tenanted
 
 SUBDOMAIN = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
-    "A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
+    "A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
 )
 
 

@@ -100,7 +100,7 @@ def create(
         }
         if not available:
             raise NothingToSell(
-                _("No product of the demo is active. Call set_product_active with the sku {sku} first.").format(
+                _("None of the demo products is active. Call set_product_active with the sku {sku} first.").format(
                     sku=demo_goods.GOODS[0].sku
                 )
             )

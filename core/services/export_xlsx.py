@@ -88,7 +88,7 @@ class XLSX(Writer):
         if self._sheet.write_string(self._row, column, text) == -2:
             raise DoesNotFit(
                 _(
-                    "A text of {table}, in the column {column}, is longer than a cell of Excel, which holds {longest}"
-                    " characters. Call export_tenant_data with the format csv, json or jsonl."
+                    "A text in the column {column} of {table} is longer than the {longest} characters that "
+                    "an Excel cell can hold. Call export_tenant_data with the format csv, json or jsonl."
                 ).format(table=self._table, column=self._columns[column], longest=LONGEST)
             )

@@ -112,7 +112,7 @@ def open(handle: str) -> Export:
         return Export.objects.get(id=export_id, finished_at__isnull=False, expires_at__gt=timezone.now())
     except (BadSignature, Export.DoesNotExist):
         raise ExportNotFound(
-            _("This export is not there, or has expired. Call export_tenant_data to make a new one.")
+            _("This export does not exist, or has expired. Call export_tenant_data to make a new one.")
         ) from None
 
 

@@ -58,9 +58,15 @@ def _check(quantity: int, reason: AdjustmentReason) -> None:
         raise AdjustmentInvalid(_("A quantity of 0 changes nothing. Call get_product to see the stock."))
     if reason is AdjustmentReason.PURCHASE and quantity < 0:
         raise AdjustmentInvalid(
-            _("A purchase brings units, so its quantity is positive. What goes back to a supplier is a return.")
+            _(
+                "A purchase adds units, so its quantity must be positive. For units that go back to a supplier "
+                "use reason=return."
+            )
         )
     if reason is AdjustmentReason.DAMAGE and quantity > 0:
         raise AdjustmentInvalid(
-            _("Damage and loss take units away, so the quantity is negative. What is found again is a count.")
+            _(
+                "Damage and loss remove units, so the quantity must be negative. For units that were found "
+                "again use reason=count."
+            )
         )

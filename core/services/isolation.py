@@ -26,8 +26,8 @@ def findings() -> list[Finding]:
     if AUDITOR_ALIAS not in connections:
         raise AuditUnavailable(
             _(
-                "This server has no connection as app_auditor, who alone runs the audit. Set AUDITOR_DATABASE_URL "
-                "where it is started, or run in a shell: {command}"
+                "This server has no connection as app_auditor, the only role that runs the audit. Set "
+                "AUDITOR_DATABASE_URL where the server is started, or run in a shell: {command}"
             ).format(command=IN_PSQL)
         )
     try:
@@ -35,7 +35,7 @@ def findings() -> list[Finding]:
     except OperationalError as error:
         raise AuditUnavailable(
             _(
-                "The database does not answer app_auditor. Look at AUDITOR_DATABASE_URL, or run in a shell: {command}"
+                "The database does not answer app_auditor. Check AUDITOR_DATABASE_URL, or run in a shell: {command}"
             ).format(command=IN_PSQL)
         ) from error
     except ProgrammingError as error:

@@ -114,12 +114,10 @@ def require_step(order: Order, status: OrderStatus) -> None:
     if allowed := next_statuses(order):
         steps = ", ".join(f"{step.label} ({MEANS[step]})" for step in allowed)
         raise NotAllowed(
-            _("Order {number} is {now} and can't become {wanted}. What can follow: {steps}.").format(
-                **facts, steps=steps
-            )
+            _("Order {number} is {now} and can't become {wanted}. It can become: {steps}.").format(**facts, steps=steps)
         )
     raise NotAllowed(
-        _("Order {number} is {now} and can't become {wanted}: nothing can follow. Call get_order to see it.").format(
+        _("Order {number} is {now} and can't become {wanted}: its status is final. Call get_order to see it.").format(
             **facts
         )
     )

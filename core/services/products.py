@@ -101,8 +101,8 @@ def _require_category(category: str) -> None:
     if category not in categories and not Product.objects.filter(category=category).exists():
         raise CategoryNotFound(
             _(
-                "There is no category {category}. There are: {categories}. "
-                "Call get_tenant_products with one of them, or with none."
+                "There is no category {category}. The categories are: {categories}. Call get_tenant_products "
+                "with one of them, or without category."
             ).format(category=repr(category), categories=", ".join(categories) or "-")
         )
 

@@ -90,7 +90,7 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
         SUBDOMAIN(subdomain)
     except ValidationError as error:
         raise TenantInvalid(
-            _("A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")
+            _("A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")
         ) from error
     try:
         tenant.full_clean(exclude=["id", "created_at"], validate_unique=False)
@@ -104,7 +104,9 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
             tenant.save(force_insert=True)
     except IntegrityError as error:
         raise TenantInvalid(
-            _("There is a tenant {subdomain} already. Choose another subdomain.").format(subdomain=repr(subdomain))
+            _("A tenant with the subdomain {subdomain} exists already. Choose another subdomain.").format(
+                subdomain=repr(subdomain)
+            )
         ) from error
     TenantSettings.objects.create(tenant=tenant, locale=locale)
     return tenant
@@ -129,7 +131,7 @@ def delete(subdomain: str) -> dict[str, int]:
     # The lock keeps out new rows, each of which refers to the tenant: what is counted is what goes.
     tenant = _known(Tenant.objects.select_for_update().filter(subdomain=subdomain), subdomain)
     approval.ask(
-        _("Delete {subdomain} ({name}): {rows}? There is no way back.").format(
+        _("Delete the tenant {subdomain} ({name}) with all its data: {rows}? This can't be undone.").format(
             subdomain=tenant.subdomain, name=tenant.name, rows=tenant_rows.in_words(tenant_rows.count(tenant))
         ),
         # Its subdomain can be another tenant's tomorrow.

@@ -133,5 +133,5 @@ def _is_in_one_piece(context: Context[Any, Any]) -> bool:
 
 
 def _unfit(tool: str) -> ToolError:
-    words = _("The answer does not fit the question. Nothing was changed; call {tool} again.")
+    words = _("The answer does not match the question. Nothing was changed; call {tool} again.")
     return ToolError(words.format(tool=tool))

@@ -78,7 +78,7 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
     if not strange:
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
-    takes = _("It takes: {names}. Call it again without.").format(names=", ".join(known))
+    takes = _("Its arguments are: {names}. Call it again without the others.").format(names=", ".join(known))
     return f"{refused} {takes}" + "".join(_meant(each, known) for each in strange)
 
 
@@ -99,7 +99,7 @@ def short(name: str) -> str:
 
 
 def _explained(name: str, problems: str) -> str:
-    words = _("{name} can't be called like this: {problems}. Correct the arguments and call it again.")
+    words = _("The arguments of {name} are not valid: {problems}. Correct them and call it again.")
     return words.format(name=name, problems=problems)
 
 
@@ -112,7 +112,7 @@ def _words(problem: Any) -> str:
     if problem["type"] in ("value_error", "assertion_error"):
         return str(context["error"])
     if problem["type"] not in WORDS:
-        return _("Input does not fit ({kind})").format(kind=problem["type"])
+        return _("Input is not valid ({kind})").format(kind=problem["type"])
     if "expected" in context:
         context = {**context, "expected": context["expected"].replace(" or ", str(_(" or ")))}
     return str(WORDS[problem["type"]]).format(**context)

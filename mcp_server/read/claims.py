@@ -43,11 +43,16 @@ class Claims:
     async def kept(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """The answer to a message. Raises MCPError for what is not there."""
         if not self._cover(ctx.method):
-            text = _("{method} is not offered here, or not to this token. initialize or server/discover say what is.")
+            text = _(
+                "{method} is not offered here, or not to this token. initialize or server/discover "
+                "tells what is offered."
+            )
             method = refusals.short(ctx.method)
             raise MCPError(METHOD_NOT_FOUND, text.format(method=method), data=method)
         if ctx.method in LISTS and (ctx.params or {}).get("cursor"):
-            raise MCPError(INVALID_PARAMS, _("There is no such cursor: the list is one page. Ask without a cursor."))
+            raise MCPError(
+                INVALID_PARAMS, _("The cursor is not valid: this list has one page. Call again without a cursor.")
+            )
         result = await call_next(ctx)
         if ctx.method in TELLING and isinstance(result, dict):
             return {**result, "capabilities": self._capabilities(ctx.protocol_version)}

@@ -41,7 +41,10 @@ async def complete(ref: Reference, argument: CompletionArgument, context: Comple
     """At most MAX_VALUES values of this tenant. Raises MCPError: there is no such prompt, resource or argument."""
     offered = _offered(ref)
     if offered is None or argument.name not in offered.arguments:
-        words = _("There is no argument {name} to complete there.")
+        words = _(
+            "There is no argument {name} to complete. Call prompts/list or resources/templates/list to "
+            "see the arguments."
+        )
         raise MCPError(INVALID_PARAMS, words.format(name=repr(refusals.short(argument.name))))
     completer = offered.arguments[argument.name].complete
     if completer is None or len(argument.value) > LONGEST or "\0" in argument.value:

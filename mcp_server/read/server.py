@@ -108,7 +108,9 @@ class ReadableServer(MCPServer[Any]):
         try:
             return await super().read_resource(uri, context)
         except ResourceNotFoundError as error:
-            text = _("There is no resource {uri}. List the resources and their templates for what there is.")
+            text = _(
+                "There is no resource {uri}. Call resources/list and resources/templates/list to see the resources."
+            )
             raise _not_found(uri, text.format(uri=refusals.short(str(uri))), context) from error
 
     async def list_prompts(self) -> list[Prompt]:

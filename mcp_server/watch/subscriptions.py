@@ -115,7 +115,7 @@ class Subscriptions:
         """
         wanted = params.notifications.resource_subscriptions or []
         if len(wanted) > MAX_URIS:
-            raise MCPError(INVALID_PARAMS, _("At most {most} URIs can be watched at once.").format(most=MAX_URIS))
+            raise MCPError(INVALID_PARAMS, _("A subscription can watch at most {most} URIs.").format(most=MAX_URIS))
         stream = Stream(current_principal(), principal_again(ctx.request))
         self._admit(stream)
         try:
@@ -149,7 +149,9 @@ class Subscriptions:
     def _admit(self, stream: Stream) -> None:
         of_tenant = sum(each.principal.tenant_id == stream.principal.tenant_id for each in self._streams)
         if self._is_closed or len(self._streams) >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_A_TENANT:
-            raise MCPError(INTERNAL_ERROR, _("Too many are listening already. Close a stream, or listen again later."))
+            raise MCPError(
+                INTERNAL_ERROR, _("Too many subscription streams are open. Close one, or subscribe again later.")
+            )
         self._streams.add(stream)
 
 
@@ -177,7 +179,7 @@ def _tenant_table() -> str:
 
 
 def _later() -> MCPError:
-    return MCPError(INTERNAL_ERROR, _("Changes can't be watched at the moment. Listen again later."))
+    return MCPError(INTERNAL_ERROR, _("Changes can't be watched at the moment. Subscribe again later."))
 
 
 def _is_touched(row: Row, change: Change) -> bool:

@@ -210,7 +210,7 @@ def test_a_text_longer_than_a_cell_is_refused_and_leaves_nothing(
         before = list(Export.objects.values_list("id", flat=True))
         Order.objects.update(note="長" * 32_768)
 
-        with pytest.raises(DoesNotFit, match=r"A text of orders, in the column note, .* csv, json or jsonl"):
+        with pytest.raises(DoesNotFit, match=r"A text in the column note of orders is longer .* csv, json or jsonl"):
             make(ExportFormat.XLSX)
 
         assert list(Export.objects.values_list("id", flat=True)) == before
@@ -338,7 +338,7 @@ def test_a_handle_opens_the_export_of_its_tenant_for_an_hour(acme: World, globex
         answers["another tenant's id, signed here"] = refusal(exports.handle(made))
 
     assert set(answers.values()) == {
-        "This export is not there, or has expired. Call export_tenant_data to make a new one."
+        "This export does not exist, or has expired. Call export_tenant_data to make a new one."
     }
 
 

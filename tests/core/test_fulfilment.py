@@ -155,7 +155,7 @@ def test_all_that_is_short_is_named_and_nothing_moves(acme: World) -> None:
         with agreeing() as questions, pytest.raises(OutOfStock) as refusal:
             place(number)
 
-        assert "A-1 (5 in stock, 6 wanted), B-2 (0 in stock, 1 wanted)" in str(refusal.value)
+        assert "A-1 (5 in stock, 6 needed), B-2 (0 in stock, 1 needed)" in str(refusal.value)
         assert (questions, stock(), Order.objects.get(number=number).status) == ([], 5, OrderStatus.DRAFT)
 
 
@@ -164,7 +164,7 @@ def test_what_is_not_for_sale_any_more_cannot_be_placed(acme: World) -> None:
         number = draft()
         Product.objects.update(is_active=False)
 
-        with pytest.raises(NotForSale, match="Not for sale any more: A-1"):
+        with pytest.raises(NotForSale, match="No longer for sale: A-1"):
             place(number)
 
 
@@ -220,7 +220,7 @@ def test_a_cancelled_order_gives_back_its_units(acme: World) -> None:
             cancelled = cancel(number)
 
         assert questions == [
-            "Order 2 is placed. To cancel it puts its units (2) back into stock; nothing is refunded. Cancel it?"
+            "Order 2 is placed. Cancelling it returns its units (2) to stock; nothing is refunded. Cancel it?"
         ]
         assert (cancelled.units, cancelled.refund_minor, payments(number), stock()) == (2, 0, [], 5)
         back = StockMovement.objects.get(order=cancelled.order, quantity=2)

@@ -64,7 +64,7 @@ def test_a_tool_that_says_it_only_reads_cannot_write(name: str, era: Era, acme: 
 
     text = result.content[0].text
     assert result.is_error
-    assert text.startswith(f"{name} only reads, and tried to write. Nothing was changed. Report reference ")
+    assert text.startswith(f"{name} may only read, but tried to write. Nothing was changed. Report reference ")
     [record] = records(server, reference=text.rstrip(".").rpartition(" ")[2], level="ERROR")
     assert "an MCP tool that writes is declared with read_only=False" in record["traceback"]
     assert stock_of(acme) == 5

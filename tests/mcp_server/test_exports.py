@@ -43,7 +43,7 @@ def test_all_data_is_taken_away_by_the_link(format: str, era: Era, acme: World, 
     _, named, counted, where, zone = text.text.splitlines()
     assert named == f"{told['file_name']} ({told['media_type']})"
     assert counted.startswith("tenant 1, customers 1, products 1, ")
-    assert where.endswith(f" it is at {told['url']} , {told['resource']}")
+    assert where.endswith(f": {told['url']} , {told['resource']}")
     assert zone == "Times: UTC."
 
 

@@ -20,14 +20,17 @@ NAMED = 5
 
 @prompt(
     title=_("Customer follow-up"),
-    description=_("Who should hear from us about an order, with drafts of the messages."),
+    description=_("Which customers should hear from us about an order, with drafts of the messages."),
     scope=Scope.ORDERS_READ,
 )
 def customer_follow_up(
     customer: Annotated[str, Argument(_("Only this customer, by e-mail address."), suggestions.customers)] = "",
     period: Annotated[
         str,
-        Argument(_("Orders of a period, such as last_30_days. Without it, that one."), suggestions.period_names),
+        Argument(
+            _("Orders of a period, such as 2026-11 or last_month. The default is last_30_days."),
+            suggestions.period_names,
+        ),
     ] = "",
 ) -> list[PromptMessage]:
     found = orders.page(customer_email=customer, period=period or "last_30_days", limit=SHOWN, cursor=None)

@@ -21,7 +21,7 @@ NAMED = 5
 
 @prompt(
     title=_("Restock plan"),
-    description=_("What has to be ordered again, how much of it, and by when."),
+    description=_("Which products to reorder, how much of each, and by when."),
     scope=Scope.PRODUCTS_READ,
 )
 def restock_plan(
@@ -30,9 +30,9 @@ def restock_plan(
     low = products.page(category=category or None, is_active=True, stock=StockLevel.LOW, limit=SHOWN, cursor=None)
     return [
         messages.request(
-            _("Make a plan of what to order again in category {category}.").format(category=repr(category))
+            _("Make a restock plan for the category {category}.").format(category=repr(category))
             if category
-            else _("Make a plan of what to order again."),
+            else _("Make a restock plan."),
             _("Call get_business_insights with period=last_90_days: how fast products sell, and when they run out."),
             _("For each product say how many units to order so that it lasts a month, and why. Most urgent first."),
             _("When I say that goods have arrived, call adjust_stock with reason=purchase for each of them."),

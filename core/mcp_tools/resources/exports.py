@@ -24,12 +24,13 @@ MOST_BYTES = 2**15
     "export://{id}",
     title=_("Export"),
     description=_(
-        "A file with all data of this tenant, as export_tenant_data has made it: where it is, and up to 32 KiB itself."
+        "All data of this tenant in a file that export_tenant_data has made: its download link, and its "
+        "content if it is 32 KiB or less."
     ),
     scope=Scope.EXPORTS_WRITE,
 )
 def export(
-    id: Annotated[str, Argument(_("The part after export:// of the link that the tool gave."))],
+    id: Annotated[str, Argument(_("The part after export:// in the link that export_tenant_data returned."))],
 ) -> list[Content]:
     found = exports.open(id)
     facts = {

@@ -32,7 +32,7 @@ def rows_of_sales(period: str) -> Iterable[Row]:
 @resource(
     "report://sales/{period}",
     title=_("Sales report"),
-    description=_("The sales of a period against the one before: the numbers, and a chart of the revenue."),
+    description=_("The sales of a period compared with the period before: the figures, and a chart of the revenue."),
     scope=Scope.REPORTS_READ,
     rows=rows_of_sales,
 )

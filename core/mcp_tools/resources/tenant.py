@@ -84,7 +84,7 @@ def info() -> list[Content]:
 
 @resource(
     "tenant://schema",
-    title=_("What data there is"),
+    title=_("Data schema"),
     description=_("Every table of this tenant with its columns, and the tools that read and write it."),
     scope=Scope.TENANTS_READ,
 )

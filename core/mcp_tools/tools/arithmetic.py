@@ -28,5 +28,5 @@ def add_numbers(a: float, b: float) -> Sum:
     # Adding 0.0 makes 0 of -0.
     result = a + b + 0.0
     if not math.isfinite(result):
-        raise Refusal(_("The sum is larger than any number can be. Call add_numbers with smaller ones."))
+        raise Refusal(_("The sum is too large for a number. Call add_numbers with smaller numbers."))
     return Sum(result=result)

@@ -60,7 +60,7 @@ class AuditLog(Dated, Answer):
 
     def text(self) -> str:
         if not self.events:
-            return _("Nothing was changed like this.")
+            return _("No changes match these filters.")
         lines = (event.line() for event in self.events)
         return "\n".join([_("Changes, newest first:"), *lines, *listing.more(self.next_cursor)])
 

@@ -72,7 +72,7 @@ class ExportFile(Dated, Change):
         ]
         if not self.dry_run:
             lines.append(
-                _("Until {moment} it is at {link}").format(
+                _("Download it until {moment}: {link}").format(
                     moment=formats.moment(self.expires_at),
                     link=" , ".join(link for link in (self.url, self.resource) if link),
                 )

@@ -68,7 +68,7 @@ class InsightsAnswer(Priced, Dated, Answer):
             _("Refund rate"): self.refund_rate,
             _("Best sellers"): self.best_sellers,
             _("Worst sellers"): self.worst_sellers,
-            _("Stock that runs out"): self.stock_outs,
+            _("Stock that runs out soon"): self.stock_outs,
             _("Unusual days"): self.unusual_days,
             _("Unusually large orders"): self.unusual_orders,
             _("Products that stopped selling"): self.stopped_sellers,
@@ -84,11 +84,11 @@ class InsightsAnswer(Priced, Dated, Answer):
                 self._refunds(),
                 *_section(_("Best sellers"), map(_seller, self.best_sellers.value)),
                 *_section(_("Worst sellers"), map(_seller, self.worst_sellers.value)),
-                *_section(_("Stock that runs out"), map(_stock_out, self.stock_outs.value)),
+                *_section(_("Stock that runs out soon"), map(_stock_out, self.stock_outs.value)),
                 *_section(_("Unusual days"), map(self._day, self.unusual_days.value)),
                 *_section(_("Unusually large orders"), map(self._order, self.unusual_orders.value)),
                 *_section(_("Products that stopped selling"), map(_stopped, self.stopped_sellers.value)),
-                *_section(_("How it was computed"), (f"{name}: {figure.method}" for name, figure in figures.items())),
+                *_section(_("How it is computed"), (f"{name}: {figure.method}" for name, figure in figures.items())),
             ]
         )
 
@@ -108,7 +108,7 @@ class InsightsAnswer(Priced, Dated, Answer):
         )
 
     def _order(self, each: UnusualOrder) -> str:
-        return _("Order {number}: {total}, three quarters are up to {usual}").format(
+        return _("Order {number}: {total}, three quarters of the orders are up to {usual}").format(
             number=each.number,
             total=formats.money(each.total_minor, self.currency),
             usual=formats.money(each.usual_minor, self.currency),

@@ -69,9 +69,9 @@ class Inventory(Answer):
 
     def text(self) -> str:
         if not self.products:
-            return _("No product is like this.")
+            return _("No products match these filters.")
         lines = (product.line() for product in self.products)
-        return "\n".join([_("Stock, what is short first:"), *lines, *listing.more(self.next_cursor)])
+        return "\n".join([_("Stock, the shortest first:"), *lines, *listing.more(self.next_cursor)])
 
 
 class StockChange(Change):

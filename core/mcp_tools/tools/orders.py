@@ -35,7 +35,7 @@ class OrderPage(Dated, Answer):
 
     def text(self) -> str:
         if not self.orders:
-            return _("No orders are like this. Call list_orders with fewer filters.")
+            return _("No orders match these filters. Call list_orders with fewer filters.")
         return "\n".join([_("Orders:"), *(order.line() for order in self.orders), *listing.more(self.next_cursor)])
 
 

@@ -74,7 +74,7 @@ class PlatformStats(Answer):
             products=figures.products,
             orders=figures.orders,
             largest=[TenantSize.of(each) for each in figures.largest],
-            next_step=None if is_all else _("list_tenants shows the others."),
+            next_step=None if is_all else _("To see the others, call list_tenants."),
         )
 
     def text(self) -> str:
@@ -133,7 +133,7 @@ class IsolationAudit(Answer):
 
     def text(self) -> str:
         if self.is_green:
-            return _("Isolation audit: green. Every guard is as it was built.")
+            return _("Isolation audit: green. The database matches the SQL files.")
         lines = [
             _("Isolation audit: red, {errors} errors, {warnings} warnings.").format(
                 errors=formats.number(self.errors), warnings=formats.number(self.warnings)
@@ -144,7 +144,7 @@ class IsolationAudit(Answer):
 
 
 def _others(count: int) -> str:
-    return _("And {count} more: `manage.py rls audit` names all.").format(count=formats.number(count))
+    return _("And {count} more: `manage.py rls audit` lists all findings.").format(count=formats.number(count))
 
 
 @tool(scope=Scope.TENANTS_READ, title="Platform figures", read_only=True, endpoint=Endpoint.PLATFORM)

@@ -41,7 +41,7 @@ class SuspendedTenant(TenantChange):
     """A tenant that is refused at every door."""
 
     def text(self) -> str:
-        done = _("Suspended {name} ({subdomain}): every door refuses it at once.")
+        done = _("Suspended {name} ({subdomain}): its requests are refused from now on.")
         return f"{done.format(name=self.name, subdomain=self.subdomain)} {_resume()}"
 
 
@@ -49,7 +49,9 @@ class ResumedTenant(TenantChange):
     """A tenant that works again."""
 
     def text(self) -> str:
-        return _("Resumed {name} ({subdomain}): it works again.").format(name=self.name, subdomain=self.subdomain)
+        return _("Resumed {name} ({subdomain}): its requests are served again.").format(
+            name=self.name, subdomain=self.subdomain
+        )
 
 
 class DeletedTenant(Change):
@@ -134,10 +136,10 @@ def delete_tenant(tenant_id: TenantId) -> DeletedTenant:
 
 def _mint(subdomain: str) -> str:
     return _(
-        "No token was made: an operator mints one in a shell with "
-        "`manage.py tokens create --tenant {subdomain} --name <name>`."
+        "The tenant has no token yet: an operator creates one in a shell with `manage.py tokens create "
+        "--tenant {subdomain} --name <name>`."
     ).format(subdomain=subdomain)
 
 
 def _resume() -> str:
-    return _("resume_tenant lets it work again.")
+    return _("To serve it again, call resume_tenant.")

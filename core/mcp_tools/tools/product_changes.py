@@ -42,13 +42,13 @@ class ProductCreated(ProductSummary, Change):
 
     def text(self) -> str:
         lines = [
-            _("There is a new product {sku} {name}: {price}, {stock} in stock.").format(
+            _("Created the product {sku} {name}: {price}, {stock} in stock.").format(
                 sku=self.sku,
                 name=self.name,
                 price=formats.money(self.price_minor, self.currency),
                 stock=formats.number(self.stock),
             ),
-            _("- To be ordered again at {level}").format(level=formats.number(self.reorder_level)),
+            _("- Reorder level: {level}").format(level=formats.number(self.reorder_level)),
         ]
         if self.category:
             lines.append(_("- Category: {category}").format(category=self.category))
@@ -86,7 +86,7 @@ class ProductChanged(Change):
     def text(self) -> str:
         who = {"sku": self.product.sku, "name": self.product.name}
         if not self.changes:
-            return _("{sku} {name} is like this already; nothing has changed.").format(**who)
+            return _("{sku} {name} already has these values; nothing was changed.").format(**who)
         changes = map(self._line, self.changes)
         return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
 

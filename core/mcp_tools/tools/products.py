@@ -83,7 +83,7 @@ class ProductPage(Answer):
 
     def text(self) -> str:
         if not self.products:
-            return _("No products are like this. Call get_tenant_products with fewer filters, or create_product.")
+            return _("No products match these filters. Call get_tenant_products with fewer filters, or create_product.")
         return "\n".join(
             [_("Products:"), *(product.line() for product in self.products), *listing.more(self.next_cursor)]
         )
@@ -137,7 +137,7 @@ class ProductAnswer(ProductSummary, Dated, Answer):
         lines = [
             f"{self.sku} {self.name}",
             _("- Price: {price}").format(price=formats.money(self.price_minor, self.currency)),
-            _("- In stock: {stock}, to be ordered again at {level}").format(
+            _("- In stock: {stock}, reorder level {level}").format(
                 stock=formats.number(self.stock), level=formats.number(self.reorder_level)
             ),
             _("- For sale: {answer}").format(answer=_("yes") if self.is_active else _("no")),
@@ -148,9 +148,9 @@ class ProductAnswer(ProductSummary, Dated, Answer):
             lines.append(_("- Category: {category}").format(category=self.category))
         if self.description:
             lines.append(_("- Description: {description}").format(description=self.description))
-        lines.append(_("- Made: {moment}").format(moment=formats.moment(self.created_at)))
+        lines.append(_("- Created: {moment}").format(moment=formats.moment(self.created_at)))
         if self.movements:
-            lines += [_("Last movements of stock:"), *(movement.line() for movement in self.movements)]
+            lines += [_("Latest stock movements:"), *(movement.line() for movement in self.movements)]
         return "\n".join(lines)
 
 

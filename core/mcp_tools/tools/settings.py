@@ -57,22 +57,22 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
         with translation.override(self.locale if "locale" in self.changed else translation.get_language()):
             return "\n".join(
                 [
-                    _("The settings are now ({names} changed):").format(names=", ".join(self.changed))
+                    _("The settings are now as follows ({names} changed):").format(names=", ".join(self.changed))
                     if self.changed
                     else _("Settings:"),
                     _("- Language: {language}").format(language=dict(LOCALES)[self.locale]),
                     _("- Currency: {currency}").format(currency=self.currency),
                     _("- Time zone: {time_zone}").format(time_zone=self.time_zone),
-                    _("- Stock of a new product is low at: {units}").format(
+                    _("- Reorder level of new products: {units}").format(
                         units=formats.number(self.low_stock_threshold)
                     ),
-                    _("- Without asking, an assistant may give a discount of up to: {percent}").format(
+                    _("- Largest discount that an assistant may give without asking: {percent}").format(
                         percent=formats.percent(self.max_discount_percent / 100)
                     ),
-                    _("- Without asking, an assistant may place an order of up to: {total}").format(
+                    _("- Largest order that an assistant may place without asking: {total}").format(
                         total=formats.money(self.max_order_minor, self.currency)
                     ),
-                    _("- Without asking, an assistant may change stock by up to: {units}").format(
+                    _("- Largest stock change that an assistant may make without asking: {units}").format(
                         units=formats.number(self.max_stock_change)
                     ),
                 ]

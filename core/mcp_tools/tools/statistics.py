@@ -98,7 +98,7 @@ class SalesAnswer(Priced, Dated, Answer):
             return []
         return [
             _(
-                "Against the period before ({first} to {last}): revenue {revenue}, orders {orders}, units {units}"
+                "Compared with the period before ({first} to {last}): revenue {revenue}, orders {orders}, units {units}"
             ).format(
                 **self.previous_period.days(),
                 revenue=_signed(self.differences["revenue_minor"]),
@@ -118,7 +118,7 @@ class SalesAnswer(Priced, Dated, Answer):
             for each in self.groups
         ]
         if self.revenue_of_groups == "lines" and lines:
-            lines.insert(0, _("Revenue of the lines, before discounts of orders:"))
+            lines.insert(0, _("Revenue of the order lines, before order discounts:"))
         return [*lines, self.next_step] if self.next_step else lines
 
     def _money(self, minor: int) -> str:
@@ -140,7 +140,7 @@ def _next_step(groups: list[SalesGroup], sales: SalesFigures) -> str | None:
         return _("There are more: call again with a shorter period.")
     if len(groups) == len(sales.groups):
         return None
-    return _("For those before call again with period={period}.").format(period=_before(groups[0], sales))
+    return _("For earlier ones call again with period={period}.").format(period=_before(groups[0], sales))
 
 
 def _before(group: SalesGroup, sales: SalesFigures) -> str:
