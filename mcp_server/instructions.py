@@ -9,24 +9,24 @@ from mcp_server.declare.tools import Endpoint
 FIRST = {
     Endpoint.TENANT: "The data of one tenant: the one in this server's URL. No tool takes a tenant.",
     Endpoint.PLATFORM: (
-        "Work across tenants. Every call that touches data needs a reason, in a sentence, and is written to the "
-        "audit with it."
+        "Work across tenants. Every call that touches data needs a reason, in one sentence, which is kept in the "
+        "audit log."
     ),
 }
 EVERY = (
     "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number.",
-    "Lists: limit is how many rows; has_more says that there are more, and next_cursor is what cursor takes in the "
-    "next call, with the same other arguments.",
-    "Times are ISO 8601 with their offset from UTC; days are those of time_zone.",
-    "Changes: with dry_run=true nothing is changed, and the answer says what would be. What a person has to agree to "
-    "is asked of the person; where that can't be, call with dry_run=true, show the person its question, and after a "
-    "yes make the same call with its confirmation.",
+    "Lists: limit is the number of rows. If has_more is true, call again with cursor=next_cursor and the same other "
+    "arguments.",
+    "Times are in ISO 8601 with their offset from UTC; days are in time_zone.",
+    "Changes: with dry_run=true nothing is changed, and the answer says what would be changed. If a change needs a "
+    "person's approval, the person is asked; where that is not possible, call with dry_run=true, show the person the "
+    "question, and after a yes make the same call with the confirmation.",
     f"An answer of more than {sizes.LIMIT:,} tokens is cut or refused, and says how to ask for less.",
 )
 LAST = {
     Endpoint.TENANT: (
-        "Keys: a change's idempotency_key is any text that is new for each change: the same call with the same key "
-        "is done once and gets the same answer, so after an error or a lost answer call again with it."
+        "Keys: a change's idempotency_key is any text that is new for each change. The same call with the same key "
+        "is done once and gets the same answer, so after an error or a lost answer call again with the same key."
     ),
     Endpoint.PLATFORM: "",
 }

@@ -205,7 +205,8 @@ class FullOrder(OrderSummary, Dated):
         if self.note:
             lines.append(_("- Note: {note}").format(note=self.note))
         if self.next_statuses:
-            steps = ", ".join(f"{status.label} ({_call(status, tool)})" for status, tool in self.next_calls.items())
+            calls = ((status.label, _call(status, tool)) for status, tool in self.next_calls.items())
+            steps = _(", ").join(_("{status} ({call})").format(status=label, call=call) for label, call in calls)
             lines.append(_("It can become: {steps}").format(steps=steps))
         return lines
 

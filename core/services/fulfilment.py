@@ -130,7 +130,7 @@ def _require_stock(order: Order, items: list[OrderItem], products: dict[UUID, Pr
             _(
                 "Order {number} can't be placed: {short}. Call get_inventory to see the stock, or create_order "
                 "with smaller quantities."
-            ).format(number=order.number, short=", ".join(short))
+            ).format(number=order.number, short=_(", ").join(short))
         )
 
 

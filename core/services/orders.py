@@ -112,7 +112,7 @@ def require_step(order: Order, status: OrderStatus) -> None:
         return
     facts = {"number": order.number, "now": OrderStatus(order.status).label, "wanted": status.label}
     if allowed := next_statuses(order):
-        steps = ", ".join(f"{step.label} ({MEANS[step]})" for step in allowed)
+        steps = _(", ").join(_("{status} ({call})").format(status=step.label, call=MEANS[step]) for step in allowed)
         raise NotAllowed(
             _("Order {number} is {now} and can't become {wanted}. It can become: {steps}.").format(**facts, steps=steps)
         )

@@ -103,7 +103,7 @@ def _require_category(category: str) -> None:
             _(
                 "There is no category {category}. The categories are: {categories}. Call get_tenant_products "
                 "with one of them, or without category."
-            ).format(category=repr(category), categories=", ".join(categories) or "-")
+            ).format(category=repr(category), categories=_(", ").join(categories) or "-")
         )
 
 

@@ -85,12 +85,12 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
 def unfit(name: str, error: ValidationError) -> str:
     """What about the arguments does not fit."""
     problems = error.errors(include_url=False, include_input=False)[:MOST_NAMED]
-    return _explained(name, "; ".join(f"{_place(each['loc'])}: {_words(each)}" for each in problems))
+    return _explained(name, [(_place(each["loc"]), _words(each)) for each in problems])
 
 
 def no_room(name: str, place: str) -> str:
     """That a number is larger than any that can be meant."""
-    return _explained(name, f"{place}: {_('Input should be a number between -2^63 and 2^63-1')}")
+    return _explained(name, [(place, _("Input should be a number between -2^63 and 2^63-1"))])
 
 
 def short(name: str) -> str:
@@ -98,9 +98,10 @@ def short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
-def _explained(name: str, problems: str) -> str:
+def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
+    shown = _("; ").join(_("{argument}: {problem}").format(argument=place, problem=words) for place, words in problems)
     words = _("The arguments of {name} are not valid: {problems}. Correct them and call it again.")
-    return words.format(name=name, problems=problems)
+    return words.format(name=name, problems=shown)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

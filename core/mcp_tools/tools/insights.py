@@ -88,7 +88,10 @@ class InsightsAnswer(Priced, Dated, Answer):
                 *_section(_("Unusual days"), map(self._day, self.unusual_days.value)),
                 *_section(_("Unusually large orders"), map(self._order, self.unusual_orders.value)),
                 *_section(_("Products that stopped selling"), map(_stopped, self.stopped_sellers.value)),
-                *_section(_("How it is computed"), (f"{name}: {figure.method}" for name, figure in figures.items())),
+                *_section(
+                    _("How it is computed"),
+                    (_("{name}: {text}").format(name=name, text=figure.method) for name, figure in figures.items()),
+                ),
             ]
         )
 
@@ -143,10 +146,10 @@ def _stopped(each: StoppedSeller) -> str:
 @tool(scope=Scope.REPORTS_READ, title="Business insights", read_only=True)
 def get_business_insights(
     period: PeriodName = "last_30_days",
-    limit: Annotated[int, Field(ge=1, le=20, description="How many entries each list has at most.")] = 5,
+    limit: Annotated[int, Field(ge=1, le=20, description="Largest number of entries in each list.")] = 5,
 ) -> InsightsAnswer:
-    """Say what stands out in a period: best and worst sellers, stock that runs out, new and returning customers,
-    unusual days and orders, refunds. Each figure says how it was computed.
+    """Find what stands out in a period: best and worst sellers, stock that runs out, new and returning customers,
+    unusual days and orders, refunds. Each figure says how it is computed.
 
     For plain totals and trends call get_sales_statistics; for what to reorder now call get_inventory.
     """

@@ -151,13 +151,13 @@ def _others(count: int) -> str:
 def get_platform_stats() -> PlatformStats:
     """Count tenants, users, products and orders over all tenants, with the twenty largest tenants.
 
-    For each tenant with its age call list_tenants instead.
+    To list all tenants with their age call list_tenants instead.
     """
     return PlatformStats.of(platform_stats.get())
 
 
 @tool(scope=Scope.AUDIT_READ, title="Run the isolation audit", read_only=True, endpoint=Endpoint.PLATFORM)
 def run_isolation_audit() -> IsolationAudit:
-    """Compare the live database with what the SQL files write, and name what lets a row cross tenants, with the SQL
-    that mends it. It reads the catalog and no tenant's row. For figures call get_platform_stats instead."""
+    """Compare the live database with the SQL files, and list whatever could let a row cross tenants, with the SQL that
+    mends it. It reads the catalog and no tenant's rows. For figures call get_platform_stats instead."""
     return IsolationAudit.of(isolation.findings())

@@ -18,11 +18,11 @@ from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="What people call it.")]
-Description = Annotated[str, Field(max_length=5000, pattern=NO_NUL, description="For customers.")]
-Category = Annotated[str, Field(max_length=100, pattern=NO_NUL, description="One that there is, or a new one.")]
-Price = Annotated[int, Field(ge=0, le=MOST_MINOR, description="In the currency's minor unit: 1999 is 19.99 EUR.")]
-ReorderLevel = Annotated[int, Field(ge=0, le=MOST, description="At this many units or fewer, stock is low.")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="The product's name for people.")]
+Description = Annotated[str, Field(max_length=5000, pattern=NO_NUL, description="The description for customers.")]
+Category = Annotated[str, Field(max_length=100, pattern=NO_NUL, description="An existing category, or a new one.")]
+Price = Annotated[int, Field(ge=0, le=MOST_MINOR, description="Price in the currency's minor unit: 1999 is 19.99 EUR.")]
+ReorderLevel = Annotated[int, Field(ge=0, le=MOST, description="Stock is low at this many units or fewer.")]
 
 
 class Emptied(StrEnum):
@@ -105,17 +105,20 @@ class ProductChanged(Change):
 @tool(scope=Scope.PRODUCTS_WRITE, title="Create a product", read_only=False, asks=True)
 def create_product(
     sku: Annotated[
-        str, Field(min_length=1, max_length=64, pattern=NO_NUL, description="What identifies it; no other has it.")
+        str,
+        Field(min_length=1, max_length=64, pattern=NO_NUL, description="Identifies the product; unique in the shop."),
     ],
     name: Name,
     price_minor: Price,
     description: Description = "",
     category: Category = "",
-    opening_stock: Annotated[int, Field(ge=0, le=MOST, description="Units on hand from the beginning.")] = 0,
-    reorder_level: Annotated[ReorderLevel | None, Field(description="Without one, the shop's own setting.")] = None,
+    opening_stock: Annotated[int, Field(ge=0, le=MOST, description="Units on hand at the beginning.")] = 0,
+    reorder_level: Annotated[
+        ReorderLevel | None, Field(description="Default: low_stock_threshold of the settings.")
+    ] = None,
 ) -> ProductCreated:
-    """Add a product to what the shop sells, priced in the shop's currency. To change one call update_product; to
-    change its stock call adjust_stock."""
+    """Create a product, priced in the shop's currency. To change a product call update_product; to change its stock
+    call adjust_stock."""
     product = product_changes.create(
         sku=sku,
         name=name,
@@ -144,10 +147,10 @@ def update_product(
     category: Category | None = None,
     price_minor: Price | None = None,
     reorder_level: ReorderLevel | None = None,
-    clear: Annotated[list[Emptied] | None, Field(max_length=2, description="What to empty.")] = None,
+    clear: Annotated[list[Emptied] | None, Field(max_length=2, description="Fields to empty.")] = None,
 ) -> ProductChanged:
-    """Change a product's name, description, category, price or reorder level; what is not given stays. For its stock
-    call adjust_stock, and to take it off sale set_product_active. Orders keep the price that they were made with."""
+    """Change a product's name, description, category, price or reorder level; fields that are not given stay. For its
+    stock call adjust_stock, to take it off sale set_product_active. Existing orders keep their prices."""
     return ProductChanged.of(
         product_changes.update(
             sku,
@@ -169,9 +172,9 @@ def update_product(
     asks=True,
 )
 def set_product_active(
-    sku: Sku, is_active: Annotated[bool, Field(description="False: it can't be sold any more.")]
+    sku: Sku, is_active: Annotated[bool, Field(description="False: the product can't be sold.")]
 ) -> ProductChanged:
-    """Put a product on sale, or take it off; nothing of it is deleted. For its other facts call update_product."""
+    """Put a product on sale, or take it off sale; nothing is deleted. For its other fields call update_product."""
     return ProductChanged.of(product_changes.set_active(sku, is_active=is_active))
 
 

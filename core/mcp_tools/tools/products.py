@@ -25,7 +25,7 @@ MOST_MINOR = 10**15
 
 Sku = Annotated[
     str,
-    Field(min_length=1, max_length=64, pattern=NO_NUL, description="Of a product."),
+    Field(min_length=1, max_length=64, pattern=NO_NUL, description="The product's sku."),
 ]
 
 
@@ -157,22 +157,26 @@ class ProductAnswer(ProductSummary, Dated, Answer):
 @tool(scope=Scope.PRODUCTS_READ, title="Find products", read_only=True)
 def get_tenant_products(
     search: Annotated[
-        str, Field(max_length=200, pattern=NO_NUL, description="Beginnings of words of name, sku or category.")
+        str, Field(max_length=200, pattern=NO_NUL, description="Words of name, sku or category, or their beginnings.")
     ] = "",
     category: Annotated[
-        str | None, Field(min_length=1, max_length=100, pattern=NO_NUL, description="Exactly this category.")
+        str | None, Field(min_length=1, max_length=100, pattern=NO_NUL, description="The category's exact name.")
     ] = None,
-    is_active: Annotated[bool | None, Field(description="True: for sale; false: not any more.")] = None,
-    min_price_minor: Annotated[int | None, Field(ge=0, le=MOST_MINOR, description="In the minor unit.")] = None,
-    max_price_minor: Annotated[int | None, Field(ge=0, le=MOST_MINOR, description="In the minor unit.")] = None,
-    stock: Annotated[StockLevel, Field(description="By units on hand; low is at the reorder level or below.")] = (
+    is_active: Annotated[bool | None, Field(description="True: for sale; false: no longer for sale.")] = None,
+    min_price_minor: Annotated[
+        int | None, Field(ge=0, le=MOST_MINOR, description="Lowest price, in the minor unit.")
+    ] = None,
+    max_price_minor: Annotated[
+        int | None, Field(ge=0, le=MOST_MINOR, description="Highest price, in the minor unit.")
+    ] = None,
+    stock: Annotated[StockLevel, Field(description="Stock level; low is at the reorder level or below.")] = (
         StockLevel.ALL
     ),
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> ProductPage:
-    """List or search this tenant's products, newest first. For one product with its movements call get_product; for
-    what has to be ordered call get_inventory; for totals call get_product_stats."""
+    """List or search this tenant's products, newest first. For one product with its stock movements call get_product;
+    for products to reorder call get_inventory; for totals call get_product_stats."""
     return ProductPage.of(
         products.page(
             limit=limit,
@@ -189,7 +193,7 @@ def get_tenant_products(
 
 @tool(scope=Scope.PRODUCTS_READ, title="Get a product", read_only=True)
 def get_product(sku: Sku) -> ProductAnswer:
-    """Show one product with its last 5 movements of stock. To find its sku call get_tenant_products."""
+    """Show one product with its latest 5 stock movements. To find its sku call get_tenant_products."""
     product = products.get(sku)
     return ProductAnswer.of(
         product,

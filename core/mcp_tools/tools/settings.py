@@ -88,30 +88,34 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
     asks=True,
 )
 def manage_tenant_settings(
-    locale: Annotated[Literal["zh-hant", "en"] | None, Field(description="The language that people read.")] = None,
+    locale: Annotated[Literal["zh-hant", "en"] | None, Field(description="The language of answers.")] = None,
     currency: Annotated[
-        str | None, Field(pattern="^[A-Z]{3}$", description="ISO 4217; only before there are products and orders.")
+        str | None, Field(pattern="^[A-Z]{3}$", description="ISO 4217 code; fixed once there are products or orders.")
     ] = None,
     time_zone: Annotated[
         str | None,
-        Field(min_length=1, max_length=64, pattern=NO_NUL, description="IANA name, such as Asia/Taipei."),
+        Field(
+            min_length=1, max_length=64, pattern=NO_NUL, description="IANA name of the time zone, such as Asia/Taipei."
+        ),
     ] = None,
     low_stock_threshold: Annotated[
-        int | None, Field(ge=0, le=MOST, description="Reorder level of new products that are given none.")
+        int | None, Field(ge=0, le=MOST, description="Default reorder level of new products.")
     ] = None,
     max_discount_percent: Annotated[
-        int | None, Field(ge=0, le=100, description="The largest discount that an assistant gives without asking.")
+        int | None, Field(ge=0, le=100, description="Largest discount that an assistant may give without asking.")
     ] = None,
     max_order_minor: Annotated[
         int | None,
-        Field(ge=0, le=MOST_MINOR, description="The largest order it places without asking, in the minor unit."),
+        Field(
+            ge=0, le=MOST_MINOR, description="Largest order total that it may place without asking, in the minor unit."
+        ),
     ] = None,
     max_stock_change: Annotated[
-        int | None, Field(ge=0, le=MOST, description="The most units it moves at once without asking.")
+        int | None, Field(ge=0, le=MOST, description="Largest stock change, in units, that it may make without asking.")
     ] = None,
 ) -> TenantSettingsAnswer:
-    """Change this tenant's settings; what is not given stays, and without arguments they are shown. For its name, age
-    and number of users call get_tenant_info."""
+    """Change this tenant's settings; settings that are not given stay. Without arguments it shows them. For the
+    tenant's name, age and number of users call get_tenant_info."""
     return TenantSettingsAnswer.of(
         settings.change(
             locale=locale,

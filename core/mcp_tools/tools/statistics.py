@@ -163,9 +163,9 @@ def _signed(difference: Difference) -> str:
 @tool(scope=Scope.REPORTS_READ, title="Sales statistics", read_only=True)
 def get_sales_statistics(
     period: PeriodName = "last_30_days",
-    group_by: Annotated[GroupBy, Field(description="What sales are added up by.")] = GroupBy.DAY,
-    compare: Annotated[bool, Field(description="Whether to compare with the period just before.")] = True,
-    limit: Annotated[Limit, Field(description="How many categories or products, by revenue.")] = 20,
+    group_by: Annotated[GroupBy, Field(description="How the sales are grouped.")] = GroupBy.DAY,
+    compare: Annotated[bool, Field(description="Whether to compare with the period before.")] = True,
+    limit: Annotated[Limit, Field(description="Number of categories or products, by revenue.")] = 20,
 ) -> SalesAnswer:
     """Add up this tenant's sales in a period: orders, units, revenue, discounts and refunds, in groups.
 
