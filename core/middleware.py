@@ -1,4 +1,4 @@
-"""The Django door: `/t/<tenant>/...` runs as that tenant, for a bearer token of that tenant."""
+"""`/t/<tenant>/...` in Django runs as that tenant, for a bearer token of that tenant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of parameters that many tools take, and those that the hook adds to a tool."""
+"""Types of parameters that many tools take, and those that the call pipeline adds to a tool."""
 
 from __future__ import annotations
 
