@@ -41,7 +41,7 @@ class Answer(BaseModel, ABC):
 
 
 class Change(Answer):
-    """What a tool returns that changes something. The call pipeline fills the fields below; the tool's own are the result.
+    """What a tool returns that changes something. The call pipeline fills the fields below; the others are the result.
 
     `next_step` is what to do after a dry run; of a change that was made it is the tool's own.
     """
