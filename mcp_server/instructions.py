@@ -6,14 +6,14 @@ from mcp_server.call import sizes
 from mcp_server.declare.tools import Endpoint
 
 # Before what a project says itself.
-FIRST = {
+OPENING_LINES = {
     Endpoint.TENANT: "The data of one tenant: the one in this server's URL. No tool takes a tenant.",
     Endpoint.PLATFORM: (
         "Work across tenants. Every call that touches data needs a reason, in one sentence, which is kept in the "
         "audit log."
     ),
 }
-EVERY = (
+SHARED_LINES = (
     "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number.",
     "Lists: limit is the number of rows. If has_more is true, call again with cursor=next_cursor and the same other "
     "arguments.",
@@ -23,7 +23,7 @@ EVERY = (
     "question, and after a yes make the same call with the confirmation.",
     f"An answer of more than {sizes.LIMIT:,} tokens is cut or refused, and says how to ask for less.",
 )
-LAST = {
+CLOSING_LINES = {
     Endpoint.TENANT: (
         "Keys: a change's idempotency_key is any text that is new for each change. The same call with the same key "
         "is done once and gets the same answer, so after an error or a lost answer call again with the same key."
@@ -35,4 +35,4 @@ LAST = {
 def of(endpoint: Endpoint, own: str) -> str:
     """What an endpoint says, a paragraph a line; `own` is what the project adds for its tenants."""
     added = own.strip() if endpoint is Endpoint.TENANT else ""
-    return "\n".join(filter(None, [FIRST[endpoint], added, *EVERY, LAST[endpoint]]))
+    return "\n".join(filter(None, [OPENING_LINES[endpoint], added, *SHARED_LINES, CLOSING_LINES[endpoint]]))

@@ -15,9 +15,9 @@ from core.services import customers, orders, settings
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
-MOST_LINES = 200
-MOST_UNITS = 1_000_000  # of one line
-MOST_MONEY = 10**15  # of one order, in minor units
+MAX_LINES = 200
+MAX_UNITS = 1_000_000  # of one line
+MAX_TOTAL_MINOR = 10**15  # of one order, in minor units
 
 
 class OrderInvalid(Refusal):
@@ -154,13 +154,13 @@ def _total(lines: Iterable[OrderItem], discount_minor: int) -> int:
     """What is to be paid. Raises OrderInvalid where that is less than nothing, or more than an order can hold."""
     lines = list(lines)
     cost = goods(lines)
-    if len(lines) > MOST_LINES or cost > MOST_MONEY or any(line.quantity > MOST_UNITS for line in lines):
+    if len(lines) > MAX_LINES or cost > MAX_TOTAL_MINOR or any(line.quantity > MAX_UNITS for line in lines):
         raise OrderInvalid(
             _(
                 "An order can have at most {lines} lines, {units} units per line and a total of {money} minor "
                 "units. Split it into several orders."
             ).format(
-                lines=formats.number(MOST_LINES), units=formats.number(MOST_UNITS), money=formats.number(MOST_MONEY)
+                lines=formats.number(MAX_LINES), units=formats.number(MAX_UNITS), money=formats.number(MAX_TOTAL_MINOR)
             )
         )
     if discount_minor > cost:

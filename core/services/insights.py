@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from core.models import SOLD, Customer, Order
+from core.models import SOLD_STATUSES, Customer, Order
 from core.periods import Period
 from core.services import anomalies, sellers, statistics
 from core.services.anomalies import UnusualDay, UnusualOrder
@@ -89,7 +89,7 @@ def find(period: Period, *, limit: int = 5) -> Insights:
             _(
                 "Units on hand now, divided by the units sold per day in the elapsed part of the period; "
                 "active products that run out within {days} days, soonest first."
-            ).format(days=sellers.HORIZON),
+            ).format(days=sellers.HORIZON_DAYS),
         ),
         customers=figure(
             _buyers(period),
@@ -104,14 +104,14 @@ def find(period: Period, *, limit: int = 5) -> Insights:
                 "Complete days whose revenue is more than {distance} robust standard deviations (1.4826 "
                 "times the median absolute deviation) from the median day of the period; needs {days} "
                 "complete days."
-            ).format(distance=anomalies.DISTANCE, days=anomalies.LEAST_DAYS),
+            ).format(distance=anomalies.MAX_DISTANCE, days=anomalies.MIN_DAYS),
         ),
         unusual_orders=figure(
             anomalies.orders(period, limit),
             _(
                 "Orders whose total is above the upper quartile of the period's orders by more than "
                 "{distance} times the interquartile range; needs {orders} orders."
-            ).format(distance=anomalies.DISTANCE, orders=anomalies.LEAST_ORDERS),
+            ).format(distance=anomalies.MAX_DISTANCE, orders=anomalies.MIN_ORDERS),
         ),
         stopped_sellers=figure(
             sellers.stopped(goods, period, now, limit),
@@ -127,7 +127,7 @@ def find(period: Period, *, limit: int = 5) -> Insights:
 
 
 def _buyers(period: Period) -> Buyers:
-    orders = Order.objects.filter(customer=OuterRef("pk"), status__in=SOLD)
+    orders = Order.objects.filter(customer=OuterRef("pk"), status__in=SOLD_STATUSES)
     bought = Exists(orders.filter(placed_at__gte=period.start, placed_at__lt=period.end))
     before = Exists(orders.filter(placed_at__lt=period.start))
     return Buyers(

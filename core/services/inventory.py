@@ -13,7 +13,7 @@ from mcp_server import pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
 
-LOWEST = ("headroom", "id")
+LOWEST_FIRST = ("headroom", "id")
 
 
 class AdjustmentInvalid(Refusal):
@@ -37,7 +37,7 @@ def page(*, limit: int, cursor: str | None, low_only: bool = False, include_inac
     if not include_inactive:
         found = found.filter(is_active=True)
     filters = {"list": "inventory", "low_only": low_only, "include_inactive": include_inactive}
-    return pages.page(found, order=LOWEST, limit=limit, cursor=cursor, of=filters)
+    return pages.page(found, order=LOWEST_FIRST, limit=limit, cursor=cursor, of=filters)
 
 
 def adjust(sku: str, quantity: int, *, reason: AdjustmentReason, actor: str, note: str = "") -> StockMovement:

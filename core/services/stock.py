@@ -12,7 +12,7 @@ from core.models import MovementReason, Order, Product, StockMovement
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
-MOST = 2_147_483_647  # PostgreSQL's integer
+MAX_STOCK = 2_147_483_647  # PostgreSQL's integer
 
 
 class OutOfStock(Refusal):
@@ -55,8 +55,10 @@ def move(
                 sku=product.sku, stock=formats.number(product.stock), wanted=formats.number(-quantity)
             )
         )
-    if after > MOST:
-        raise TooMuchStock(_("A product can have at most {most} units in stock.").format(most=formats.number(MOST)))
+    if after > MAX_STOCK:
+        raise TooMuchStock(
+            _("A product can have at most {most} units in stock.").format(most=formats.number(MAX_STOCK))
+        )
     product.stock = after
     product.save(update_fields=["stock"])
     return StockMovement.objects.create(

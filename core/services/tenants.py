@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from core.models import Tenant, TenantSettings, TenantUser
-from core.models.tenants import SUBDOMAIN
+from core.models.tenants import SUBDOMAIN_VALIDATOR
 from core.services import tenant_rows
 from mcp_server import approval, pages
 from mcp_server.errors import Refusal
@@ -87,7 +87,7 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
     """
     tenant = Tenant(subdomain=subdomain, name=name.strip())
     try:
-        SUBDOMAIN(subdomain)
+        SUBDOMAIN_VALIDATOR(subdomain)
     except ValidationError as error:
         raise TenantInvalid(
             _("A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")

@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 Words = str | Promise
 
 # Characters of a value: no name, category or e-mail address of ours has more.
-LONGEST = 300
+MAX_ARGUMENT_LENGTH = 300
 
 # Called in a worker with what was typed so far, and how many suggestions are wanted at most.
 Completer = Callable[[str, int], list[str]]

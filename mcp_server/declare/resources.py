@@ -18,7 +18,7 @@ from mcp_server.declare.tools import Answer
 
 JSON = "application/json"
 # Of a URI: a sku of 64 characters, each of four bytes, percent-encoded, is 768.
-LONGEST = 2_000
+MAX_URI_LENGTH = 2_000
 
 # A row that a resource is made of: its table and id, or None for each row of the table.
 Row = tuple[str, UUID | None]
@@ -62,7 +62,7 @@ class ResourceSpec:
 
         An empty one is left out where the function can do without.
         """
-        found = self.uri.match(uri, max_uri_length=LONGEST)
+        found = self.uri.match(uri, max_uri_length=MAX_URI_LENGTH)
         if found is None:
             return None
         values = {name: value for name, value in found.items() if isinstance(value, str) and "\0" not in value}

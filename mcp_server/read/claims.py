@@ -26,9 +26,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from mcp_server.call import refusals
 
 # The methods that tell a client what there is.
-TELLING = frozenset({"initialize", "server/discover"})
+CLAIMING_METHODS = frozenset({"initialize", "server/discover"})
 # Each list is one page, so no cursor was ever handed out for it.
-LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+LIST_METHODS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Claims:
             )
             method = refusals.short(ctx.method)
             raise MCPError(METHOD_NOT_FOUND, text.format(method=method), data=method)
-        if ctx.method in LISTS and (ctx.params or {}).get("cursor"):
+        if ctx.method in LIST_METHODS and (ctx.params or {}).get("cursor"):
             raise MCPError(
                 INVALID_PARAMS, _("The cursor is not valid: this list has one page. Call again without a cursor.")
             )
         result = await call_next(ctx)
-        if ctx.method in TELLING and isinstance(result, dict):
+        if ctx.method in CLAIMING_METHODS and isinstance(result, dict):
             return {**result, "capabilities": self._capabilities(ctx.protocol_version)}
         return result
 

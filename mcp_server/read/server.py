@@ -26,7 +26,7 @@ from pydantic import AnyUrl
 
 from mcp_server.call import given, refusals, sizes
 from mcp_server.declare import messages
-from mcp_server.declare.arguments import LONGEST, Offered
+from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.resources import Content, contents_of
@@ -159,9 +159,9 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
     if refusal := refusals.unknown(spec.name, found, spec.arguments):
         raise MCPError(INVALID_PARAMS, refusal)
     for name, text in found.items():
-        if len(text) > LONGEST or "\0" in text:
+        if len(text) > MAX_ARGUMENT_LENGTH or "\0" in text:
             words = _("{name} is a text of at most {length} characters, none of them NUL.")
-            raise MCPError(INVALID_PARAMS, words.format(name=name, length=LONGEST))
+            raise MCPError(INVALID_PARAMS, words.format(name=name, length=MAX_ARGUMENT_LENGTH))
     return found
 
 

@@ -10,7 +10,16 @@ from django.db.models import Sum
 from django.utils import translation
 
 import rls
-from core.models import SOLD, Order, OrderStatus, Payment, PaymentMethod, Product, StockMovement, TenantSettings
+from core.models import (
+    SOLD_STATUSES,
+    Order,
+    OrderStatus,
+    Payment,
+    PaymentMethod,
+    Product,
+    StockMovement,
+    TenantSettings,
+)
 from core.services import drafts, fulfilment
 from core.services.drafts import NotForSale, OrderInvalid, Wanted
 from core.services.fulfilment import PaymentUnclear, Step
@@ -319,5 +328,7 @@ def test_steps_at_once_never_wait_for_each_other(acme: World) -> None:
 
     assert outcomes <= {"done", "NotAllowed", "OrderInvalid"}
     with rls.tenant_context(acme.id):
-        sold = Order.objects.filter(status__in=SOLD, number__gt=1).aggregate(units=Sum("items__quantity"))["units"]
+        sold = Order.objects.filter(status__in=SOLD_STATUSES, number__gt=1).aggregate(units=Sum("items__quantity"))[
+            "units"
+        ]
         assert sum(1000 - each for each in Product.objects.values_list("stock", flat=True)) == sold

@@ -135,11 +135,11 @@ def test_stock_is_never_below_zero(acme: World) -> None:
 def test_stock_is_never_more_than_its_column_holds(acme: World) -> None:
     with tenant_context(acme.id):
         with pytest.raises(TooMuchStock, match="2,147,483,647"):
-            adjust("A-1", stock.MOST)
+            adjust("A-1", stock.MAX_STOCK)
 
-        adjust("A-1", stock.MOST - 5)
+        adjust("A-1", stock.MAX_STOCK - 5)
 
-        assert products.get("A-1").stock == stock.MOST
+        assert products.get("A-1").stock == stock.MAX_STOCK
 
 
 def test_more_than_the_cap_is_asked_for(acme: World) -> None:

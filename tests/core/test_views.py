@@ -17,11 +17,11 @@ from django.urls import path
 from django.utils import translation
 
 import rls
-from core.middleware import SCOPES, SIGNED, requires
+from core.middleware import SCOPES_OF_VIEWS, SIGNED_VIEWS, requires
 from core.models import Product
 from core.scopes import Scope
 from core.urls import urlpatterns as project_urls
-from mcp_server.http.bearer import INVALID, MALFORMED, MISSING, Challenge
+from mcp_server.http.bearer import HEADER_MALFORMED, TOKEN_INVALID, TOKEN_MISSING, Challenge
 from mcp_server.tokens import tokens
 from tests.world import World, platform_token, working
 
@@ -169,7 +169,7 @@ def test_every_refusal_is_the_same_answer(acme: World, globex: World, admin: psy
 
     for reason, answer in answers.items():
         assert answer.status_code == 401, reason
-        assert (answer.json(), answer["WWW-Authenticate"]) == (INVALID.body, INVALID.header), reason
+        assert (answer.json(), answer["WWW-Authenticate"]) == (TOKEN_INVALID.body, TOKEN_INVALID.header), reason
 
 
 @both_servers
@@ -177,12 +177,12 @@ def test_every_refusal_is_the_same_answer(acme: World, globex: World, admin: psy
 @pytest.mark.parametrize(
     ("authorization", "challenge"),
     [
-        ("", MISSING),
-        ("Basic dXNlcjpwYXNz", MISSING),
-        ("Bearer", MALFORMED),
-        ("Bearer one two", MALFORMED),
-        ("Bearer one, Bearer two", MALFORMED),
-        ("Bearer t\xf6ken", INVALID),
+        ("", TOKEN_MISSING),
+        ("Basic dXNlcjpwYXNz", TOKEN_MISSING),
+        ("Bearer", HEADER_MALFORMED),
+        ("Bearer one two", HEADER_MALFORMED),
+        ("Bearer one, Bearer two", HEADER_MALFORMED),
+        ("Bearer t\xf6ken", TOKEN_INVALID),
     ],
 )
 def test_a_request_without_one_token_is_told_so(
@@ -314,5 +314,5 @@ def test_every_view_of_a_tenant_says_its_scope_or_is_signed() -> None:
     views = [pattern.callback for pattern in project_urls if "<str:tenant>" in str(pattern.pattern)]
 
     assert len(views) == 5
-    assert set(views) <= SCOPES.keys() | SIGNED
-    assert [view.__name__ for view in SIGNED] == ["export"]
+    assert set(views) <= SCOPES_OF_VIEWS.keys() | SIGNED_VIEWS
+    assert [view.__name__ for view in SIGNED_VIEWS] == ["export"]

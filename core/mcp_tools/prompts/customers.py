@@ -14,8 +14,8 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import Argument
 from mcp_server.declare.prompts import prompt
 
-SHOWN = 20
-NAMED = 5
+MAX_ORDERS = 20
+MAX_LINKS = 5
 
 
 @prompt(
@@ -33,7 +33,7 @@ def customer_follow_up(
         ),
     ] = "",
 ) -> list[PromptMessage]:
-    found = orders.page(customer_email=customer, period=period or "last_30_days", limit=SHOWN, cursor=None)
+    found = orders.page(customer_email=customer, period=period or "last_30_days", limit=MAX_ORDERS, cursor=None)
     return [
         messages.request(
             _("Say which customers should hear from us about their orders, and draft a short message to each."),
@@ -42,5 +42,5 @@ def customer_follow_up(
             _("Write in the customer's language, as far as you know it. Send nothing: I will read the drafts first."),
         ),
         messages.figures(OrderPage.of(found)),
-        *(messages.reading("order://{number}", number=str(row.order.number)) for row in found.rows[:NAMED]),
+        *(messages.reading("order://{number}", number=str(row.order.number)) for row in found.rows[:MAX_LINKS]),
     ]

@@ -15,8 +15,8 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import Argument
 from mcp_server.declare.prompts import prompt
 
-SHOWN = 20
-NAMED = 5
+MAX_PRODUCTS = 20
+MAX_LINKS = 5
 
 
 @prompt(
@@ -27,7 +27,9 @@ NAMED = 5
 def restock_plan(
     category: Annotated[str, Argument(_("Only products of this category."), suggestions.categories)] = "",
 ) -> list[PromptMessage]:
-    low = products.page(category=category or None, is_active=True, stock=StockLevel.LOW, limit=SHOWN, cursor=None)
+    low = products.page(
+        category=category or None, is_active=True, stock=StockLevel.LOW, limit=MAX_PRODUCTS, cursor=None
+    )
     return [
         messages.request(
             _("Make a restock plan for the category {category}.").format(category=repr(category))
@@ -38,5 +40,5 @@ def restock_plan(
             _("When I say that goods have arrived, call adjust_stock with reason=purchase for each of them."),
         ),
         messages.figures(ProductPage.of(low) if low.rows else str(_("No product is at its reorder level or below."))),
-        *(messages.reading("product://{sku}", sku=product.sku) for product in low.rows[:NAMED]),
+        *(messages.reading("product://{sku}", sku=product.sku) for product in low.rows[:MAX_LINKS]),
     ]

@@ -17,7 +17,7 @@ from mcp_server.declare.resources import JSON, Content, resource
 from mcp_server.http.context import current_principal
 
 # A larger file would be more than an answer may be (see mcp_server.call.sizes); its URL gives it piece by piece.
-MOST_BYTES = 2**15
+MAX_EMBEDDED_BYTES = 2**15
 
 
 @resource(
@@ -44,7 +44,7 @@ def export(
         "url": downloads.url(id),
     }
     contents = [Content(json.dumps(facts, cls=DjangoJSONEncoder), JSON)]
-    if found.byte_count <= MOST_BYTES:
+    if found.byte_count <= MAX_EMBEDDED_BYTES:
         data = b"".join(exports.part(found, number) for number in exports.part_numbers(found))
         contents.append(Content(data, exports.media_type(found)))
     return contents

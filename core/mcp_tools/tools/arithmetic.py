@@ -10,7 +10,7 @@ from mcp_server.declare.tools import Answer, Endpoint, tool
 from mcp_server.errors import Refusal
 
 # Up to here each whole number is a float of its own.
-EXACT = 2**53
+MAX_EXACT_INTEGER = 2**53
 
 
 class Sum(Answer):
@@ -19,7 +19,11 @@ class Sum(Answer):
     result: float
 
     def text(self) -> str:
-        return str(int(self.result)) if self.result.is_integer() and abs(self.result) < EXACT else repr(self.result)
+        return (
+            str(int(self.result))
+            if self.result.is_integer() and abs(self.result) < MAX_EXACT_INTEGER
+            else repr(self.result)
+        )
 
 
 @tool(scope=None, title="Add numbers", read_only=True, endpoint=Endpoint)

@@ -14,7 +14,7 @@ from core.models import Product, StockMovement
 from core.scopes import Scope
 from core.services import inventory
 from core.services.inventory import AdjustmentReason
-from core.services.stock import MOST
+from core.services.stock import MAX_STOCK
 from mcp_server.call.signature import NO_NUL, Cursor, Limit
 from mcp_server.declare.tools import Answer, Change, tool
 from mcp_server.http.context import current_principal
@@ -132,7 +132,9 @@ def adjust_stock(
     quantity: Annotated[
         int,
         Field(
-            ge=-MOST, le=MOST, description="Units that came in (positive) or went out (negative); not the new stock."
+            ge=-MAX_STOCK,
+            le=MAX_STOCK,
+            description="Units that came in (positive) or went out (negative); not the new stock.",
         ),
     ],
     reason: Annotated[

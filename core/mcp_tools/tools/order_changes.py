@@ -14,13 +14,13 @@ from core.mcp_tools.tools.products import Sku
 from core.models import PaymentMethod
 from core.scopes import Scope
 from core.services import drafts, fulfilment, orders
-from core.services.drafts import MOST_MONEY, MOST_UNITS, Wanted
+from core.services.drafts import MAX_TOTAL_MINOR, MAX_UNITS, Wanted
 from core.services.fulfilment import Step
 from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
 
-Units = Annotated[int, Field(ge=1, le=MOST_UNITS, description="Number of units.")]
+Units = Annotated[int, Field(ge=1, le=MAX_UNITS, description="Number of units.")]
 
 
 class Item(BaseModel):
@@ -69,7 +69,7 @@ def create_order(
         Field(max_length=200, pattern=NO_NUL, description="Name of a new customer; an existing one keeps its name."),
     ] = "",
     discount_minor: Annotated[
-        int, Field(ge=0, le=MOST_MONEY, description="Discount on the whole order: 150 is 1.50 EUR.")
+        int, Field(ge=0, le=MAX_TOTAL_MINOR, description="Discount on the whole order: 150 is 1.50 EUR.")
     ] = 0,
     note: Annotated[
         str, Field(max_length=1000, pattern=NO_NUL, description="A note for the people who handle the order.")

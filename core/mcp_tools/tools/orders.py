@@ -12,7 +12,7 @@ from core.mcp_tools.order_shapes import FullOrder, OrderSummary
 from core.models import OrderStatus
 from core.scopes import Scope
 from core.services import orders
-from core.services.drafts import MOST_LINES as MOST
+from core.services.drafts import MAX_LINES
 from core.services.orders import OrderRows
 from mcp_server.call.signature import NO_NUL, Cursor, Limit
 from mcp_server.call.units import Dated
@@ -76,7 +76,7 @@ def list_orders(
 @tool(scope=Scope.ORDERS_READ, title="Get an order", read_only=True)
 def get_order(
     number: Number,
-    first_line: Annotated[int, Field(ge=1, le=MOST, description="The next_line of the previous answer.")] = 1,
+    first_line: Annotated[int, Field(ge=1, le=MAX_LINES, description="The next_line of the previous answer.")] = 1,
 ) -> OrderAnswer:
     """Show one order with its lines, customer, payments and possible next statuses. To find its number call
     list_orders."""

@@ -16,7 +16,7 @@ from core.services.platform_stats import PlatformFigures, TenantFigures
 from mcp_server.declare.tools import Answer, Endpoint, tool
 from rls.audit import Finding, Level
 
-MOST_FINDINGS = 50
+MAX_FINDINGS = 50
 
 
 class TenantSize(BaseModel):
@@ -127,8 +127,8 @@ class IsolationAudit(Answer):
             is_green=not findings,
             errors=errors,
             warnings=len(findings) - errors,
-            findings=[Weakness.of(each) for each in findings[:MOST_FINDINGS]],
-            next_step=_others(len(findings) - MOST_FINDINGS) if len(findings) > MOST_FINDINGS else None,
+            findings=[Weakness.of(each) for each in findings[:MAX_FINDINGS]],
+            next_step=_others(len(findings) - MAX_FINDINGS) if len(findings) > MAX_FINDINGS else None,
         )
 
     def text(self) -> str:

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from core import formats
-from core.mcp_tools.tools.products import MOST_MINOR, ProductSummary, Sku
+from core.mcp_tools.tools.products import MAX_MINOR, ProductSummary, Sku
 from core.scopes import Scope
 from core.services import product_changes
 from core.services.product_changes import FieldChange, ProductChange
-from core.services.stock import MOST
+from core.services.stock import MAX_STOCK
 from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
@@ -21,8 +21,8 @@ from mcp_server.http.context import current_principal
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="The product's name for people.")]
 Description = Annotated[str, Field(max_length=5000, pattern=NO_NUL, description="The description for customers.")]
 Category = Annotated[str, Field(max_length=100, pattern=NO_NUL, description="An existing category, or a new one.")]
-Price = Annotated[int, Field(ge=0, le=MOST_MINOR, description="Price in the currency's minor unit: 1999 is 19.99 EUR.")]
-ReorderLevel = Annotated[int, Field(ge=0, le=MOST, description="Stock is low at this many units or fewer.")]
+Price = Annotated[int, Field(ge=0, le=MAX_MINOR, description="Price in the currency's minor unit: 1999 is 19.99 EUR.")]
+ReorderLevel = Annotated[int, Field(ge=0, le=MAX_STOCK, description="Stock is low at this many units or fewer.")]
 
 
 class Emptied(StrEnum):
@@ -112,7 +112,7 @@ def create_product(
     price_minor: Price,
     description: Description = "",
     category: Category = "",
-    opening_stock: Annotated[int, Field(ge=0, le=MOST, description="Units on hand at the beginning.")] = 0,
+    opening_stock: Annotated[int, Field(ge=0, le=MAX_STOCK, description="Units on hand at the beginning.")] = 0,
     reorder_level: Annotated[
         ReorderLevel | None, Field(description="Default: low_stock_threshold of the settings.")
     ] = None,

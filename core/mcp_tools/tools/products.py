@@ -21,7 +21,7 @@ from mcp_server.declare.tools import Answer, tool
 from mcp_server.pages import Page
 
 # Of money: far from the end of a bigint, so that sums of many lines fit too.
-MOST_MINOR = 10**15
+MAX_MINOR = 10**15
 
 Sku = Annotated[
     str,
@@ -164,10 +164,10 @@ def get_tenant_products(
     ] = None,
     is_active: Annotated[bool | None, Field(description="True: for sale; false: no longer for sale.")] = None,
     min_price_minor: Annotated[
-        int | None, Field(ge=0, le=MOST_MINOR, description="Lowest price, in the minor unit.")
+        int | None, Field(ge=0, le=MAX_MINOR, description="Lowest price, in the minor unit.")
     ] = None,
     max_price_minor: Annotated[
-        int | None, Field(ge=0, le=MOST_MINOR, description="Highest price, in the minor unit.")
+        int | None, Field(ge=0, le=MAX_MINOR, description="Highest price, in the minor unit.")
     ] = None,
     stock: Annotated[StockLevel, Field(description="Stock level; low is at the reorder level or below.")] = (
         StockLevel.ALL

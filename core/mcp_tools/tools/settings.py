@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from pydantic import Field
 
 from core import formats
-from core.mcp_tools.tools.products import MOST_MINOR
+from core.mcp_tools.tools.products import MAX_MINOR
 from core.mcp_tools.units import Priced
 from core.models import LOCALES
 from core.scopes import Scope
 from core.services import settings
 from core.services.settings import SettingsChange
-from core.services.stock import MOST
+from core.services.stock import MAX_STOCK
 from mcp_server.call.signature import NO_NUL
 from mcp_server.call.units import Zoned
 from mcp_server.declare.tools import Change, tool
@@ -99,7 +99,7 @@ def manage_tenant_settings(
         ),
     ] = None,
     low_stock_threshold: Annotated[
-        int | None, Field(ge=0, le=MOST, description="Default reorder level of new products.")
+        int | None, Field(ge=0, le=MAX_STOCK, description="Default reorder level of new products.")
     ] = None,
     max_discount_percent: Annotated[
         int | None, Field(ge=0, le=100, description="Largest discount that an assistant may give without asking.")
@@ -107,11 +107,12 @@ def manage_tenant_settings(
     max_order_minor: Annotated[
         int | None,
         Field(
-            ge=0, le=MOST_MINOR, description="Largest order total that it may place without asking, in the minor unit."
+            ge=0, le=MAX_MINOR, description="Largest order total that it may place without asking, in the minor unit."
         ),
     ] = None,
     max_stock_change: Annotated[
-        int | None, Field(ge=0, le=MOST, description="Largest stock change, in units, that it may make without asking.")
+        int | None,
+        Field(ge=0, le=MAX_STOCK, description="Largest stock change, in units, that it may make without asking."),
     ] = None,
 ) -> TenantSettingsAnswer:
     """Change this tenant's settings; settings that are not given stay. Without arguments it shows them. For the

@@ -19,7 +19,7 @@ from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 
 # Of more groups by time, the last ones: as many as two years have weeks.
-MOST_GROUPS = 105
+MAX_GROUPS = 105
 
 
 class SalesAnswer(Priced, Dated, Answer):
@@ -46,7 +46,7 @@ class SalesAnswer(Priced, Dated, Answer):
     @classmethod
     def of(cls, sales: SalesFigures) -> Self:
         is_by_time = sales.group_by in BY_TIME
-        groups = sales.groups[-MOST_GROUPS:] if is_by_time else sales.groups
+        groups = sales.groups[-MAX_GROUPS:] if is_by_time else sales.groups
         return cls(
             period=Span.of(sales.period),
             is_over=sales.is_over,
