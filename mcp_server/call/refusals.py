@@ -90,7 +90,7 @@ def unfit(name: str, error: ValidationError) -> str:
 
 def no_room(name: str, place: str) -> str:
     """That a number is larger than any that can be meant."""
-    return _explained(name, [(place, _("Input should be a number between -2^63 and 2^63-1"))])
+    return _explained(name, [(place, str(_("Input should be a number between -2^63 and 2^63-1")))])
 
 
 def short(name: str) -> str:

@@ -141,8 +141,8 @@ def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
 
 def _shortest(result: CallToolResult) -> CallToolResult:
     """The end of the text, and what the next call needs where it fits."""
-    short = _("The answer is too long to be shown. Call a tool that reads to see the data as it is now.")
-    words = f"{_outcome(result)} {short}"
+    too_long = _("The answer is too long to be shown. Call a tool that reads to see the data as it is now.")
+    words = f"{_outcome(result)} {too_long}"
     texts = [block.text for block in result.content if isinstance(block, TextContent)]
     lines = [_line(line, LEAST_LINE) for line in "\n".join(texts).splitlines()[-LAST_LINES:]]
     others = [block for block in result.content if not isinstance(block, TextContent)]
