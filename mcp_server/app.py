@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
-from django.db import InterfaceError, InternalError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, InternalError, OperationalError, connections
 from mcp.server.mcpserver import MCPServer
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -36,6 +36,7 @@ from mcp_server.http.statics import Statics
 from mcp_server.http.streaming import Framing
 from rls.backends import lost
 from rls.backends.postgresql.lasting import keep_pulses
+from rls.context import PLATFORM_ALIAS
 
 if TYPE_CHECKING:
     from django.core.handlers.asgi import ASGIHandler
@@ -264,9 +265,10 @@ class Served:
 
 
 def check_database() -> None:
-    """Connect as both serving roles; a role that could bypass row-level security is refused on connecting."""
-    for alias in ("default", "platform"):
-        connections[alias].ensure_connection()
+    """Connect as the serving roles that the project has; a role that could bypass row-level security is refused."""
+    for alias in (DEFAULT_DB_ALIAS, PLATFORM_ALIAS):
+        if alias in connections:
+            connections[alias].ensure_connection()
 
 
 def mounted() -> list[MCP]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
+
 from mcp_server.call import sizes
-from mcp_server.declare.tools import Endpoint
+from mcp_server.declare.tools import Endpoint, ToolSpec
 
 # Before what a project says itself.
 OPENING_LINES = {
@@ -13,26 +16,39 @@ OPENING_LINES = {
         "audit log."
     ),
 }
-SHARED_LINES = (
-    "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number.",
+ABOUT_NULLS = (
+    "Null for an optional argument is the same as leaving it out, and so is an empty text for a text or a number."
+)
+ABOUT_LISTS = (
     "Lists: limit is the number of rows. If has_more is true, call again with cursor=next_cursor and the same other "
-    "arguments.",
-    "Times are in ISO 8601 with their offset from UTC; days are in time_zone.",
+    "arguments."
+)
+ABOUT_TIMES = "Times are in ISO 8601 with their offset from UTC; days are in time_zone."
+ABOUT_CHANGES = (
     "Changes: with dry_run=true nothing is changed, and the answer says what would be changed. If a change needs a "
     "person's approval, the person is asked; where that is not possible, call with dry_run=true, show the person the "
-    "question, and after a yes make the same call with the confirmation.",
-    f"An answer of more than {sizes.LIMIT:,} tokens is cut or refused, and says how to ask for less.",
+    "question, and after a yes make the same call with the confirmation."
 )
-CLOSING_LINES = {
-    Endpoint.TENANT: (
-        "Keys: a change's idempotency_key is any text that is new for each change. The same call with the same key "
-        "is done once and gets the same answer, so after an error or a lost answer call again with the same key."
-    ),
-    Endpoint.PLATFORM: "",
-}
+ABOUT_SIZES = f"An answer of more than {sizes.MAX_TOKENS:,} tokens is cut or refused, and says how to ask for less."
+ABOUT_KEYS = (
+    "Keys: a change's idempotency_key is any text that is new for each change. The same call with the same key "
+    "is done once and gets the same answer, so after an error or a lost answer call again with the same key."
+)
 
 
-def of(endpoint: Endpoint, own: str) -> str:
-    """What an endpoint says, a paragraph a line; `own` is what the project adds for its tenants."""
-    added = own.strip() if endpoint is Endpoint.TENANT else ""
-    return "\n".join(filter(None, [OPENING_LINES[endpoint], added, *SHARED_LINES, CLOSING_LINES[endpoint]]))
+def of(endpoint: Endpoint, own: str, tools: Sequence[ToolSpec]) -> str:
+    """What an endpoint with these tools says, a paragraph a line; `own` is what the project adds for its tenants."""
+    is_of_tenant = endpoint is Endpoint.TENANT
+    has_lists = any("cursor" in inspect.signature(tool.function).parameters for tool in tools)
+    has_changes = not all(tool.is_read_only for tool in tools)
+    lines = {
+        OPENING_LINES[endpoint]: True,
+        own.strip(): is_of_tenant,
+        ABOUT_NULLS: True,
+        ABOUT_LISTS: has_lists,
+        ABOUT_TIMES: True,
+        ABOUT_CHANGES: has_changes,
+        ABOUT_SIZES: True,
+        ABOUT_KEYS: is_of_tenant and has_changes,
+    }
+    return "\n".join(line for line, is_said in lines.items() if line and is_said)

@@ -28,6 +28,10 @@ class Principal:
         """Who this is, qualified with the tenant: two tenants never share a subject."""
         return f"{self.tenant_id or 'platform'}:{self.id or 'public'}"
 
+    def may(self, scope: str | None) -> bool:
+        """Whether it has this scope; None is what everybody may."""
+        return scope is None or scope in self.scopes
+
     def is_of(self, slug: str) -> bool:
         """Whether it may act at the URL of this tenant; where `slug` is '', at that of the platform."""
         return self.slug == slug and (self.tenant_id is None) == (slug == "")

@@ -32,8 +32,9 @@ def page(mcp: MCP) -> str:
 
 async def _endpoint(mcp: MCP, endpoint: Endpoint) -> str:
     served = server.build(mcp, endpoint)
-    scopes = {spec.name: spec.scope for spec in mcp.registry().tools(endpoint)}
-    told = instructions.of(endpoint, mcp.instructions)
+    specs = mcp.registry().tools(endpoint)
+    scopes = {spec.name: spec.scope for spec in specs}
+    told = instructions.of(endpoint, mcp.instructions, specs)
     parts = [f"## {ENDPOINTS[endpoint]}\n", *(f"- {line}" for line in told.splitlines()), ""]
     parts += [_tool(tool, scopes[tool.name]) for tool in await served.list_tools()]
     return "\n".join([*parts, *await _resources(served), *await _prompts(served)])

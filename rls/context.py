@@ -185,6 +185,7 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
         return decorated(function, lambda: type(self)(self.tenant_id))
 
     def _open(self) -> None:
+        # Two frames up is the block itself: __enter__ or __aenter__ has called us.
         blocks.refuse_generator(sys._getframe(2))
         if platform_is_open():
             raise PlatformRefused("a tenant context can't be opened inside a platform context; close that one first")
@@ -201,8 +202,8 @@ class tenant_context:  # noqa: N801  (reads as a statement: `with tenant_context
         if innermost is not None and innermost.context is self:
             _innermost.set(innermost.outer)
             return
-        # To give back what it found when it was entered would open a context that nobody is in; so none is open, and
-        # whoever left it is told.
+        # Restoring what was open on entering would open a context that nobody is in. So no context is open now, and
+        # whoever left this one is told.
         while innermost is not None and innermost.context is not self:
             innermost = innermost.outer
         if innermost is not None:
@@ -301,7 +302,7 @@ def platform_context(*, actor: str, reason: str, origin: str = "") -> Iterator[N
         is_committed = will_commit
     finally:
         if not is_committed:
-            # Where the connection was lost in the COMMIT, its own row may be there, and this one is refused.
+            # Where the connection was lost during COMMIT, the row "committed" may exist; then this one is refused.
             with suppress(DatabaseError):
                 _end_record(record, "rolled back")
 

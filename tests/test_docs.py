@@ -19,13 +19,14 @@ import psycopg
 import pytest
 from django.core.management import load_command_class
 
+import mcp_server
 import rls
 from mcp_server import operations as mcp_operations
 from rls import audit, middleware, models, operations
 from rls.audit import reports
 
 REFERENCE = Path("docs/reference")
-DOCUMENTS = sorted([*Path().glob("*.md"), *Path("docs").glob("**/*.md")])
+DOCUMENTS = sorted([*Path().glob("*.md"), *Path("docs").glob("**/*.md"), *Path("examples").glob("*/*.md")])
 
 HEADING = re.compile(r"^(#+) +(.+)$", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -69,6 +70,17 @@ def resolve(name: str) -> object:
 
 def test_every_name_of_rls_has_a_section() -> None:
     assert sections("rls.md") == {f"rls.{name}" for name in rls.__all__}
+
+
+def test_every_name_of_mcp_server_has_a_section() -> None:
+    assert sections("mcp-server.md") == {f"mcp_server.{name}" for name in mcp_server.__all__}
+
+
+def test_every_setting_of_mcp_server_has_its_row() -> None:
+    code = Path("mcp_server/configuration.py").read_text(encoding="utf-8")
+    used = set(re.findall(r'getattr\(settings, "([A-Z_]+)"', code))
+
+    assert used == {row[0].strip("`") for row in rows("mcp-server.md") if row[0].strip("`").isupper()}
 
 
 @pytest.mark.parametrize(
@@ -255,9 +267,21 @@ def test_every_page_can_be_reached_from_the_index() -> None:
     assert {name for name in pages - decisions if f"{name})" not in index} == set()
 
 
+def started_by_hand(text: str) -> list[str]:
+    """The commands that start uvicorn, each on one line."""
+    return re.findall(r"^uvicorn .+$", re.sub(r" *\\\n *", " ", text), re.MULTILINE)
+
+
 def test_the_server_is_started_by_hand_as_the_module_says() -> None:
     """Of the code and of the guide: the same options."""
     module = ast.get_docstring(ast.parse(Path("core/asgi.py").read_text(encoding="utf-8"))) or ""
     guide = Path("docs/how-to/deploy.md").read_text(encoding="utf-8")
 
-    assert re.findall(r"^uvicorn .+$", module, re.MULTILINE) == re.findall(r"^uvicorn .+$", guide, re.MULTILINE)
+    assert len(started_by_hand(guide)) == 1
+    assert started_by_hand(module) == started_by_hand(guide)
+
+
+def test_the_table_of_contributing_names_what_is_there() -> None:
+    named = re.findall(r"`([\w.]+/[\w./-]+)`", Path("CONTRIBUTING.md").read_text(encoding="utf-8"))
+
+    assert [name for name in named if not Path(name).exists() and "NNNN" not in name] == []

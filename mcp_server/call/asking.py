@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+from contextlib import suppress
 from typing import Any, Literal, Self, TypeVar
 
 from django.utils import translation
@@ -43,9 +44,10 @@ class Round(BaseModel):
 
     @classmethod
     def before(cls, context: Context[Any, Any]) -> Self | None:
-        """The round that this message answers; None for the first message of a call."""
-        state = context.request_state
-        return cls.model_validate_json(state) if state else None
+        """The round that this message answers; None for the first message of a call, and where the tool has asked."""
+        with suppress(ValidationError):
+            return cls.model_validate_json(context.request_state or "")
+        return None
 
 
 def can_ask(context: Context[Any, Any]) -> bool:

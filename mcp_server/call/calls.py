@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.db import DEFAULT_DB_ALIAS
-from django.utils.translation import gettext as _
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, TextContent
+from mcp.server.mcpserver import Context
 from pydantic_core import to_jsonable_python
 
-from mcp_server.call import sizes, units
-from mcp_server.declare.tools import Answer, Endpoint, ToolSpec
+from mcp_server.declare import shapes
+from mcp_server.declare.tools import Endpoint, ToolSpec
 from mcp_server.principals import Principal
 from rls import platform_context
 from rls.context import PLATFORM_ALIAS
@@ -34,13 +31,14 @@ class Call:
     idempotency_key: str | None = None
     dry_run: bool = False
     confirmation: str | None = None
+    context: Context[Any, Any] | None = None
 
     @classmethod
-    def of(cls, spec: ToolSpec, principal: Principal, given: dict[str, Any]) -> Self:
+    def of(cls, spec: ToolSpec, principal: Principal, given: dict[str, Any], context: Context[Any, Any]) -> Self:
         """The call with what the client has given."""
-        own = inspect.signature(spec.function).parameters
-        added = {name: value for name, value in given.items() if name not in own}
-        return cls(spec, principal, {name: value for name, value in given.items() if name in own}, **added)
+        own = {name: value for name, value in given.items() if name not in spec.added}
+        added = {name: given[name] for name in spec.added}
+        return cls(spec, principal, own, **added, context=context)
 
     @property
     def alias(self) -> str:
@@ -73,26 +71,7 @@ class Call:
         with platform_context(actor=self.principal.name, reason=f"{self.spec.name}: {self.reason}", origin=origin):
             yield
 
-    def run(self) -> Answer:
+    def run(self) -> Any:
         """Call the function."""
-        answer: Answer = self.spec.function(**self.arguments)
-        return answer
-
-
-def as_result(answer: Answer, text: str | None = None) -> CallToolResult:
-    """Both forms of an answer: structured content for programs, text for people. Each says what it is in.
-
-    Raises ToolError: JSON has no word for a number of it.
-    """
-    structured = answer.model_dump(mode="json")
-    try:
-        sizes.as_json(structured)
-    except ValueError as error:
-        raise ToolError(_("The answer has a number that is too large to be written. Nothing was changed.")) from error
-    lines = [answer.text() if text is None else text]
-    if note := units.note(answer):
-        lines.append(note)
-    blocks = lines if answer.is_verbatim else ["\n".join(lines)]
-    return CallToolResult(
-        content=[TextContent(type="text", text=block) for block in blocks], structured_content=structured
-    )
+        given = shapes.context_parameter(self.spec.function)
+        return self.spec.function(**self.arguments, **({given: self.context} if given else {}))

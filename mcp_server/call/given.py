@@ -7,6 +7,7 @@ nothing something that they make up: `random_string`, `sessionId`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp_server.declare.schemas import Schema
 
 # What a bigint holds (PostgreSQL, 8.1.1).
-LEAST, MOST = -(2**63), 2**63 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 # The kinds of values that a form sends an empty text for, and what else is empty.
 TEXTUAL = ("string", "integer", "number")
 EMPTY: dict[str, object] = {"array": [], "object": {}}
@@ -67,10 +68,24 @@ def out_of_range(schema: Schema, value: object, at: tuple[str, ...] = ()) -> str
     elif isinstance(value, float):
         return None if math.isfinite(value) else ".".join(at)
     else:
-        is_large = isinstance(value, int) and not LEAST <= value <= MOST
+        is_large = isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER
         return ".".join(at) if is_large and "number" not in _kinds(schema) else None
     found = (out_of_range(part, each, (*at, name)) for part, each, name in inner)
     return next((place for place in found if place is not None), None)
+
+
+def with_nul(value: object, at: tuple[str, ...] = ()) -> str | None:
+    """The place of the first text with a NUL, the one character that no text of PostgreSQL holds (8.3)."""
+    if isinstance(value, str):
+        return ".".join(at) if "\0" in value else None
+    inner: Iterable[tuple[str, object]] = ()
+    if isinstance(value, dict):
+        if strange := next((name for name in value if "\0" in name), None):
+            return ".".join((*at, strange.replace("\0", "\\0")))
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = ((str(number), each) for number, each in enumerate(value))
+    return next((place for name, each in inner if (place := with_nul(each, (*at, name))) is not None), None)
 
 
 def _filled(schema: Schema, value: Any) -> Any:

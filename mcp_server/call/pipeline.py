@@ -19,12 +19,12 @@ from mcp_types import CallToolResult, InputRequiredResult
 
 import rls
 from mcp_server import workers
-from mcp_server.call import asking, confirmations, outages, progress, signature, transaction
+from mcp_server.call import asking, confirmations, outages, progress, results, signature, transaction
 from mcp_server.call.asking import Round
-from mcp_server.call.calls import Call, as_result
+from mcp_server.call.calls import Call
 from mcp_server.call.confirmations import Yes
 from mcp_server.call.transaction import Undecided
-from mcp_server.declare.tools import Answer, ToolSpec
+from mcp_server.declare.tools import ToolSpec
 from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
@@ -53,16 +53,16 @@ class Recorded(Protocol):
 def published(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult | InputRequiredResult]]:
     """The tool's function with its own parameters and those that are added: checked, isolated, and logged."""
 
-    async def call(*, context: Context[Any, Any], **given: Any) -> CallToolResult | InputRequiredResult:
+    async def call(*, mcp_context: Context[Any, Any], **given: Any) -> CallToolResult | InputRequiredResult:
         with recorded(spec) as record:
-            progress.begin(context)
-            result = await _called(Call.of(spec, record.principal, given), context)
+            progress.begin(mcp_context)
+            result = await _called(Call.of(spec, record.principal, given, mcp_context), mcp_context)
             if isinstance(result, InputRequiredResult):
                 record.outcome = "asked"
             return result
 
     call.__name__, call.__doc__ = spec.function.__name__, spec.function.__doc__
-    signature.declare(call, spec.function, {**_added(spec), "context": (Context[Any, Any], None)})
+    signature.declare(call, spec.function, spec.added)
     return call
 
 
@@ -127,7 +127,7 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
         call = replace(call, reason=reason)
     if spec.is_async:
         with rls.read_only():
-            return as_result(await _again(functools.partial(spec.function, **call.arguments)))
+            return results.of(spec.shape, await _again(call.run))
     if spec.is_read_only:
         return await workers.run(lost.again, functools.partial(_read, call))
     return await _changed(call, context, earlier)
@@ -143,7 +143,7 @@ async def _changed(
     """
     yes = _agreed(call, context, earlier) or confirmations.of(call)
     done = await workers.run(transaction.perform, call, yes)
-    if isinstance(done, CallToolResult):
+    if not isinstance(done, Undecided):
         return done
     if not asking.can_ask(context):
         raise _two_steps(call, done)
@@ -155,7 +155,7 @@ async def _changed(
     if answer is None or not answer.confirm:
         raise _declined()
     done = await workers.run(transaction.perform, call, Yes(given_to))
-    if isinstance(done, CallToolResult):
+    if not isinstance(done, Undecided):
         return done
     raise _asked_again(call, done)
 
@@ -215,7 +215,7 @@ def _asked_again(call: Call, undecided: Undecided) -> ToolError:
     )
 
 
-async def _again(function: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _again(function: Callable[[], Awaitable[Any]]) -> Any:
     try:
         return await workers.run_async(function)
     except Exception as error:
@@ -225,23 +225,9 @@ async def _again(function: Callable[[], Awaitable[Answer]]) -> Answer:
     return await workers.run_async(function)
 
 
-def _read(call: Call) -> CallToolResult:
+def _read(call: Call) -> CallToolResult | InputRequiredResult:
     with call.working(), rls.read_only():
-        return as_result(call.run())
-
-
-def _added(spec: ToolSpec) -> dict[str, tuple[Any, Any]]:
-    """The parameters of a call beside those of the tool's function: name to (annotation, default)."""
-    added: dict[str, tuple[Any, Any]] = {}
-    if spec.is_platform_work:
-        added["reason"] = (signature.REASON, "")
-    elif not spec.is_read_only:
-        added["idempotency_key"] = (signature.IDEMPOTENCY_KEY, None)
-    if not spec.is_read_only:
-        added["dry_run"] = (signature.DRY_RUN, False)
-    if spec.asks:
-        added["confirmation"] = (signature.CONFIRMATION, None)
-    return added
+        return results.of(call.spec.shape, call.run())
 
 
 def _require_scope(spec: Recorded, principal: Principal) -> None:

@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 # Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
-MOST_NAMED = 10
+MAX_NAMED = 10
 # Characters of what a client has made up: enough to know it again.
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 
 # By the type of an error (pydantic, "Validation Errors").
 WORDS = {
@@ -33,6 +33,7 @@ WORDS = {
     "string_too_short": _("String should have at least {min_length} characters"),
     "string_too_long": _("String should have at most {max_length} characters"),
     "string_pattern_mismatch": _("String should match pattern '{pattern}'"),
+    "nul": _("A text must not contain NUL (U+0000)"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -74,7 +75,7 @@ def no_such_prompt(name: str, known: Collection[str]) -> str:
 
 def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | None:
     """Which of the names that were given are none of those that are known; None where all are."""
-    strange = sorted(set(given) - set(known))[:MOST_NAMED]
+    strange = sorted(set(given) - set(known))[:MAX_NAMED]
     if not strange:
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
@@ -84,8 +85,8 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
 
 def unfit(name: str, error: ValidationError) -> str:
     """What about the arguments does not fit."""
-    problems = error.errors(include_url=False, include_input=False)[:MOST_NAMED]
-    return _explained(name, [(_place(each["loc"]), _words(each)) for each in problems])
+    problems = error.errors(include_url=False, include_input=False)[:MAX_NAMED]
+    return _explained(name, [(_place(each), _words(each)) for each in problems])
 
 
 def no_room(name: str, place: str) -> str:
@@ -95,7 +96,7 @@ def no_room(name: str, place: str) -> str:
 
 def short(name: str) -> str:
     """The beginning of a name that a client has made up."""
-    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
 
 
 def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
@@ -104,7 +105,9 @@ def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
     return words.format(name=name, problems=shown)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _place(problem: Any) -> str:
+    # A NUL is found in all the arguments at once.
+    location = problem["ctx"]["place"].split(".") if problem["type"] == "nul" else problem["loc"]
     return ".".join(short(str(each)) for each in location) or "arguments"
 
 
@@ -120,5 +123,5 @@ def _words(problem: Any) -> str:
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name[:LONGEST_NAME], known, n=1)
+    close = difflib.get_close_matches(name[:MAX_NAME_LENGTH], known, n=1)
     return f" {_('Did you mean {name}?').format(name=repr(close[0]))}" if close else ""

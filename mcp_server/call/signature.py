@@ -1,45 +1,58 @@
-"""Types of parameters that many tools take, and those that the call pipeline adds to a tool."""
+"""Types of parameters that many tools take, and those that are added to a tool."""
 
 from __future__ import annotations
 
 import inspect
-import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
+from mcp.server.mcpserver import Context
+from mcp_types import CallToolResult
 from pydantic import Field
 
-# PostgreSQL's text holds every character but this one.
-NO_NUL = r"^[^\u0000]*$"
+from mcp_server.declare import shapes
 
 # What these are is said once, in mcp_server.instructions.
-MOST_ROWS = 100
-Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+MAX_ROWS = 100
+Limit = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 Cursor = Annotated[str | None, Field(max_length=500)]
 
-REASON = Annotated[str, Field(max_length=500, pattern=NO_NUL, description="Where it is missing, the person is asked.")]
-IDEMPOTENCY_KEY = Annotated[str | None, Field(min_length=1, max_length=200, pattern=NO_NUL)]
+REASON = Annotated[str, Field(max_length=500, description="Where it is missing, the person is asked.")]
+IDEMPOTENCY_KEY = Annotated[str | None, Field(min_length=1, max_length=200)]
 DRY_RUN = bool
 CONFIRMATION = Annotated[str | None, Field(max_length=500)]
 
 
-def declare(function: Callable[..., Any], like: Callable[..., Any], added: dict[str, tuple[Any, Any]]) -> None:
-    """Give `function` the parameters of `like`, and after them the added ones: name to (annotation, default).
+# The parameters that the call pipeline adds: name to (annotation, default).
+ADDED: dict[str, tuple[Any, Any]] = {
+    "reason": (REASON, ""),
+    "idempotency_key": (IDEMPOTENCY_KEY, None),
+    "dry_run": (DRY_RUN, False),
+    "confirmation": (CONFIRMATION, None),
+}
+# The parameter by which the SDK gives the pipeline its Context.
+CONTEXT = "mcp_context"
 
-    It is also said to return what `like` returns. Schemas are made from a signature, and the SDK reads annotations
-    beside it: both are set.
+
+def declare(function: Callable[..., Any], like: Callable[..., Any], added: Iterable[str]) -> None:
+    """Give `function` the parameters of `like` that a client fills, and after them the added ones and the context.
+
+    Schemas are made from a signature, and the SDK reads annotations beside it: both are set. What `like` returns is
+    published without the SDK's help.
     """
-    hints = typing.get_type_hints(like, include_extras=True)
-    returned = hints.pop("return")
+    hints = shapes.hints(like)
+    given = shapes.context_parameter(like)
     parameters = [
-        parameter.replace(annotation=hints[name], kind=Parameter.KEYWORD_ONLY)
-        for name, parameter in inspect.signature(like).parameters.items()
-    ] + [
-        Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
-        for name, (annotation, default) in added.items()
+        *(
+            parameter.replace(annotation=hints[name], kind=Parameter.KEYWORD_ONLY)
+            for name, parameter in inspect.signature(like).parameters.items()
+            if name != given
+        ),
+        *(Parameter(name, Parameter.KEYWORD_ONLY, annotation=ADDED[name][0], default=ADDED[name][1]) for name in added),
+        Parameter(CONTEXT, Parameter.KEYWORD_ONLY, annotation=Context[Any, Any]),
     ]
     function.__signature__ = Signature(  # type: ignore[attr-defined]  # read by inspect.signature
-        parameters, return_annotation=returned
+        parameters, return_annotation=CallToolResult
     )
-    function.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": returned}
+    function.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": CallToolResult}

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, InputRequiredResult
 
 from mcp_server import approval, workers
-from mcp_server.call import confirmations, outages
-from mcp_server.call.calls import Call, as_result
+from mcp_server.call import confirmations, outages, results
+from mcp_server.call.calls import Call
 from mcp_server.call.confirmations import Question, Yes
-from mcp_server.declare.tools import Change, Endpoint
+from mcp_server.declare.tools import Change, Endpoint, Outcome
 from mcp_server.ledger import events, idempotency
 from rls.backends import lost
 
@@ -38,7 +38,7 @@ class Undecided:
         return _joined(self.questions)
 
 
-def perform(call: Call, yes: Yes | None) -> CallToolResult | Undecided:
+def perform(call: Call, yes: Yes | None) -> CallToolResult | InputRequiredResult | Undecided:
     """Do what is asked, once, where nobody has to agree to it or `yes` was given to what is asked.
 
     Where the connection is lost before the commit, nothing is done yet: it is tried once more. Where it is lost during
@@ -68,7 +68,7 @@ def known_as(call: Call, yes: Yes | None) -> list[str]:
     return [*keys, call.idempotency_key] if call.idempotency_key else keys
 
 
-def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | Undecided:
+def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | InputRequiredResult | Undecided:
     with call.working(origin=confirmations.origin(yes)), _atomic(call):
         if call.spec.endpoint is Endpoint.PLATFORM and yes and yes.name and not call.dry_run:
             confirmations.require_unused(yes)
@@ -77,7 +77,10 @@ def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | U
             return CallToolResult.model_validate(kept)
         questions: list[Question] = []
         with approval.answered_by(lambda text, about: questions.append(_asked(call, text, about))):
-            change = cast(Change, call.run())
+            change = call.run()
+        if isinstance(change, InputRequiredResult):
+            transaction.set_rollback(True, using=call.alias)
+            return change
         if call.dry_run:
             transaction.set_rollback(True, using=call.alias)
             return _told(call, change, questions)
@@ -88,19 +91,26 @@ def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | U
         return _committed(call, change, keys)
 
 
-def _committed(call: Call, change: Change, keys: list[str]) -> CallToolResult:
-    result = as_result(change)
+def _committed(call: Call, change: Any, keys: list[str]) -> CallToolResult | InputRequiredResult:
+    result = results.of(call.spec.shape, change, outcome=Outcome())
     for key in keys:
         idempotency.keep(key, result.model_dump(mode="json", by_alias=True, exclude_none=True))
-    if call.spec.endpoint is Endpoint.TENANT and change.has_changed():
+    if call.spec.endpoint is Endpoint.TENANT and (not isinstance(change, Change) or change.has_changed()):
         events.write(
             action=call.spec.name,
-            subject=change.subject(),
+            subject=_subject(call, change),
             actor=call.principal.name,
             details=call.plain_arguments,
         )
     workers.decide()
     return result
+
+
+def _subject(call: Call, change: Any) -> str:
+    """What was changed: as a Change says it, and else by the arguments: "ticket 7, status closed"."""
+    if isinstance(change, Change):
+        return change.subject()
+    return ", ".join(f"{name} {value}" for name, value in call.plain_arguments.items())
 
 
 def _atomic(call: Call) -> AbstractContextManager[Any]:
@@ -124,18 +134,19 @@ def _refuse_confirmation(call: Call) -> None:
         )
 
 
-def _told(call: Call, change: Change, questions: list[Question]) -> CallToolResult:
+def _told(call: Call, change: Any, questions: list[Question]) -> CallToolResult | InputRequiredResult:
     step = _("To do it, call {tool} with the same arguments and without dry_run.").format(tool=call.spec.name)
-    told = change.model_copy(update={"dry_run": True, "next_step": step})
-    lines = [_("Dry run: nothing was changed."), told.text()]
+    told = Outcome(dry_run=True, next_step=step)
+    asked = []
     if questions:
         confirmation = confirmations.signed(call, questions)
         step = _("If the answer is yes, call {tool} with the same arguments and confirmation={confirmation}.").format(
             tool=call.spec.name, confirmation=confirmation
         )
-        told = told.model_copy(update={"question": _joined(questions), "confirmation": confirmation, "next_step": step})
-        lines.append(_("A person has to agree first: {question}").format(question=told.question))
-    return as_result(told, "\n".join([*lines, step]))
+        told = Outcome(dry_run=True, question=_joined(questions), confirmation=confirmation, next_step=step)
+        asked = [_("A person has to agree first: {question}").format(question=told.question)]
+    before = [_("Dry run: nothing was changed.")]
+    return results.of(call.spec.shape, change, before=before, after=[*asked, step], outcome=told)
 
 
 def _claim(call: Call, keys: list[str]) -> Any | None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
+
+from mcp_server.declare.registry import place
 
 # Marked with gettext_lazy, it is in the language of the moment when it is read.
 Words = str | Promise
 
-# Characters of a value: no name, category or e-mail address of ours has more.
+# Characters of a value.
 MAX_ARGUMENT_LENGTH = 300
 
 # Called in a worker with what was typed so far, and how many suggestions are wanted at most.
@@ -43,15 +47,38 @@ class Offered(Protocol):
 def arguments_of(function: Callable[..., Any]) -> dict[str, Argument]:
     """The arguments of a function, by name, in the order of its parameters.
 
-    Raises TypeError for a parameter without an Argument.
+    Raises ImproperlyConfigured for a parameter without an Argument.
     """
     hints = typing.get_type_hints(function, include_extras=True)
-    hints.pop("return", None)
-    return {name: _argument(function, name, hint) for name, hint in hints.items()}
+    return {name: _argument(function, name, hints.get(name)) for name in inspect.signature(function).parameters}
+
+
+def required_of(function: Callable[..., Any]) -> frozenset[str]:
+    """The names of the parameters that have no default."""
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(each.name for each in parameters if each.default is inspect.Parameter.empty)
+
+
+def title_of(function: Callable[..., Any]) -> str:
+    """The title of a function that was given none: "Open tickets" for open_tickets."""
+    return function.__name__.replace("_", " ").strip().capitalize()
+
+
+def description_of(function: Callable[..., Any]) -> str:
+    """The docstring, a paragraph a line. Raises ImproperlyConfigured: there is none."""
+    paragraphs = (" ".join(each.split()) for each in (function.__doc__ or "").split("\n\n"))
+    text = "\n".join(paragraphs).strip()
+    if not text:
+        raise ImproperlyConfigured(
+            f"{place(function)} says nothing of itself: give it a docstring, which clients show, or description="
+        )
+    return text
 
 
 def _argument(function: Callable[..., Any], name: str, hint: Any) -> Argument:
     for each in getattr(hint, "__metadata__", ()):
         if isinstance(each, Argument):
             return each
-    raise TypeError(f"{function.__qualname__}: annotate {name} as Annotated[str, Argument(...)]")
+    raise ImproperlyConfigured(
+        f'{place(function)}: write {name}: Annotated[str, Argument("What {name} is.")] for its parameter {name}'
+    )

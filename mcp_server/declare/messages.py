@@ -8,12 +8,14 @@ from mcp_types import EmbeddedResource, PromptMessage, ResourceLink, TextContent
 from mcp_server.call import units
 from mcp_server.declare import registry
 from mcp_server.declare.arguments import Words
+from mcp_server.declare.prompts import Request
 from mcp_server.declare.tools import Answer
 
 
-def messages_of(found: str | list[PromptMessage]) -> list[PromptMessage]:
+def messages_of(found: Request) -> list[PromptMessage]:
     """What a prompt's function returned, as messages."""
-    return [request(found)] if isinstance(found, str) else found
+    parts = found if isinstance(found, list) else [found]
+    return [each if isinstance(each, PromptMessage) else request(each) for each in parts]
 
 
 def request(*lines: Words) -> PromptMessage:

@@ -1,8 +1,9 @@
-"""`@resource`: what makes a function a resource of tenants, and the resources there are."""
+"""`@resource`: what makes a function a resource of tenants."""
 
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, TypeVar
@@ -12,11 +13,12 @@ from django.core.exceptions import ImproperlyConfigured
 from mcp.shared.uri_template import UriTemplate
 from pydantic_core import to_json
 
-from mcp_server.declare.arguments import Argument, Words, arguments_of
-from mcp_server.declare.registry import DECLARED, Spec
+from mcp_server.declare.arguments import Argument, Words, arguments_of, description_of, title_of
+from mcp_server.declare.registry import DECLARED, Spec, place
 from mcp_server.declare.tools import Answer
 
 JSON = "application/json"
+MIME_TYPES: dict[Any, str] = {str: "text/plain", bytes: "application/octet-stream"}
 # Of a URI: a sku of 64 characters, each of four bytes, percent-encoded, is 768.
 MAX_URI_LENGTH = 2_000
 
@@ -51,7 +53,7 @@ class ResourceSpec:
     title: Words
     description: Words
     mime_type: str
-    scope: str
+    scope: str | None
     rows: Callable[..., Iterable[Row]] | None
     arguments: dict[str, Argument]
 
@@ -71,32 +73,39 @@ class ResourceSpec:
         parameters = inspect.signature(self.function).parameters
         return {name: value for name, value in values.items() if value.strip() or parameters[name].default is EMPTY}
 
+    def contents(self, **arguments: str) -> list[Content]:
+        """The parts of the resource, with these arguments; needs its tenant's context."""
+        return contents_of(self.function(**arguments), self.mime_type)
+
 
 def resource(
     uri: str,
     *,
-    title: Words,
-    description: Words,
-    scope: str,
-    mime_type: str = JSON,
+    scope: str | None,
+    title: Words = "",
+    description: Words = "",
+    mime_type: str = "",
     rows: Callable[..., Iterable[Row]] | None = None,
     declared: list[Spec] = DECLARED,
 ) -> Callable[[F], F]:
     """Offer a function at the tenants' URLs as an MCP resource. It is a plain def, and runs in the tenant context.
 
-    It returns a text, bytes, or a dataclass, pydantic model, TypedDict or list of these, which is read as JSON. Where
-    it has parts of several kinds, it returns a list of Content.
+    It returns a text, bytes, or what JSON can say: a dataclass, a pydantic model, a TypedDict, a list of these. A
+    resource of several parts, or of one whose kind depends, returns a list of Content.
 
     Args:
         uri: a URI, or a template (RFC 6570) whose variables are the function's parameters, each Annotated with
             an Argument. What stands in them is percent-encoded in a URI: room://A%20B%2F1.
-        title, description: translated when they are listed, so marked with gettext_lazy.
-        mime_type: of what is read, "text/plain" for a text; of the first part, where there are several.
+        scope: what a token needs; None for a resource that holds no data.
+        title, description: translated when they are listed, so marked with gettext_lazy. Without them they are the
+            function's name and docstring.
+        mime_type: of the first part. Without it, it is what the function is said to return: text/plain for a str,
+            application/octet-stream for bytes, application/json for the rest.
         rows: what the resource is made of, for those who watch it; called with the same arguments and likewise
             raising Refusal. Without it nobody can watch.
         declared: where it is kept; `MCP.resource` has it of one server alone.
 
-    Raises ImproperlyConfigured: variables and parameters differ.
+    Raises ImproperlyConfigured: there is no description, or variables and parameters differ.
     """
 
     def declare(function: F) -> F:
@@ -104,15 +113,16 @@ def resource(
             function=function,
             name=function.__name__,
             uri=UriTemplate.parse(uri),
-            title=title,
-            description=description,
-            mime_type=mime_type,
+            title=title or title_of(function),
+            description=description or description_of(function),
+            mime_type=mime_type or MIME_TYPES.get(typing.get_type_hints(function).get("return"), JSON),
             scope=scope,
             rows=rows,
             arguments=arguments_of(function),
         )
         if spec.uri.variable_names != list(spec.arguments):
-            raise ImproperlyConfigured(f"{function.__qualname__} takes other parameters than {uri} has variables")
+            names = ", ".join(spec.uri.variable_names) or "nothing"
+            raise ImproperlyConfigured(f"{place(function)} is the resource {uri}: let it take {names}, in this order")
         declared.append(spec)
         return function
 

@@ -37,22 +37,44 @@ def of_arguments(schema: Schema, *, tool: str) -> Schema:
     return {**_changed(_inlined(schema, tool), _lenient), "additionalProperties": False}
 
 
-def of_answer(model: type[BaseModel], *, tool: str, said: set[str], is_change: bool) -> Schema:
+def of_answer(
+    schema: Schema, *, tool: str, said: set[str], model: type[BaseModel] | None, outcome: type[BaseModel] | None
+) -> Schema:
     """What is published of a tool's structured content.
 
     `said` are the definitions that other tools of the endpoint have described, and grows. Of these the kind alone is
-    repeated, and of a change nothing that it inherits from them: get_order says what an order is.
+    repeated, and of a change nothing that it inherits from them: get_order says what an order is. `model` is the class
+    of the answer where it is a pydantic model. `outcome` is what every change says, and None of what only reads.
 
-    Raises ImproperlyConfigured: a type holds itself.
+    Raises ImproperlyConfigured: a type holds itself, or has a field that every change has.
     """
-    schema = _changed(_inlined(model.model_json_schema(mode="serialization"), tool, said), _bare)
-    bases = {_name(base): base for base in model.__mro__ if issubclass(base, BaseModel)}
-    if is_change:
+    schema = _changed(_inlined(schema, tool, said), _bare)
+    bases = {_name(base): base for base in model.__mro__ if issubclass(base, BaseModel)} if model else {}
+    if outcome is not None:
         inherited = {field for name, base in bases.items() if name in said for field in _fields(base)}
-        kept = {name: each for name, each in schema["properties"].items() if name not in inherited}
-        schema = {**schema, "properties": kept}
+        own = schema.get("properties", {})
+        kept = {name: each for name, each in own.items() if name not in inherited}
+        schema = {**schema, "properties": {**kept, **_of_outcome(own, outcome, tool, said, bases)}}
+        said.add(_name(outcome))
     said.update(bases)
     return schema
+
+
+def _of_outcome(
+    own: Schema, outcome: type[BaseModel], tool: str, said: set[str], bases: dict[str, type[BaseModel]]
+) -> Schema:
+    """What a change says beside its own fields, where its class does not inherit it and no other tool has said it."""
+    if _name(outcome) in bases:
+        return {}
+    if taken := own.keys() & outcome.model_fields:
+        raise ImproperlyConfigured(
+            f"tool {tool} changes something, and its answer has a field {min(taken)}, which every change has; rename "
+            "it, or write `class ...(mcp_server.Change):`"
+        )
+    if _name(outcome) in said:
+        return {}
+    properties: Schema = _changed(_inlined(outcome.model_json_schema(mode="serialization"), tool), _bare)["properties"]
+    return properties
 
 
 def _without(schema: Schema, *words: str) -> Schema:

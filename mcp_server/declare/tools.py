@@ -1,19 +1,19 @@
-"""`@tool`: what makes a function a tool, and the tools there are."""
+"""`@tool`: what makes a function a tool, and the classes that its answers may have."""
 
 from __future__ import annotations
 
 import inspect
-import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Literal, TypeVar
 
-from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel
 
+from mcp_server.declare import mistakes, shapes
 from mcp_server.declare.registry import DECLARED, Spec
+from mcp_server.declare.shapes import Shape
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,16 +40,21 @@ class Answer(BaseModel, ABC):
         """The answer in the caller's language."""
 
 
-class Change(Answer):
-    """What a tool returns that changes something. The call pipeline fills the fields below; the others are the result.
-
-    `next_step` is what to do after a dry run; of a change that was made it is the tool's own.
-    """
+class Outcome(BaseModel):
+    """What the call pipeline says of a change, beside what the tool says: whether it was made, and what comes next."""
 
     dry_run: bool = False
     question: str | None = None
     confirmation: str | None = None
     next_step: str | None = None
+
+
+class Change(Answer, Outcome):
+    """What a tool may return that changes something, to say in the audit what was changed, or that nothing was.
+
+    The call pipeline fills the fields of Outcome. `next_step` is what to do after a dry run; of a change that was made
+    it is the tool's own.
+    """
 
     @abstractmethod
     def subject(self) -> str:
@@ -92,17 +97,31 @@ class ToolSpec:
         return self.endpoint is Endpoint.PLATFORM and self.scope is not None
 
     @property
-    def answer(self) -> type[Answer]:
-        """The class of what the function returns."""
-        answer: type[Answer] = typing.get_type_hints(self.function)["return"]
-        return answer
+    def is_at_platform(self) -> bool:
+        """Whether it is offered at the platform's URL."""
+        return self.endpoint is Endpoint.PLATFORM
+
+    @property
+    def added(self) -> list[str]:
+        """The parameters that its calls take beside those of the function (see mcp_server.call.signature)."""
+        key = "reason" if self.is_platform_work else "idempotency_key" if not self.is_read_only else ""
+        return [
+            *([key] if key else []),
+            *(["dry_run"] if not self.is_read_only else []),
+            *(["confirmation"] if self.asks else []),
+        ]
+
+    @property
+    def shape(self) -> Shape:
+        """What the function returns. Raises ImproperlyConfigured: it has no schema."""
+        return shapes.of(self.function)
 
 
 def tool(
     *,
     scope: str | None,
-    title: str,
     read_only: bool,
+    title: str = "",
     destructive: bool = False,
     idempotent: bool = False,
     asks: bool = False,
@@ -114,18 +133,22 @@ def tool(
 
     Args:
         scope: what a token needs; None for a tool that touches no data.
-        title: the name for people.
+        title: the name for people; without it one is made of the tool's name.
         read_only, destructive, idempotent: the hints of the MCP specification, "Tool annotations". A tool that is
-            not read-only runs in one transaction, returns a Change, and takes `dry_run` and `idempotency_key` too
-            (see mcp_server.call.transaction).
+            not read-only runs in one transaction, and takes `dry_run` and `idempotency_key` too (see
+            mcp_server.call.transaction); one that is can't write.
         asks: its service may ask for a person's approval (see mcp_server.approval).
         endpoint: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
             context, and takes a `reason`), or at both.
         name: the tool's name where it is not the function's.
         declared: where it is kept; `MCP.tool` has it of one server alone.
 
-    Raises ImproperlyConfigured: a tool that runs in a transaction, at the platform or because it changes something, is
-    async.
+    The function returns a dataclass, a pydantic model, a TypedDict, a list of these, or a text; an Answer or a Change,
+    which say what people read of it; or content of the protocol: images, audio, resources, links (`mcp_types`). A
+    parameter that is annotated with the SDK's Context takes that of the call.
+
+    Raises ImproperlyConfigured: a model could not be told what the tool does, takes and returns, or the tool can't be
+    offered there. The text names the line to write.
     """
 
     def declare(function: F) -> F:
@@ -133,7 +156,7 @@ def tool(
             spec = ToolSpec(
                 function=function,
                 name=name or function.__name__,
-                title=title,
+                title=title or (name or function.__name__).replace("_", " ").capitalize(),
                 scope=scope,
                 endpoint=each,
                 is_read_only=read_only,
@@ -148,6 +171,6 @@ def tool(
 
 
 def _add(spec: ToolSpec, declared: list[Spec]) -> None:
-    if spec.is_async and (spec.endpoint is Endpoint.PLATFORM or not spec.is_read_only):
-        raise ImproperlyConfigured(f"tool {spec.name} must be a plain def: it runs in a transaction")
+    mistakes.refuse_function(spec.name, spec.function)
+    mistakes.refuse_spec(spec)
     declared.append(spec)

@@ -29,7 +29,7 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
-from mcp_server.declare.resources import Content, contents_of
+from mcp_server.declare.resources import Content
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
 from mcp_server.read.reading import NotThere, read
@@ -48,8 +48,8 @@ class ReadableServer(MCPServer[Any]):
 
     async def claims(self, principal: Principal) -> Claims:
         """What is there for the principal beside tools; what was added by hand needs no scope."""
-        readable = [spec for spec in self.registry.resources() if spec.scope in principal.scopes]
-        offered = [spec for spec in self.registry.prompts().values() if spec.scope in principal.scopes]
+        readable = [spec for spec in self.registry.resources() if principal.may(spec.scope)]
+        offered = [spec for spec in self.registry.prompts().values() if principal.may(spec.scope)]
         completable: list[Offered] = [*readable, *offered]
         added = await super().list_resources() or await super().list_resource_templates()
         return Claims(
@@ -95,12 +95,12 @@ class ReadableServer(MCPServer[Any]):
             return await self._added_resource(uri, context)
         spec, arguments = found
         try:
-            contents = await read(spec, spec.function, **arguments)
+            contents = await read(spec, spec.contents, **arguments)
         except NotThere as error:
             raise _not_found(uri, error.message, context) from error
         except MCPError as error:
             raise MCPError(error.code, error.message, data={"uri": str(uri)}) from error
-        return _fitted_contents(contents_of(contents, spec.mime_type))
+        return _fitted_contents(contents)
 
     async def _added_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None
@@ -145,7 +145,7 @@ def _not_found(uri: AnyUrl | str, text: str, context: Context[Any, Any] | None) 
 
 def _listed(spec: PromptSpec) -> Prompt:
     arguments = [
-        PromptArgument(name=name, description=str(argument.description), required=False)
+        PromptArgument(name=name, description=str(argument.description), required=name in spec.required)
         for name, argument in spec.arguments.items()
     ]
     return Prompt(name=spec.name, title=str(spec.title), description=str(spec.description), arguments=arguments)
@@ -158,6 +158,9 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
         return {}
     if refusal := refusals.unknown(spec.name, found, spec.arguments):
         raise MCPError(INVALID_PARAMS, refusal)
+    if missing := [name for name in spec.arguments if name in spec.required and name not in found]:
+        words = _("{name} needs {names}. Get it again with a value for each.")
+        raise MCPError(INVALID_PARAMS, words.format(name=spec.name, names=", ".join(missing)))
     for name, text in found.items():
         if len(text) > MAX_ARGUMENT_LENGTH or "\0" in text:
             words = _("{name} is a text of at most {length} characters, none of them NUL.")

@@ -166,7 +166,7 @@ def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[
         if found is None:
             continue
         spec, arguments = found
-        if spec.rows is not None and spec.scope in principal.scopes:
+        if spec.rows is not None and principal.may(spec.scope):
             try:
                 rows[uri] = frozenset(spec.rows(**arguments))
             except Refusal:

@@ -95,6 +95,7 @@ def explain(alias: str, table: str, role: str | None = None) -> str:
     lines = [table]
     for name, commands in groupby(cells, key=lambda cell: cell.role):
         lines += ["", name, *_reach(commands)]
+    # Policies of roles and commands that have no privilege at all decide nothing.
     deciding = {name for cell in cells if cell.own != "denied" for name in cell.policies.split(", ")}
     for policy in policies(alias, table):
         if policy.name in deciding:

@@ -61,6 +61,7 @@ def _time_zone() -> Iterator[CheckMessage]:
 
 def _commands() -> Iterator[CheckMessage]:
     names = [config.name for config in apps.get_app_configs()]
+    # Django takes a command from the app that stands first in INSTALLED_APPS.
     if "django.contrib.auth" in names and names.index("django.contrib.auth") < names.index("rls"):
         yield Warning(
             "rls stands behind django.contrib.auth: createsuperuser and changepassword are Django's own, "

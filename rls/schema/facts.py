@@ -71,6 +71,7 @@ class Facts:
             return lost
 
         def now(table: str, column: str | None = None) -> tuple[str, str]:
+            """The table and column under their new names; two empty texts where they are dropped."""
             if table != before.table or before.column not in (None, column):
                 return table, column or ""
             if after is None:
@@ -126,6 +127,7 @@ class Facts:
         for found in sql.UNIQUE_INDEX.finditer(statement):
             key = TenantKey(canonical(found[2]), canonical(found[3]), is_index=True)
             self.tenant_keys[_named(key, found[1], "idx")] = origin
+        # Without the keys: they may be dropped by name later, and then no longer count as an index.
         for found in sql.LEADING_INDEX.finditer(sql.UNIQUE_INDEX.sub("", statement)):
             self.led.add(canonical(found[1]))
         for found in sql.DROP_INDEX.finditer(statement):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+# One sub-select, which PostgreSQL evaluates once per statement (an InitPlan). The casts and names are what
+# app.expected_policies in rls/sql/audit/catalog.sql compares with, as written and as printed.
 PREDICATE_TEMPLATE = (
     "{column} = (SELECT COALESCE(NULLIF(current_setting('app.current_tenant', true), '')::uuid, app.no_tenant()))"
 )

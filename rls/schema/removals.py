@@ -1,4 +1,4 @@
-"""Files for what an operation takes away with a table or a column.
+"""Writes the SQL files that drop policies and keys before a Django operation drops their table or column.
 
 Django's DeleteModel and RemoveField bring a bare table or column back when they are reversed. So a SQL file takes the
 policies and keys away first, and its revert, which runs last on the way back, makes them again.
@@ -66,7 +66,9 @@ def inserted(text: str, path: Path, names: Mapping[int, list[str]], count: int) 
             + " by hand"
         )
     lines = text.splitlines(keepends=True)
+    # From the last to the first, so that an insertion moves no place that is still to come.
     for place in sorted(names, reverse=True):
+        # ast counts columns in bytes of UTF-8, not in characters.
         row, column = operations[place].lineno - 1, operations[place].col_offset
         before, after = lines[row].encode()[:column].decode(), lines[row].encode()[column:].decode()
         between = " " if before.strip() else f"\n{before}"
@@ -88,9 +90,9 @@ def _origins(facts: Facts) -> list[Origin]:
 
 
 def _sources(table: str, origin: Origin, directory: Path) -> tuple[list[str], list[str]]:
-    """The statements about `table` in its file and in the revert of that, without keys, under its name of today.
+    """The statements about `table` in its file and in that file's revert, without keys, under the current table name.
 
-    They are copied and not written anew, so that what was edited by hand, such as fewer rights, comes back as it was.
+    They are copied and not generated, so that what was edited by hand, such as fewer rights, comes back as it was.
     """
     try:
         forward, backward = (
@@ -101,6 +103,7 @@ def _sources(table: str, origin: Origin, directory: Path) -> tuple[list[str], li
             f"the policies of {table} come from {origin.label}, which is no SQL file of {directory} with a revert: "
             "write the file that takes them away by hand"
         ) from error
+    # Keys are left out: their table or column may have been renamed since, so they are generated from current names.
     keys = Facts()
     keys.take(forward, origin)
     names = {key.name for key in keys.tenant_keys} | {key.name for key in keys.foreign_keys}
@@ -112,6 +115,7 @@ def _sources(table: str, origin: Origin, directory: Path) -> tuple[list[str], li
 
 def _about(table: str, origin: Origin, text: str) -> list[str]:
     """The statements of `text` that name the table, without the header of the file."""
+    # Not a part of a longer name: `core_order` is not in `core_orderitem`, nor in `"core_order x"`.
     name = re.compile(rf'(?<![\w$"])"?{re.escape(origin.table)}"?(?![\w$"])')
     body = re.sub(r"\A(?:\s*--[^\n]*\n)+", "", text)
     found = [f"{each.strip()};" for each in sql.texts(body) if name.search(each)]

@@ -104,6 +104,7 @@ class Draft:
         done: dict[type[Model], None] = {}
         for model in models:
             self._complete(model, done)
+        # Models that refer to each other in a circle get here what the first round had to leave out.
         for model in done:
             self._add(model, self._plan(model))
 
@@ -153,6 +154,7 @@ class Draft:
         is_root = not is_tenanted(model)
         needs_policies = own_key.table not in found.policies
         keys = [] if is_root else [required_key(field_, found) for field_ in _references(model)]
+        # The key (tenant_id, id) serves twice: children refer to it, and as an index it starts with the tenant.
         is_needed = not is_root and (needs_policies or lacks_index(model, found) or _is_referred(own_key, found))
         return Plan(
             table=own_key.table,
@@ -271,7 +273,7 @@ def write(files: dict[Path, str], changes: dict[Path, str] | None = None) -> Non
     try:
         for path, text in files.items():
             path.parent.mkdir(exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
+            with path.open("x", encoding="utf-8") as file:  # "x" raises where the file is there already
                 written_paths.append(path)
                 file.write(text)
         for path, text in (changes or {}).items():

@@ -81,6 +81,7 @@ def revert(name: str, plan: Plan) -> str:
     table = quoted(plan.table)
     gone = "no policy is left, so nobody but a superuser sees a row" if plan.needs_policies else "the keys are gone"
     lines = [f"-- Reverts {number} {subject}: {gone}."]
+    # In the opposite order of `forward`: PostgreSQL keeps a unique key while a foreign key refers to it.
     lines += [key.drop for key in reversed(plan.foreign_keys)]
     if plan.tenant_key:
         lines.append(plan.tenant_key.drop)

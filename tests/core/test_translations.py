@@ -1,4 +1,4 @@
-"""Every text that a person reads is in its package's catalogues, and the compiled ones are those of the sources."""
+"""Every text that a person reads is in the catalogues of its package, and the compiled ones are of the sources."""
 
 from __future__ import annotations
 

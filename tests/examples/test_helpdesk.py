@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import io
 import os
 import re
 import shutil
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from django import conf
 from mcp import Client
 from mcp_types import ElicitResult
 
@@ -269,3 +273,43 @@ def test_a_page_quotes_it_word_by_word(page: str) -> None:
                 quoted.append(names[-1])
 
     assert {"config/asgi.py", "helpdesk/mcp_tools.py"} <= set(quoted)
+
+
+# What it takes.
+
+# Tokens that are no code.
+BLANK = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+
+
+def code(text: str) -> list[str]:
+    """The lines of a module that are neither blank, nor a comment, nor a docstring."""
+    documented = [
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+    ]
+    strings = [node.body[0] for node in documented if ast.get_docstring(node, clean=False) is not None]
+    prose = {line for string in strings for line in range(string.lineno, (string.end_lineno or 0) + 1)}
+    found = tokenize.generate_tokens(io.StringIO(text).readline)
+    numbers = {line for token in found if token.type not in BLANK for line in range(token.start[0], token.end[0] + 1)}
+    lines = text.splitlines()
+    return [lines[number - 1] for number in sorted(numbers - prose)]
+
+
+def mounting() -> list[str]:
+    """The lines that are there for the endpoint: not those of the models, of the tools, or of any Django project."""
+    template = Path(conf.__path__[0], "project_template/project_name/asgi.py-tpl").read_text()
+    anybody = set(code(template.replace("{{ project_name }}", "config").replace("'", '"')))
+    files = ("config/asgi.py", "helpdesk/migrations/0006_endpoint.py")
+    written = [line for name in files for line in code((SOURCE / name).read_text()) if line not in anybody]
+    return [
+        *written,
+        *(line for line in code((SOURCE / "config/settings.py").read_text()) if re.search("mcp_|ASGI_", line)),
+    ]
+
+
+def test_the_page_says_how_many_lines_the_endpoint_takes() -> None:
+    page = Path("docs/how-to/mount-in-your-project.md").read_text()
+    tools = code((SOURCE / "helpdesk/mcp_tools.py").read_text())
+
+    assert len(mounting()) <= 20
+    assert f"**{len(mounting())} lines**" in page, "\n".join(mounting())
+    assert f"{len(tools)} lines of `helpdesk/mcp_tools.py`" in page

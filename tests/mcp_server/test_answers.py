@@ -158,11 +158,11 @@ def money(name: str, around: tuple[dict[str, Any], ...]) -> bool:
 @pytest.mark.parametrize("spec", [pytest.param(spec, id=f"{spec.endpoint.value} {spec.name}") for spec in SPECS])
 def test_each_amount_and_each_time_can_be_read(spec: ToolSpec) -> None:
     """Whatever rows there are: by the classes of the answers."""
-    fields = list(fields_of(spec.answer))
+    fields = list(fields_of(spec.shape.annotation))
 
     has_days = any(kind in (datetime, date) for _, kind in fields)
-    if has_days and spec.answer.__name__ not in OFFSETS:
-        assert issubclass(spec.answer, Dated), "times and days need a zone: see mcp_server.call.units"
+    if has_days and spec.shape.annotation.__name__ not in OFFSETS:
+        assert issubclass(spec.shape.annotation, Dated), "times and days need a zone: see mcp_server.call.units"
     if any(name.endswith("_minor") for name, _ in fields):
         assert {"currency", "decimals"} <= {name for name, _ in fields}, "amounts need a currency: Priced"
     if any(name == "has_more" for name, _ in fields):
@@ -233,5 +233,5 @@ def test_what_is_fixed_by_another_document_has_its_zone_in_a_block_of_its_own(sh
 
 
 def test_a_class_of_changes_is_told_from_others() -> None:
-    assert all(issubclass(spec.answer, Answer) for spec in SPECS)
-    assert all(issubclass(spec.answer, Change) is not spec.is_read_only for spec in SPECS)
+    assert all(issubclass(spec.shape.annotation, Answer) for spec in SPECS)
+    assert all(issubclass(spec.shape.annotation, Change) is not spec.is_read_only for spec in SPECS)

@@ -238,8 +238,8 @@ def test_clients_are_told_the_name_the_version_and_the_projects_words(acme: Worl
     lines = answer["instructions"].splitlines()
     assert lines[0].startswith("The data of one tenant")
     assert lines[1] == "Names are said in capitals."
-    assert any("dry_run=true" in line for line in lines)
-    assert "anvil" not in answer["instructions"]
+    # Its one tool only reads, and gives no cursor.
+    assert not any(line.startswith(("Changes:", "Keys:", "Lists:")) for line in lines)
 
 
 def test_an_unknown_scope_is_found_by_the_check() -> None:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import PARSE_ERROR
 
-from core.mcp_tools.tools.arithmetic import Sum
+from core.mcp_tools.tools.arithmetic import Sum, add_numbers
 from core.models import Product
 from core.services import product_changes
-from mcp_server.call import given
-from mcp_server.call.calls import as_result
+from mcp_server.call import given, results
+from mcp_server.declare import shapes
 from rls import tenant_context
 from tests.mcp_server.processes import Process
 from tests.mcp_server.test_listed_tools import MODERN, post
@@ -337,6 +337,29 @@ def test_a_refusal_is_in_the_callers_language(
     assert not re.search("[\u4e00-\u9fff]", text(english))
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "place"),
+    [
+        ("get_product", {"sku": "A-1\0"}, "sku"),
+        ("create_order", {"items": [{"sku": "A-1\0", "quantity": 1}]}, "items.0.sku"),
+        # The SDK reads a list out of a text.
+        ("create_order", {"items": '[{"sku": "A-1\\u0000", "quantity": 1}]'}, "items.0.sku"),
+        ("adjust_stock", {"sku": "A-1", "quantity": 1, "reason": "count", "idempotency_key": "a\0"}, "idempotency_key"),
+        ("shop_raw", {"statement": "SELECT 1 -- \0"}, "statement"),
+    ],
+)
+def test_no_text_has_a_nul_in_it(
+    name: str, arguments: dict[str, Any], place: str, acme: World, server: Process
+) -> None:
+    result = call(server, acme, name, arguments)
+
+    assert result["isError"]
+    assert text(result) == (
+        f"The arguments of {name} are not valid: {place}: A text must not contain NUL (U+0000). "
+        "Correct them and call it again."
+    )
+
+
 def test_an_unknown_tool_and_prompt_are_refused_in_the_callers_language(acme: World, server: Process) -> None:
     for method, name in (("tools/call", "get_prodcut"), ("prompts/get", "restock_paln")):
         answer = post(server, "acme", acme.token, method, {"name": name, "arguments": {}}, "zh-TW").json()
@@ -447,4 +470,4 @@ def test_a_sum_that_no_number_is_is_refused_in_words(a: str, b: str, acme: World
 
 def test_an_answer_with_such_a_number_is_refused_whatever_tool_gives_it() -> None:
     with translation.override("en"), pytest.raises(ToolError, match="too large to be written"):
-        as_result(Sum(result=float("inf")))
+        results.of(shapes.of(add_numbers), Sum(result=float("inf")))

@@ -271,7 +271,7 @@ def test_a_parent_whose_file_has_no_key_gets_it(project: Project) -> None:
     by_hand = project.read("migrations_sql/0002_shop_widget.sql")
     project.write("migrations_sql/0002_shop_widget.sql", re.sub(r"ALTER TABLE \w+ ADD .*\n", "", by_hand))
     # Nothing refers to it yet, and no other index leads with the tenant.
-    assert "(rls.E033) shop.Widget has no index that leads with the tenant" in project.refused("check")
+    assert "(rls.E033) shop.Widget has no index that starts with the tenant" in project.refused("check")
     project.write("reviews/models.py", REVIEWS)
     project.write("shop/models.py", project.read("shop/models.py") + INDEXED)
     project.manage("makemigrations --skip-checks")

@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(646);
+SELECT plan(650);
 
 -- What there is, and nothing else.
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from core import formats, periods
 from core.mcp_tools import listing
 from core.scopes import Scope
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 from mcp_server.ledger import events
@@ -68,16 +68,11 @@ class AuditLog(Dated, Answer):
 @tool(scope=Scope.AUDIT_READ, title="Audit log", read_only=True)
 def get_audit_log(
     action: Annotated[
-        str,
-        Field(
-            max_length=64,
-            pattern=NO_NUL,
-            description='The name of the tool that made the change, such as "adjust_stock".',
-        ),
+        str, Field(max_length=64, description='The name of the tool that made the change, such as "adjust_stock".')
     ] = "",
     period: Annotated[
         str | None,
-        Field(max_length=40, pattern=NO_NUL, description="When the change was made, such as today or 2026-11."),
+        Field(max_length=40, description="When the change was made, such as today or 2026-11."),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

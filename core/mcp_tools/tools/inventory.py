@@ -15,7 +15,7 @@ from core.scopes import Scope
 from core.services import inventory
 from core.services.inventory import AdjustmentReason
 from core.services.stock import MAX_STOCK
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.declare.tools import Answer, Change, tool
 from mcp_server.http.context import current_principal
 from mcp_server.pages import Page
@@ -143,9 +143,7 @@ def adjust_stock(
             description="purchase: bought; damage: damaged or lost; count: corrected after counting; return: sent back."
         ),
     ],
-    note: Annotated[
-        str, Field(max_length=200, pattern=NO_NUL, description="A note that is kept with the movement.")
-    ] = "",
+    note: Annotated[str, Field(max_length=200, description="A note that is kept with the movement.")] = "",
 ) -> StockChange:
     """Record units of a product that came in or went out. For a sale call create_order and place_order, which record
     it themselves. To see the stock call get_product."""

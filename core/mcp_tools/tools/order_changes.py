@@ -16,7 +16,6 @@ from core.scopes import Scope
 from core.services import drafts, fulfilment, orders
 from core.services.drafts import MAX_TOTAL_MINOR, MAX_UNITS, Wanted
 from core.services.fulfilment import Step
-from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
 
@@ -62,18 +61,15 @@ def create_order(
     ],
     customer_email: Annotated[
         str,
-        Field(max_length=254, pattern=NO_NUL, description="Finds the customer or creates one; empty for a walk-in."),
+        Field(max_length=254, description="Finds the customer or creates one; empty for a walk-in."),
     ] = "",
     customer_name: Annotated[
-        str,
-        Field(max_length=200, pattern=NO_NUL, description="Name of a new customer; an existing one keeps its name."),
+        str, Field(max_length=200, description="Name of a new customer; an existing one keeps its name.")
     ] = "",
     discount_minor: Annotated[
         int, Field(ge=0, le=MAX_TOTAL_MINOR, description="Discount on the whole order: 150 is 1.50 EUR.")
     ] = 0,
-    note: Annotated[
-        str, Field(max_length=1000, pattern=NO_NUL, description="A note for the people who handle the order.")
-    ] = "",
+    note: Annotated[str, Field(max_length=1000, description="A note for the people who handle the order.")] = "",
 ) -> OrderChange:
     """Create a draft order at today's prices; a draft takes nothing from stock. Then call place_order to sell it, or
     add_order_item to add products. To find skus call get_tenant_products."""
@@ -119,13 +115,7 @@ def update_order_status(
 def cancel_order(
     number: Number,
     reason: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=200,
-            pattern=NO_NUL,
-            description="Why it is cancelled; kept with the stock movements.",
-        ),
+        str, Field(min_length=1, max_length=200, description="Why it is cancelled; kept with the stock movements.")
     ],
 ) -> OrderCancelled:
     """Cancel an order that is not shipped: its units return to stock, and payments are refunded. To see both call

@@ -14,7 +14,7 @@ from core.scopes import Scope
 from core.services import orders
 from core.services.drafts import MAX_LINES
 from core.services.orders import OrderRows
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated
 from mcp_server.declare.tools import Answer, tool
 
@@ -50,18 +50,12 @@ class OrderAnswer(FullOrder, Answer):
 def list_orders(
     status: Annotated[OrderStatus | None, Field(description="The order's status.")] = None,
     customer: Annotated[
-        str,
-        Field(
-            max_length=254,
-            pattern=NO_NUL,
-            description="The customer's e-mail address; upper and lower case are the same.",
-        ),
+        str, Field(max_length=254, description="The customer's e-mail address; upper and lower case are the same.")
     ] = "",
     period: Annotated[
         str,
         Field(
             max_length=40,
-            pattern=NO_NUL,
             description="When the order was created, such as last_30_days or 2026-11.",
         ),
     ] = "",

@@ -10,7 +10,6 @@ from pydantic import Field
 from core.mcp_tools.tools.tenants import TenantId
 from core.scopes import Scope
 from core.services import tenant_rows, tenants
-from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, Endpoint, tool
 
 Locale = Literal["zh-hant", "en"]
@@ -82,13 +81,7 @@ def create_tenant(
         ),
     ],
     name: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=100,
-            pattern=NO_NUL,
-            description='Name of the tenant for people, such as "測試租戶2".',
-        ),
+        str, Field(min_length=1, max_length=100, description='Name of the tenant for people, such as "測試租戶2".')
     ],
     locale: Annotated[Locale, Field(description="The language of the tenant's answers.")] = "zh-hant",
 ) -> NewTenant:

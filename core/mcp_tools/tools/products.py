@@ -15,7 +15,7 @@ from core.scopes import Scope
 from core.services import products
 from core.services import stock as ledger
 from core.services.products import StockLevel
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 from mcp_server.pages import Page
@@ -25,7 +25,7 @@ MAX_MINOR = 10**15
 
 Sku = Annotated[
     str,
-    Field(min_length=1, max_length=64, pattern=NO_NUL, description="The product's sku."),
+    Field(min_length=1, max_length=64, description="The product's sku."),
 ]
 
 
@@ -157,10 +157,10 @@ class ProductAnswer(ProductSummary, Dated, Answer):
 @tool(scope=Scope.PRODUCTS_READ, title="Find products", read_only=True)
 def get_tenant_products(
     search: Annotated[
-        str, Field(max_length=200, pattern=NO_NUL, description="Words of name, sku or category, or their beginnings.")
+        str, Field(max_length=200, description="Words of name, sku or category, or their beginnings.")
     ] = "",
     category: Annotated[
-        str | None, Field(min_length=1, max_length=100, pattern=NO_NUL, description="The category's exact name.")
+        str | None, Field(min_length=1, max_length=100, description="The category's exact name.")
     ] = None,
     is_active: Annotated[bool | None, Field(description="True: for sale; false: no longer for sale.")] = None,
     min_price_minor: Annotated[

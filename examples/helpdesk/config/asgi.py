@@ -4,7 +4,6 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from helpdesk.scopes import Scope
 from mcp_server import MCP
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -13,5 +12,5 @@ application = MCP(
     name="helpdesk",
     version="1.0",
     instructions="The helpdesk of one organisation. Answer a ticket before you close it.",
-    scopes=Scope,
+    scopes=["tickets:read", "tickets:write"],
 ).asgi(django=get_asgi_application(), at="/mcp")

@@ -10,7 +10,6 @@ from uuid import UUID
 from pydantic import Field
 
 from helpdesk.models import Agent, Comment, Ticket
-from helpdesk.scopes import Scope
 from mcp_server import Argument, Refusal, ask, prompt, resource, tool
 
 Limit = Annotated[int, Field(ge=1, le=100, description="How many at most.")]
@@ -47,25 +46,25 @@ class TicketPage:
     comments: list[Answered]
 
 
-@tool(scope=Scope.TICKETS_READ, read_only=True)
+@tool(scope="tickets:read", read_only=True)
 def open_tickets(limit: Limit = 20) -> list[TicketRow]:
     """List this organisation's open tickets, newest first. To read one call show_ticket."""
     return [row(ticket) for ticket in Ticket.objects.filter(status="open").order_by("-created_at")[:limit]]
 
 
-@tool(scope=Scope.TICKETS_READ, read_only=True)
+@tool(scope="tickets:read", read_only=True)
 def show_ticket(ticket: TicketId) -> TicketPage:
     """Show a ticket with its comments."""
     return page(find(ticket))
 
 
-@tool(scope=Scope.TICKETS_WRITE)
+@tool(scope="tickets:write", read_only=False)
 def open_ticket(subject: Annotated[str, Field(max_length=200)], text: str) -> TicketRow:
     """Open a ticket."""
     return row(Ticket.objects.create(subject=subject, text=text))
 
 
-@tool(scope=Scope.TICKETS_WRITE)
+@tool(scope="tickets:write", read_only=False)
 def comment(ticket: TicketId, agent: Annotated[str, Field(description="An agent's e-mail.")], text: str) -> TicketPage:
     """Answer a ticket in the name of an agent."""
     author = Agent.objects.filter(email=agent).first()
@@ -77,7 +76,7 @@ def comment(ticket: TicketId, agent: Annotated[str, Field(description="An agent'
     return page(found)
 
 
-@tool(scope=Scope.TICKETS_WRITE, asks=True)
+@tool(scope="tickets:write", read_only=False, asks=True)
 def close_ticket(ticket: TicketId) -> TicketRow:
     """Close a ticket. A person is asked where nobody has answered it."""
     found = find(ticket)
@@ -88,12 +87,12 @@ def close_ticket(ticket: TicketId) -> TicketRow:
     return row(found)
 
 
-@resource("ticket://{ticket}", title="Ticket", description="A ticket with its comments.", scope=Scope.TICKETS_READ)
+@resource("ticket://{ticket}", title="Ticket", description="A ticket with its comments.", scope="tickets:read")
 def ticket_text(ticket: Annotated[str, Argument("The id of a ticket.")]) -> TicketPage:
     return page(find(UUID(ticket)))
 
 
-@prompt(title="Go through the open tickets", description="Suggests whom to answer first.", scope=Scope.TICKETS_READ)
+@prompt(title="Go through the open tickets", description="Suggests whom to answer first.", scope="tickets:read")
 def triage() -> str:
     subjects = "\n".join(f"- {each.subject} ({each.id})" for each in open_tickets())
     return f"These are the open tickets of this organisation. Say which to answer first, and why.\n{subjects}"

@@ -1,0 +1,129 @@
+"""What a tool has returned, as the result of its call: structured content for programs, text for people.
+
+Some clients show a model the one, some the other: each says everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+from mcp.server.mcpserver import Audio, Image
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import (
+    AudioContent,
+    CallToolResult,
+    ContentBlock,
+    EmbeddedResource,
+    ImageContent,
+    InputRequiredResult,
+    ResourceLink,
+    TextContent,
+)
+
+from mcp_server.call import sizes, units
+from mcp_server.declare.shapes import RESULT, Shape
+from mcp_server.declare.tools import Answer, Outcome
+
+INDENT = "  "
+BLOCKS = (TextContent, ImageContent, AudioContent, EmbeddedResource, ResourceLink)
+
+
+def of(
+    shape: Shape, value: Any, *, before: Sequence[str] = (), after: Sequence[str] = (), outcome: Outcome | None = None
+) -> CallToolResult | InputRequiredResult:
+    """The result. A question passes as it is, and so does what is a result already, where nothing is added to it.
+
+    Args:
+        before, after: lines that stand around its text.
+        outcome: what is said of a change.
+
+    Raises ToolError: JSON has no word for a number of it. ValidationError: it is none of what the function says that it
+    returns.
+    """
+    if isinstance(value, InputRequiredResult):
+        return value
+    if shape.schema is None:
+        return _of_content(value, [*before], [*after])
+    if outcome is not None and isinstance(value, Outcome):
+        value, outcome = value.model_copy(update=outcome.model_dump(exclude_unset=True)), None
+    structured = _structured(shape, value, outcome)
+    texts = [*before, *_text(shape, value, structured), *after, *filter(None, [units.note(value)])]
+    is_apart = getattr(value, "is_verbatim", False) is True
+    return CallToolResult(
+        content=[_block(each) for each in (texts if is_apart else ["\n".join(texts)])], structured_content=structured
+    )
+
+
+def lines(value: Any) -> Iterator[str]:
+    """JSON values as lines that people read: "name: value", and what is inside indented."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _named(name, each)
+    elif isinstance(value, list):
+        for each in value:
+            first, *others = list(lines(each)) or [_("none")]
+            yield f"- {first}"
+            yield from (INDENT + line for line in others)
+    else:
+        yield from _word(value).splitlines() or [""]
+
+
+def _named(name: str, value: Any) -> Iterator[str]:
+    inside = list(lines(value))
+    if value not in ({}, []) and (isinstance(value, dict | list) or len(inside) > 1):
+        yield f"{name}:"
+        yield from (INDENT + line for line in inside)
+    else:
+        yield f"{name}: {inside[0] if inside else _('none')}"
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return _("none")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return str(value)
+
+
+def _of_content(value: Any, before: list[str], after: list[str]) -> CallToolResult:
+    """A text, or content of the protocol, in its order."""
+    if isinstance(value, str) or value is None:
+        text = _("It is done.") if value is None else str(value)
+        return CallToolResult(content=[_block("\n".join([*before, text, *after]))])
+    added = [_block("\n".join([*before, *after]))] if before or after else []
+    if isinstance(value, CallToolResult):
+        return value.model_copy(update={"content": [*value.content, *added]})
+    each = value if isinstance(value, list | tuple) else [value]
+    return CallToolResult(content=[*map(_block, each), *added])
+
+
+def _block(value: Any) -> ContentBlock:
+    if isinstance(value, Image):
+        return value.to_image_content()
+    if isinstance(value, Audio):
+        return value.to_audio_content()
+    return value if isinstance(value, BLOCKS) else TextContent(type="text", text=str(value))
+
+
+def _structured(shape: Shape, value: Any, outcome: Outcome | None) -> dict[str, Any]:
+    # An Answer is valid as it is.
+    plain = value.model_dump(mode="json") if isinstance(value, Answer) else shape.structured(value)
+    if outcome is not None:
+        plain |= outcome.model_dump(mode="json")
+    try:
+        sizes.as_json(plain)
+    except ValueError as error:
+        raise ToolError(_("The answer has a number that is too large to be written. Nothing was changed.")) from error
+    return plain
+
+
+def _text(shape: Shape, value: Any, structured: dict[str, Any]) -> list[str]:
+    """What people read of it: its own text where its class has one."""
+    if callable(text := getattr(value, "text", None)):
+        return [str(text())]
+    if shape.is_wrapped:
+        return list(lines(structured[RESULT])) or [_("none")]
+    own = {name: each for name, each in structured.items() if name not in Outcome.model_fields}
+    return list(lines(own)) or [_("none")]

@@ -1,0 +1,86 @@
+"""Mistakes in how a tool is declared: each is found when the server starts, and told with the line to write."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+
+from mcp_server.declare.registry import place
+
+if TYPE_CHECKING:
+    from mcp_server.declare.tools import ToolSpec
+
+LEDGER = "mcp_server.ledger"
+TENANT_NAMES = ("tenant", "tenant_id")
+NAMELESS = {
+    Parameter.POSITIONAL_ONLY: "is positional-only; remove the `/`",
+    Parameter.VAR_POSITIONAL: "takes any number of values; name each, or write `{name}: list[str]`",
+    Parameter.VAR_KEYWORD: "takes any name; name each parameter, or write `{name}: dict[str, str]`",
+}
+
+
+def refuse_function(name: str, function: Callable[..., Any]) -> None:
+    """Raise ImproperlyConfigured where the function lacks what a model is told of it."""
+    who = f"tool {name} ({place(function)})"
+    if not (function.__doc__ or "").strip():
+        raise ImproperlyConfigured(
+            f'{who} has no docstring, which is what a model reads of it; write `"""What it does."""` below its def'
+        )
+    signature = inspect.signature(function)
+    for parameter in signature.parameters.values():
+        if parameter.kind in NAMELESS:
+            words = NAMELESS[parameter.kind].format(name=parameter.name)
+            raise ImproperlyConfigured(f"{who}: its parameter {parameter.name} {words}")
+        if parameter.annotation is Parameter.empty:
+            raise ImproperlyConfigured(
+                f"{who}: its parameter {parameter.name} has no annotation; write `{parameter.name}: str`, or the type "
+                "that it is"
+            )
+    if signature.return_annotation is inspect.Signature.empty:
+        raise ImproperlyConfigured(
+            f"{who} does not say what it returns; write `def {function.__name__}(...) -> str:`, or the class of its "
+            "answer"
+        )
+
+
+def refuse_spec(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where a tool can't be offered at its endpoint as it is declared."""
+    who = f"tool {spec.name} ({place(spec.function)})"
+    if spec.is_async and (spec.is_at_platform or not spec.is_read_only):
+        raise ImproperlyConfigured(
+            f"{who} must be a plain def, because it runs in a transaction; write `def {spec.function.__name__}(...)`"
+        )
+    parameters = inspect.signature(spec.function).parameters
+    named = next((each for each in TENANT_NAMES if each in parameters), None)
+    if named is not None and not spec.is_at_platform:
+        raise ImproperlyConfigured(
+            f"{who}: its parameter {named} names a tenant, and the tenant is that of the URL; remove it, and write "
+            "`mcp_server.current_principal().tenant_id` where its id is needed"
+        )
+    if taken := next((each for each in spec.added if each in parameters), None):
+        raise ImproperlyConfigured(
+            f"{who}: its parameter {taken} has the name of one that the server adds; write `{taken}_of_mine`, or a "
+            "better name"
+        )
+
+
+def refuse_writer_without_ledger(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where a tenant's tool changes something, and nothing keeps what was changed."""
+    if not spec.is_read_only and not spec.is_at_platform and not apps.is_installed(LEDGER):
+        raise ImproperlyConfigured(
+            f"tool {spec.name} ({place(spec.function)}) changes something, and nothing keeps what was changed; write "
+            f'`INSTALLED_APPS = [..., "{LEDGER}"]`, or `read_only=True` where it only reads'
+        )
+
+
+def unschemable_parameter(spec: ToolSpec, error: Exception) -> ImproperlyConfigured:
+    """The error for a parameter that no JSON can fill."""
+    return ImproperlyConfigured(
+        f"tool {spec.name} ({place(spec.function)}) has a parameter that no JSON fills ({str(error).splitlines()[0]}); "
+        "write the id of a row and not the row: `number: int`"
+    )
