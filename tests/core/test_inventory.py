@@ -111,8 +111,8 @@ def test_the_last_movements_come_with_their_orders_in_one_statement(acme: World)
     ("quantity", "reason", "words"),
     [
         (0, AdjustmentReason.COUNT, "A quantity of 0 changes nothing."),
-        (-1, AdjustmentReason.PURCHASE, "its quantity is positive"),
-        (1, AdjustmentReason.DAMAGE, "the quantity is negative"),
+        (-1, AdjustmentReason.PURCHASE, "its quantity must be positive"),
+        (1, AdjustmentReason.DAMAGE, "the quantity must be negative"),
     ],
 )
 def test_a_quantity_fits_its_reason(quantity: int, reason: AdjustmentReason, words: str, acme: World) -> None:

@@ -93,7 +93,7 @@ def test_what_is_given_changes_and_the_rest_stays(acme: World) -> None:
         ({"time_zone": "Europe/Brelin"}, "Did you mean 'Europe/Berlin'?"),
         ({"time_zone": "localtime"}, "There is no time zone 'localtime'."),
         ({"currency": "eur"}, "There is no currency 'eur'. Use the three letters of ISO 4217"),
-        ({"currency": "USD"}, "The currency can't change any more"),
+        ({"currency": "USD"}, "The currency can't be changed any more"),
         ({"max_discount_percent": 101}, "max_discount_percent must be a number from 0 to 100."),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_second_round_that_is_sent_twice_changes_one_thing(
         with tenant_context(acme.id):
             assert AuditEvent.objects.filter(action="shop_count_up").count() == 1
     else:
-        assert "agreed to for one change, which was made" in second["content"][0]["text"]
+        assert "This confirmation was for one change, which was made" in second["content"][0]["text"]
 
 
 def test_second_rounds_that_are_sent_at_once_change_one_thing(

@@ -208,7 +208,7 @@ def test_a_dry_run_takes_nothing_and_no_number(acme: World, server: Process) -> 
         ("get_order", {"number": 2}, "There is no order 2. Call list_orders to see the numbers."),
         ("list_orders", {"period": "soon"}, "soon"),
         ("list_orders", {"status": "lost"}, "'draft', 'placed', 'paid', 'shipped', 'delivered' or 'cancelled'"),
-        ("list_orders", {"cursor": "x"}, "This cursor is not of this list"),
+        ("list_orders", {"cursor": "x"}, "This cursor does not belong to this list"),
         ("update_order_status", {"number": 1, "status": "cancelled"}, "'paid', 'shipped' or 'delivered'"),
         ("update_order_status", {"number": 1, "status": "delivered"}, "It can become: shipped (update_order_status)"),
         ("add_order_item", {"number": 1, "sku": "A-1", "quantity": 1}, "only a draft can be added to"),

@@ -217,7 +217,7 @@ def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Proce
         ("get_tenant_products", {"stock": "some"}, "'all', 'in_stock', 'low' or 'out'"),
         ("get_tenant_products", {"search": "a\0b"}, "search: "),
         ("get_product", {"sku": "A-1\0"}, "sku: "),
-        ("create_product", {**TEA, "sku": " TEA-1"}, "the first and the last of which are not spaces"),
+        ("create_product", {**TEA, "sku": " TEA-1"}, "must not begin or end with a space"),
         ("create_product", {**TEA, "price_minor": 10**15 + 1}, "price_minor: "),
         ("create_product", {**TEA, "sku": "A-1"}, "A product with the sku 'A-1' exists already."),
         ("update_product", {"sku": "A-1"}, "one or more of: name, description, category, price_minor, reorder_level."),

@@ -90,7 +90,7 @@ def test_an_empty_shop_chooses_its_currency(server: Process) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"currency": "USD"}, "The currency can't change any more"),
+        ({"currency": "USD"}, "The currency can't be changed any more"),
         ({"currency": "usd"}, "currency: "),
         ({"currency": "QQQ"}, "There is no currency 'QQQ'."),
         ({"time_zone": "Taipei"}, "Did you mean 'Asia/Taipei'?"),
