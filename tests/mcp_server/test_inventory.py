@@ -55,7 +55,7 @@ def test_the_same_in_chinese(server: Process) -> None:
     short = call(server, taipei, {"low_only": True}, name="get_inventory")
     broken = call(server, taipei, {"sku": "TEA-1", "quantity": -1, "reason": "damage"}, name="adjust_stock")
 
-    assert short.content[0].text == "庫存（由最缺的開始）：\n- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"
+    assert short.content[0].text == "庫存（最需補貨者在前）：\n- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"
     assert broken.content[0].text == "TEA-1 Oolong：庫存原為 2，現為 1，已偏低。"
 
 

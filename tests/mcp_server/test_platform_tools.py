@@ -303,8 +303,8 @@ def test_the_question_is_in_the_persons_language(server: Process) -> None:
     result = call(server, "delete_tenant", {"tenant_id": "test1", "reason": "清理", "dry_run": True}, language="zh-TW")
 
     assert result.structured_content["question"] == (
-        "要刪除 test1（測試租戶1）嗎？將一併刪除：1 位用戶、1 位客戶、1 項商品、2 筆庫存異動、1 筆訂單、1 行訂單明細、"
-        "1 筆收付款、1 筆稽核紀錄、1 個匯出檔、1 個權杖。刪除後無法復原。"
+        "要刪除租戶 test1（測試租戶1）及其全部資料（1 位用戶、1 位客戶、1 項商品、2 筆庫存異動、1 筆訂單、"
+        "1 行訂單明細、1 筆收付款、1 筆稽核紀錄、1 個匯出檔、1 個權杖）嗎？刪除後無法復原。"
     )
 
 

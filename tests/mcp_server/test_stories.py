@@ -87,7 +87,7 @@ RESTOCK = {
         "event": " adjust_stock: product TEA-1, by shop token",
     },
     "zh-hant": {
-        "short": ["庫存（由最缺的開始）：", "- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"],
+        "short": ["庫存（最需補貨者在前）：", "- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"],
         "plan": "請擬定補貨計畫。",
         "figure": "- TEA-1 Oolong：€5.00，庫存 2（偏低）",
         "question": "要將 TEA-1 的庫存異動 1,200 件嗎？助理不經詢問最多只能異動 1,000 件。",
