@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
-LIMIT = 20_000  # tokens
+MAX_TOKENS = 20_000  # tokens
 # Of an error, which only says what is wrong and, at its end, what to do.
-LONGEST_ERROR = 4_000
+MAX_ERROR_TOKENS = 4_000
 
 # Characters that are a token each: Chinese, Japanese and Korean, and what is written as wide. Of others four are one.
 WIDE = re.compile(
@@ -30,11 +30,11 @@ LENGTHS = (1_000, 300, 100, 64)
 # A text like this is a cursor, a link or a key: a part of it is worth nothing.
 HANDLE = re.compile(r"[!-~]{1,1000}")
 # A line of a list, with its sku and figures, is not cut; nor is the heading, when the rows are.
-LEAST_LINE, LEAST_LINES = 120, 10
+MIN_LINE_LENGTH, MIN_LINES = 120, 10
 # Nor are the last lines, which say what to do next, and with which confirmation.
 LAST_LINES = 3
 # An object with more names than this is no row with its fields, but a list by name.
-MOST_FIELDS = 50
+MAX_FIELDS = 50
 # What the next call needs, and what it is asked for; not even the shortest answer is without them.
 NEEDED = ("dry_run", "confirmation", "next_cursor")
 
@@ -73,16 +73,16 @@ def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
     to ask for less.
     """
     found = size(result)
-    if found <= LIMIT:
+    if found <= MAX_TOKENS:
         return result
     fewer = _fewer(result, found, asked)
     cut = result
     for length in LENGTHS:
         cut = _cut(result, length, None, _cut_words(length, fewer))
-        if size(cut) <= LIMIT:
+        if size(cut) <= MAX_TOKENS:
             return cut
     if asked.is_change:
-        return next((each for each in _shorter_lists(result) if size(each) <= LIMIT), _shortest(result))
+        return next((each for each in _shorter_lists(result) if size(each) <= MAX_TOKENS), _shortest(result))
     raise ToolError(_too_long(size(cut), _fewer(result, size(cut), asked)))
 
 
@@ -90,19 +90,19 @@ def fitted_texts(texts: list[str]) -> list[str]:
     """Texts that are read together, likewise. Markup is not cut. Raises ToolError."""
     cut = texts
     for length in LENGTHS:
-        if sum(map(tokens, cut)) <= LIMIT:
+        if sum(map(tokens, cut)) <= MAX_TOKENS:
             return cut
         cut = [_read(text, length, _cut_words(length, "")) for text in texts]
-    if (found := sum(map(tokens, cut))) > LIMIT:
+    if (found := sum(map(tokens, cut))) > MAX_TOKENS:
         raise ToolError(_too_long(found, ""))
     return cut
 
 
 def brief(text: str) -> str:
     """An error's text, and of a very long one the beginning and the end."""
-    if tokens(text) <= LONGEST_ERROR:
+    if tokens(text) <= MAX_ERROR_TOKENS:
         return text
-    return f"{text[: LONGEST_ERROR - 500]}…{text[-500:]}"
+    return f"{text[: MAX_ERROR_TOKENS - 500]}…{text[-500:]}"
 
 
 def _fewer(result: CallToolResult, found: int, asked: Asked) -> str:
@@ -110,41 +110,46 @@ def _fewer(result: CallToolResult, found: int, asked: Asked) -> str:
     rows = max((len(each) for each in (result.structured_content or {}).values() if isinstance(each, list)), default=0)
     if not asked.takes_limit or rows < 2:
         return ""
-    return f"{asked.tool} limit={max(1, min(rows - 1, rows * LIMIT // found))}"
+    return f"{asked.tool} limit={max(1, min(rows - 1, rows * MAX_TOKENS // found))}"
 
 
 def _cut_words(length: int, fewer: str) -> str:
     words = _("Texts of more than {length} characters are cut, and end in “…”.").format(length=length)
-    how = _("To get them whole call {call}.").format(call=fewer) if fewer else _("To get them whole ask for less.")
+    how = (
+        _("To see the full texts, call {call}.").format(call=fewer)
+        if fewer
+        else _("To see the full texts, ask for less.")
+    )
     return f"{words} {how}"
 
 
 def _too_long(found: int, fewer: str) -> str:
-    words = _("This answer is too long: about {found} tokens, and {limit} is the most.").format(
-        found=found, limit=LIMIT
+    words = _("This answer is too long: about {found} tokens, and the limit is {limit}.").format(
+        found=found, limit=MAX_TOKENS
     )
     if fewer:
-        return f"{words} {_('Call {call} instead, and go on with the cursor that it gives.').format(call=fewer)}"
+        return f"{words} {_('Call {call} instead, and continue with its next_cursor.').format(call=fewer)}"
     return f"{words} {_('Ask for less: with more filters, for a shorter period, or for one thing at a time.')}"
 
 
 def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
     """The result with the shortest texts and fewer and fewer rows in each list."""
     for rows in (50, 20, 5, 1, 0):
-        words = _("Of each list at most {rows} rows are shown; texts are cut, and end in “…”.").format(rows=rows)
+        words = _("At most {rows} rows of each list are shown; long texts are cut, and end in “…”.").format(rows=rows)
         yield _cut(result, LENGTHS[-1], rows, f"{_outcome(result)} {words}")
 
 
 def _shortest(result: CallToolResult) -> CallToolResult:
     """The end of the text, and what the next call needs where it fits."""
-    words = f"{_outcome(result)} {_('The answer is too long to be shown. Tools that read show what is there now.')}"
+    too_long = _("The answer is too long to be shown. Call a tool that reads to see the data as it is now.")
+    words = f"{_outcome(result)} {too_long}"
     texts = [block.text for block in result.content if isinstance(block, TextContent)]
-    lines = [_line(line, LEAST_LINE) for line in "\n".join(texts).splitlines()[-LAST_LINES:]]
+    lines = [_line(line, MIN_LINE_LENGTH) for line in "\n".join(texts).splitlines()[-LAST_LINES:]]
     others = [block for block in result.content if not isinstance(block, TextContent)]
     structured = result.structured_content
     if structured is not None:
         needed = {name: structured[name] for name in NEEDED if name in structured}
-        short = {name: value for name, value in needed.items() if tokens(as_json(value)) <= LIMIT // 10}
+        short = {name: value for name, value in needed.items() if tokens(as_json(value)) <= MAX_TOKENS // 10}
         structured = _marked(short, words)
     return result.model_copy(
         update={
@@ -192,16 +197,16 @@ def _shortened(value: Any, length: int, rows: int | None) -> Any:
     if isinstance(value, list):
         return [_shortened(each, length, rows) for each in value[:rows]]
     if isinstance(value, dict):
-        names = list(value)[:rows] if len(value) > MOST_FIELDS else value
+        names = list(value)[:rows] if len(value) > MAX_FIELDS else value
         return {name: _shortened(value[name], length, rows) for name in names}
     return value
 
 
 def _lines(text: str, length: int, rows: int | None) -> str:
     lines = text.splitlines()
-    if rows is not None and len(lines) > (kept := 2 * rows + LEAST_LINES) + LAST_LINES:
+    if rows is not None and len(lines) > (kept := 2 * rows + MIN_LINES) + LAST_LINES:
         lines = [*lines[:kept], *lines[-LAST_LINES:]]
-    return "\n".join(_line(line, max(length, LEAST_LINE)) for line in lines)
+    return "\n".join(_line(line, max(length, MIN_LINE_LENGTH)) for line in lines)
 
 
 def _line(line: str, length: int) -> str:

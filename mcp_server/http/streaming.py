@@ -18,11 +18,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.http import envelopes, eras
-from mcp_server.http.bodies import BODY
+from mcp_server.http.bodies import BODY_KEY
 
-PROGRESS = b'"progressToken"'
+PROGRESS_TOKEN = b'"progressToken"'
 # Where the scope says that the client can't be asked anything in the middle of this request.
-ONE_PIECE = "mcp_server.one_piece"
+ONE_PIECE_KEY = "mcp_server.one_piece"
 JSON, STREAM = "application/json", "text/event-stream"
 
 
@@ -77,7 +77,7 @@ class Framing:
                 return self.streaming
             return self.in_one_piece if eras.has_handshake(scope) else self.plain
         # An answer to one who takes the stream alone may still be plain: no other framing of it would say more.
-        is_streamed = not accepted.json or (accepted.names_stream and PROGRESS in scope[BODY])
+        is_streamed = not accepted.json or (accepted.names_stream and PROGRESS_TOKEN in scope[BODY_KEY])
         return self.streaming if is_streamed else self.plain
 
 
@@ -89,7 +89,7 @@ class InOnePiece:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         piece = _Piece(scope, receive, send)
-        await self.app({**scope, ONE_PIECE: True}, receive, piece.send)
+        await self.app({**scope, ONE_PIECE_KEY: True}, receive, piece.send)
 
 
 class _Piece:
@@ -147,7 +147,7 @@ def _unfinished(scope: Scope) -> Response:
     message = "The session ended before the call did. Look whether it was done before you call again."
     error = ErrorData(code=INTERNAL_ERROR, message=message)
     # The stream was opened for a request, so the body has an id.
-    return envelopes.response(JSONRPCError(jsonrpc="2.0", id=json.loads(scope[BODY])["id"], error=error), 500)
+    return envelopes.response(JSONRPCError(jsonrpc="2.0", id=json.loads(scope[BODY_KEY])["id"], error=error), 500)
 
 
 def _weighted(media_range: str) -> tuple[str, float]:

@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 
 # Seconds: between tries to connect, at first and at most; until a silent connection is asked whether it lives, and
 # until it has answered.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
-SILENCE = 5.0
-ANSWER_TIMEOUT = 5.0
+FIRST_PAUSE, MAX_PAUSE = 0.5, 4.0
+PROBE_INTERVAL = 5.0
+PROBE_TIMEOUT = 5.0
 # Seconds that a listener waits for the connection: longer than two tries to connect, and an answer within ten.
 CONNECT_TIMEOUT = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """Rows of one table and one tenant that were written; `ids` is None where they are too many to name."""
 
     tenant_id: UUID
@@ -48,10 +48,10 @@ class Change:
 
 
 # Told of each change; of None where some may have been missed. It runs in no tenant context.
-Listener = Callable[[Change | None], Awaitable[None]]
+Listener = Callable[[RowChange | None], Awaitable[None]]
 
 
-class Ear:
+class ChangeFeed:
     """One connection that listens, for all listeners of the process, while there are any.
 
     It needs no right on any table. A pooler in transaction mode can't carry it: LISTEN belongs to a session.
@@ -63,7 +63,7 @@ class Ear:
         self._is_hearing = asyncio.Event()
 
     @asynccontextmanager
-    async def told(self, listener: Listener) -> AsyncIterator[None]:
+    async def subscribed(self, listener: Listener) -> AsyncIterator[None]:
         """Within the block, what is committed reaches the listener.
 
         Raises TimeoutError: the database does not answer.
@@ -100,19 +100,19 @@ class Ear:
                 logger.warning("changes are not heard for a while", extra={"error": type(error).__name__})
             self._is_hearing.clear()
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
     async def _pass_on(self, connection: AsyncConnection[Any]) -> None:
         while True:
-            messages = [each.payload async for each in connection.notifies(timeout=SILENCE, stop_after=1)]
+            messages = [each.payload async for each in connection.notifies(timeout=PROBE_INTERVAL, stop_after=1)]
             if not messages:  # a network that has gone says nothing
-                async with asyncio.timeout(ANSWER_TIMEOUT):
+                async with asyncio.timeout(PROBE_TIMEOUT):
                     await connection.execute("SELECT 1")
             for message in dict.fromkeys(messages):
-                if (change := Change.parse(message)) is not None:
+                if (change := RowChange.parse(message)) is not None:
                     await self._tell(change)
 
-    async def _tell(self, change: Change | None) -> None:
+    async def _tell(self, change: RowChange | None) -> None:
         for listener in list(self._listeners.values()):
             try:
                 await listener(change)

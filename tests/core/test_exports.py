@@ -101,9 +101,9 @@ def test_each_tenanted_model_is_exported_or_left_out_with_a_reason() -> None:
     tenanted = {model for model in apps.get_models() if issubclass(model, Tenanted)}
     exported = set(exports.tables().values())
 
-    assert exported | exports.LEFT_OUT.keys() >= tenanted
-    assert not exported & exports.LEFT_OUT.keys()
-    assert all(exports.LEFT_OUT.values())
+    assert exported | exports.EXCLUDED_MODELS.keys() >= tenanted
+    assert not exported & exports.EXCLUDED_MODELS.keys()
+    assert all(exports.EXCLUDED_MODELS.values())
 
 
 def test_an_export_is_exactly_the_rows_of_its_tenant(acme: World, globex: World, admin: psycopg.Connection) -> None:
@@ -211,7 +211,7 @@ def test_a_text_longer_than_a_cell_is_refused_and_leaves_nothing(
         before = list(Export.objects.values_list("id", flat=True))
         Order.objects.update(note="長" * 32_768)
 
-        with pytest.raises(DoesNotFit, match=r"A text of orders, in the column note, .* csv, json or jsonl"):
+        with pytest.raises(DoesNotFit, match=r"A text in the column note of orders is longer .* csv, json or jsonl"):
             make(ExportFormat.XLSX)
 
         assert list(Export.objects.values_list("id", flat=True)) == before
@@ -339,7 +339,7 @@ def test_a_handle_opens_the_export_of_its_tenant_for_an_hour(acme: World, globex
         answers["another tenant's id, signed here"] = refusal(exports.handle(made))
 
     assert set(answers.values()) == {
-        "This export is not there, or has expired. Call export_tenant_data to make a new one."
+        "This export does not exist, or has expired. Call export_tenant_data to make a new one."
     }
 
 
