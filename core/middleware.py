@@ -1,4 +1,4 @@
-"""The Django door: `/t/<tenant>/...` runs as that tenant, for a bearer token of that tenant."""
+"""Django's views of a tenant: `/t/<tenant>/...` runs as that tenant, for a bearer token of that tenant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs of the Django door. A pattern with `<tenant>` runs as that tenant (core.middleware)."""
+"""URLs of Django's views. A pattern with `<tenant>` runs as that tenant (core.middleware)."""
 
 from django.urls import path
 

@@ -9,7 +9,8 @@ class McpServerConfig(AppConfig):
     verbose_name = "MCP server"
 
     def ready(self) -> None:
-        from mcp_server.checks import check_installed, check_scopes
+        from mcp_server.checks import check_installed, check_scopes, check_tools
 
         register(check_scopes, "mcp")
         register(check_installed, "mcp")
+        register(check_tools, "mcp")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error
+from django.core.exceptions import ImproperlyConfigured
 
-from mcp_server.declare.registry import Spec, place
+from mcp_server.declare.registry import Registry, Spec, place
+from mcp_server.declare.tools import Endpoint
 
 if TYPE_CHECKING:
     from mcp_server.app import MCP
@@ -54,6 +56,25 @@ def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
 def is_writer(spec: Spec) -> bool:
     """Whether it is a tool that may change something."""
     return spec.kind == "tool" and not spec.is_read_only
+
+
+def check_tools(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """mcp_server.E005: a tool that its server would refuse to start with."""
+    from mcp_server.app import mounted
+
+    return [error for mcp in mounted() for error in unservable_tools(mcp.registry())]
+
+
+def unservable_tools(registry: Registry) -> Iterator[CheckMessage]:
+    """An error for each tool that can't be served as it is declared."""
+    from mcp_server import server
+
+    for spec in [spec for endpoint in Endpoint for spec in registry.tools(endpoint)]:
+        try:
+            server.refuse_unservable(spec)
+        except ImproperlyConfigured as error:
+            what, _, hint = str(error).partition("; ")
+            yield Error(f"{what}.", hint=f"{hint[:1].upper()}{hint[1:]}.", obj=spec.function, id="mcp_server.E005")
 
 
 def unknown_scopes(server: str, specs: list[Spec], scopes: frozenset[str]) -> Iterator[CheckMessage]:

@@ -21,14 +21,16 @@ from mcp_types import (
     ToolAnnotations,
 )
 from mcp_types import Tool as ListedTool
-from pydantic import ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, model_validator
+from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic_core import PydanticCustomError
 
 from mcp_server import instructions
 from mcp_server.call import given, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
-from mcp_server.declare import registry, schemas
+from mcp_server.declare import mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.context import boundary, current_principal
@@ -140,28 +142,39 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     return server
 
 
+def refuse_unservable(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where a tool can't be served as it is declared."""
+    _as_tool(spec, set())
+
+
 def _published(specs: list[ToolSpec]) -> list[Tool]:
     """The tools in the order of their names. Of answers alike, that of a tool that reads is described."""
+    for spec in specs:
+        mistakes.refuse_writer_without_ledger(spec)
     said: set[str] = set()
     made = {spec.name: _as_tool(spec, said) for spec in sorted(specs, key=lambda each: not each.is_read_only)}
     return [made[spec.name] for spec in specs]
 
 
 def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
-    tool = Tool.from_function(
-        published(spec),
-        name=spec.name,
-        title=spec.title,
-        description=spec.description,
-        annotations=ToolAnnotations(
+    """Raises ImproperlyConfigured: it can't be served as it is declared."""
+    try:
+        tool = Tool.from_function(
+            published(spec),
+            name=spec.name,
             title=spec.title,
-            read_only_hint=spec.is_read_only,
-            destructive_hint=spec.is_destructive,
-            # Of a tool that reads it means nothing.
-            idempotent_hint=(spec.is_idempotent and not spec.is_read_only) or None,
-            open_world_hint=False,
-        ),
-    )
+            description=spec.description,
+            annotations=ToolAnnotations(
+                title=spec.title,
+                read_only_hint=spec.is_read_only,
+                destructive_hint=spec.is_destructive,
+                # Of a tool that reads it means nothing.
+                idempotent_hint=(spec.is_idempotent and not spec.is_read_only) or None,
+                open_world_hint=False,
+            ),
+        )
+    except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
+        raise mistakes.unschemable_parameter(spec, error) from error
     metadata = tool.fn_metadata
     tool.parameters = schemas.of_arguments(tool.parameters, tool=spec.name)
     if spec.shape.schema is not None:
@@ -174,8 +187,24 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
         )
     # An answer is an instance of its class, and valid as it is.
     metadata.output_model = None
-    metadata.arg_model = type(spec.name, (metadata.arg_model,), {"model_config": FINITE, "__module__": __name__})
+    metadata.arg_model = type(
+        spec.name,
+        (metadata.arg_model,),
+        {
+            "model_config": FINITE,
+            "__module__": __name__,
+            # Not in what the client has sent: the SDK reads lists and objects out of texts before it.
+            "refuse_nul": model_validator(mode="before")(_refuse_nul),
+        },
+    )
     return tool
+
+
+@classmethod  # type: ignore[misc]  # of the class that is made in _as_tool
+def _refuse_nul(cls: type[BaseModel], arguments: Any) -> Any:
+    if place := given.with_nul(arguments):
+        raise PydanticCustomError("nul", "NUL", {"place": place})
+    return arguments
 
 
 def _asked(tool: Tool) -> Asked:

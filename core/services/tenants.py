@@ -111,7 +111,7 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
 
 
 def set_active(subdomain: str, *, active: bool) -> Tenant:
-    """Suspend a tenant, or let it work again. Every door asks for this on each request. Needs a platform context.
+    """Suspend a tenant, or let it work again. Every endpoint asks for this on each request. Needs a platform context.
 
     Raises TenantNotFound.
     """

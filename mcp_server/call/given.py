@@ -7,6 +7,7 @@ nothing something that they make up: `random_string`, `sessionId`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +72,20 @@ def out_of_range(schema: Schema, value: object, at: tuple[str, ...] = ()) -> str
         return ".".join(at) if is_large and "number" not in _kinds(schema) else None
     found = (out_of_range(part, each, (*at, name)) for part, each, name in inner)
     return next((place for place in found if place is not None), None)
+
+
+def with_nul(value: object, at: tuple[str, ...] = ()) -> str | None:
+    """The place of the first text with a NUL, the one character that no text of PostgreSQL holds (8.3)."""
+    if isinstance(value, str):
+        return ".".join(at) if "\0" in value else None
+    inner: Iterable[tuple[str, object]] = ()
+    if isinstance(value, dict):
+        if strange := next((name for name in value if "\0" in name), None):
+            return ".".join((*at, strange.replace("\0", "\\0")))
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = ((str(number), each) for number, each in enumerate(value))
+    return next((place for name, each in inner if (place := with_nul(each, (*at, name))) is not None), None)
 
 
 def _filled(schema: Schema, value: Any) -> Any:

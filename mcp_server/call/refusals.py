@@ -33,6 +33,7 @@ WORDS = {
     "string_too_short": _("String should have at least {min_length} characters"),
     "string_too_long": _("String should have at most {max_length} characters"),
     "string_pattern_mismatch": _("String should match pattern '{pattern}'"),
+    "nul": _("A text has no NUL (U+0000) in it"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -85,7 +86,7 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
 def unfit(name: str, error: ValidationError) -> str:
     """What about the arguments does not fit."""
     problems = error.errors(include_url=False, include_input=False)[:MOST_NAMED]
-    return _explained(name, "; ".join(f"{_place(each['loc'])}: {_words(each)}" for each in problems))
+    return _explained(name, "; ".join(f"{_place(each)}: {_words(each)}" for each in problems))
 
 
 def no_room(name: str, place: str) -> str:
@@ -103,7 +104,9 @@ def _explained(name: str, problems: str) -> str:
     return words.format(name=name, problems=problems)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _place(problem: Any) -> str:
+    # A NUL is found in all the arguments at once.
+    location = problem["ctx"]["place"].split(".") if problem["type"] == "nul" else problem["loc"]
     return ".".join(short(str(each)) for each in location) or "arguments"
 
 

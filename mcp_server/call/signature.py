@@ -13,16 +13,13 @@ from pydantic import Field
 
 from mcp_server.declare import shapes
 
-# PostgreSQL's text holds every character but this one.
-NO_NUL = r"^[^\u0000]*$"
-
 # What these are is said once, in mcp_server.instructions.
 MOST_ROWS = 100
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 Cursor = Annotated[str | None, Field(max_length=500)]
 
-REASON = Annotated[str, Field(max_length=500, pattern=NO_NUL, description="Where it is missing, the person is asked.")]
-IDEMPOTENCY_KEY = Annotated[str | None, Field(min_length=1, max_length=200, pattern=NO_NUL)]
+REASON = Annotated[str, Field(max_length=500, description="Where it is missing, the person is asked.")]
+IDEMPOTENCY_KEY = Annotated[str | None, Field(min_length=1, max_length=200)]
 DRY_RUN = bool
 CONFIRMATION = Annotated[str | None, Field(max_length=500)]
 

@@ -76,3 +76,11 @@ def refuse_writer_without_ledger(spec: ToolSpec) -> None:
             f"tool {spec.name} ({place(spec.function)}) changes something, and nothing keeps what was changed; write "
             f'`INSTALLED_APPS = [..., "{LEDGER}"]`, or `read_only=True` where it only reads'
         )
+
+
+def unschemable_parameter(spec: ToolSpec, error: Exception) -> ImproperlyConfigured:
+    """The error for a parameter that no JSON can fill."""
+    return ImproperlyConfigured(
+        f"tool {spec.name} ({place(spec.function)}) has a parameter that no JSON fills ({str(error).splitlines()[0]}); "
+        "write the id of a row and not the row: `number: int`"
+    )

@@ -1,4 +1,4 @@
-"""The Django door: `/t/<tenant>/...` is that tenant's, and only the middleware makes it so."""
+"""Django's views of a tenant: `/t/<tenant>/...` is that tenant's, and only the middleware makes it so."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def asgi(url: str, **headers: str) -> Any:
     return async_to_sync(AsyncClient(raise_request_exception=False).get)(url, headers=headers)
 
 
-doors = pytest.mark.parametrize("get", [wsgi, asgi])
+both = pytest.mark.parametrize("get", [wsgi, asgi])
 
 
 def add_products(world: World, *names: str) -> None:
@@ -67,7 +67,7 @@ async def download(world: World) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode(), newline="")))
 
 
-@doors
+@both
 def test_info_is_the_tenants_own(acme: World, globex: World, get: Get) -> None:
     info = get("/t/globex/api/info", **bearer(globex.token)).json()
 
@@ -80,7 +80,7 @@ def test_info_is_the_tenants_own(acme: World, globex: World, get: Get) -> None:
     assert rls.current_tenant_id() is None
 
 
-@doors
+@both
 def test_products_and_orders_are_the_tenants_own(acme: World, globex: World, get: Get) -> None:
     products = get("/t/acme/api/products", **bearer(acme.token)).json()["items"]
     orders = get("/t/globex/api/orders", **bearer(globex.token)).json()["items"]
@@ -155,7 +155,7 @@ def test_a_page_or_limit_out_of_range_is_refused(acme: World, query: str) -> Non
     assert [answer.status_code for answer in answers] == [400, 400]
 
 
-@doors
+@both
 def test_every_refusal_is_the_same_answer(acme: World, globex: World, admin: psycopg.Connection, get: Get) -> None:
     admin.execute("UPDATE core_tenant SET is_active = false WHERE subdomain = 'globex'")
 
@@ -172,7 +172,7 @@ def test_every_refusal_is_the_same_answer(acme: World, globex: World, admin: psy
         assert (answer.json(), answer["WWW-Authenticate"]) == (INVALID.body, INVALID.header), reason
 
 
-@doors
+@both
 @pytest.mark.parametrize("tenant", ["acme", "nowhere"])
 @pytest.mark.parametrize(
     ("authorization", "challenge"),
@@ -257,7 +257,7 @@ urlpatterns = [
 ]
 
 
-@doors
+@both
 @pytest.mark.urls(__name__)
 def test_a_request_without_a_language_gets_the_tenants(acme: World, get: Get) -> None:
     silent = get("/t/acme/language", **bearer(acme.token))
@@ -266,7 +266,7 @@ def test_a_request_without_a_language_gets_the_tenants(acme: World, get: Get) ->
     assert (silent.content, explicit.content) == (b"en", b"zh-hant")
 
 
-@doors
+@both
 @pytest.mark.urls(__name__)
 def test_a_view_that_raises_leaves_no_context(acme: World, get: Get) -> None:
     answer = get("/t/acme/fails", **bearer(acme.token))

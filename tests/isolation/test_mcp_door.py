@@ -1,4 +1,4 @@
-"""Cases 26-30: the MCP door, with real processes and the official client."""
+"""Cases 26-30: the MCP endpoints, with real processes and the official client."""
 
 from __future__ import annotations
 

@@ -337,6 +337,29 @@ def test_a_refusal_is_in_the_callers_language(
     assert not re.search("[\u4e00-\u9fff]", text(english))
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "place"),
+    [
+        ("get_product", {"sku": "A-1\0"}, "sku"),
+        ("create_order", {"items": [{"sku": "A-1\0", "quantity": 1}]}, "items.0.sku"),
+        # The SDK reads a list out of a text.
+        ("create_order", {"items": '[{"sku": "A-1\\u0000", "quantity": 1}]'}, "items.0.sku"),
+        ("adjust_stock", {"sku": "A-1", "quantity": 1, "reason": "count", "idempotency_key": "a\0"}, "idempotency_key"),
+        ("shop_raw", {"statement": "SELECT 1 -- \0"}, "statement"),
+    ],
+)
+def test_no_text_has_a_nul_in_it(
+    name: str, arguments: dict[str, Any], place: str, acme: World, server: Process
+) -> None:
+    result = call(server, acme, name, arguments)
+
+    assert result["isError"]
+    assert text(result) == (
+        f"{name} can't be called like this: {place}: A text has no NUL (U+0000) in it. "
+        "Correct the arguments and call it again."
+    )
+
+
 def test_an_unknown_tool_and_prompt_are_refused_in_the_callers_language(acme: World, server: Process) -> None:
     for method, name in (("tools/call", "get_prodcut"), ("prompts/get", "restock_paln")):
         answer = post(server, "acme", acme.token, method, {"name": name, "arguments": {}}, "zh-TW").json()

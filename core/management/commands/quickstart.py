@@ -103,18 +103,18 @@ def demo_tokens() -> dict[str, str]:
         with tenant_context(facts.id):
             demo.create(seed=list(TENANTS).index(facts.subdomain) + 1)
     kept = environment.kept_secrets()
-    found = {door: token for door in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {door}", ""), door)}
+    found = {name: token for name in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {name}", ""), name)}
     with working("quickstart", "mint the demo's tokens"):
-        for door in {*TENANTS, "platform"} - found.keys():
-            found[door] = tokens.create(name="quickstart", slug=None if door == "platform" else door)
-    environment.keep_secrets({f"token {door}": token for door, token in found.items()})
+        for name in {*TENANTS, "platform"} - found.keys():
+            found[name] = tokens.create(name="quickstart", slug=None if name == "platform" else name)
+    environment.keep_secrets({f"token {name}": token for name, token in found.items()})
     return found
 
 
-def is_valid(token: str, door: str) -> bool:
-    """Whether the token still opens the door, for every scope there is."""
-    is_platform = door == "platform"
-    principal = resolver.authenticate_platform(token) if is_platform else resolver.authenticate(token, slug=door)
+def is_valid(token: str, name: str) -> bool:
+    """Whether the token still opens its endpoint, for every scope there is."""
+    is_platform = name == "platform"
+    principal = resolver.authenticate_platform(token) if is_platform else resolver.authenticate(token, slug=name)
     return principal is not None and principal.scopes >= set(Scope)
 
 
@@ -122,15 +122,15 @@ def banner(root: str, secrets: dict[str, str]) -> str:
     """What to paste where."""
     if not secrets:
         return TENANTS_OF_ITS_OWN.format(root=root)
-    doors = {door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS}
-    url, header = doors["test1"]
+    endpoints = {name: (f"{root}/mcp/{name}/", f"Authorization: Bearer {secrets[name]}") for name in TENANTS}
+    url, header = endpoints["test1"]
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_tenants", "arguments": {}}}
     servers = {
-        door: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
-        for door, (url, header) in doors.items()
+        name: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
+        for name, (url, header) in endpoints.items()
     }
     return BANNER.format(
-        endpoints="\n".join(f"  {door:9} {url}\n            {header}\n" for door, (url, header) in doors.items()),
+        endpoints="\n".join(f"  {name:9} {url}\n            {header}\n" for name, (url, header) in endpoints.items()),
         platform_url=f"{root}/mcp/",
         platform_token=secrets["platform"],
         claude=shlex.join(["claude", "mcp", "add", "--transport", "http", "test1", url, "--header", header]),

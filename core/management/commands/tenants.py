@@ -25,7 +25,7 @@ class Command(BaseCommand):
         create.add_argument("--locale", default="zh-hant", choices=[code for code, _ in settings.LANGUAGES])
         add_reason(create)
         for name, explained in (
-            ("suspend", "refuse it at every door, at once"),
+            ("suspend", "refuse it at every endpoint, at once"),
             ("resume", "let it work again"),
             ("delete", "delete it with every row it has"),
         ):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from core import formats, periods
 from core.mcp_tools import listing
 from core.scopes import Scope
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 from mcp_server.ledger import events
@@ -67,12 +67,10 @@ class AuditLog(Dated, Answer):
 
 @tool(scope=Scope.AUDIT_READ, title="Audit log", read_only=True)
 def get_audit_log(
-    action: Annotated[
-        str, Field(max_length=64, pattern=NO_NUL, description='The tool that changed something: "adjust_stock".')
-    ] = "",
+    action: Annotated[str, Field(max_length=64, description='The tool that changed something: "adjust_stock".')] = "",
     period: Annotated[
         str | None,
-        Field(max_length=40, pattern=NO_NUL, description="When, such as today or 2026-11."),
+        Field(max_length=40, description="When, such as today or 2026-11."),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

@@ -15,7 +15,7 @@ from core.scopes import Scope
 from core.services import inventory
 from core.services.inventory import AdjustmentReason
 from core.services.stock import MOST
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.declare.tools import Answer, Change, tool
 from mcp_server.http.context import current_principal
 from mcp_server.pages import Page
@@ -136,7 +136,7 @@ def adjust_stock(
         AdjustmentReason,
         Field(description="purchase: came in; damage: lost; count: found different when counted; return: came back."),
     ],
-    note: Annotated[str, Field(max_length=200, pattern=NO_NUL, description="What to remember of it.")] = "",
+    note: Annotated[str, Field(max_length=200, description="What to remember of it.")] = "",
 ) -> StockChange:
     """Write into the ledger that units of a product came or went. Sales do that themselves: call create_order and
     place_order. To look first call get_product."""

@@ -16,7 +16,6 @@ from core.scopes import Scope
 from core.services import drafts, fulfilment, orders
 from core.services.drafts import MOST_MONEY, MOST_UNITS, Wanted
 from core.services.fulfilment import Step
-from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
 
@@ -60,13 +59,13 @@ def create_order(
     items: Annotated[list[Item], Field(min_length=1, max_length=50, description="What is ordered.")],
     customer_email: Annotated[
         str,
-        Field(max_length=254, pattern=NO_NUL, description="Finds the customer, or makes one. Empty for a walk-in."),
+        Field(max_length=254, description="Finds the customer, or makes one. Empty for a walk-in."),
     ] = "",
     customer_name: Annotated[
-        str, Field(max_length=200, pattern=NO_NUL, description="Of a new customer; a known one keeps its name.")
+        str, Field(max_length=200, description="Of a new customer; a known one keeps its name.")
     ] = "",
     discount_minor: Annotated[int, Field(ge=0, le=MOST_MONEY, description="Off the whole order: 150 is 1.50 EUR.")] = 0,
-    note: Annotated[str, Field(max_length=1000, pattern=NO_NUL, description="For the people who handle it.")] = "",
+    note: Annotated[str, Field(max_length=1000, description="For the people who handle it.")] = "",
 ) -> OrderChange:
     """Make a draft order at today's prices; it takes nothing from stock yet. Then call place_order to sell it, or
     add_order_item for more. To find skus call get_tenant_products."""
@@ -109,9 +108,7 @@ def update_order_status(
 @tool(scope=Scope.ORDERS_WRITE, title="Cancel an order", read_only=False, destructive=True, asks=True)
 def cancel_order(
     number: Number,
-    reason: Annotated[
-        str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="Why; it stands in the stock's ledger.")
-    ],
+    reason: Annotated[str, Field(min_length=1, max_length=200, description="Why; it stands in the stock's ledger.")],
 ) -> OrderCancelled:
     """Cancel an order that is not shipped: its units go back into stock, and what was paid is refunded. To see what
     that is call get_order first."""

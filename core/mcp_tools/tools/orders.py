@@ -14,7 +14,7 @@ from core.scopes import Scope
 from core.services import orders
 from core.services.drafts import MOST_LINES as MOST
 from core.services.orders import OrderRows
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated
 from mcp_server.declare.tools import Answer, tool
 
@@ -50,13 +50,12 @@ class OrderAnswer(FullOrder, Answer):
 def list_orders(
     status: Annotated[OrderStatus | None, Field(description="Where the order stands.")] = None,
     customer: Annotated[
-        str, Field(max_length=254, pattern=NO_NUL, description="The customer's e-mail address, in whatever case.")
+        str, Field(max_length=254, description="The customer's e-mail address, in whatever case.")
     ] = "",
     period: Annotated[
         str,
         Field(
             max_length=40,
-            pattern=NO_NUL,
             description="When it was made, such as last_30_days or 2026-11.",
         ),
     ] = "",

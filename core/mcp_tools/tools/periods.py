@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from core import formats
 from core.periods import Period
-from mcp_server.call.signature import NO_NUL
 from mcp_server.call.units import Moment
 
 PeriodName = Annotated[
@@ -17,7 +16,6 @@ PeriodName = Annotated[
     Field(
         min_length=1,
         max_length=40,
-        pattern=NO_NUL,
         description="Such as today, last_week, last_30_days, 2026-11 or 2026-10-01..2026-11-15.",
     ),
 ]

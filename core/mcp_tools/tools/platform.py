@@ -10,7 +10,6 @@ from pydantic import Field
 from core.mcp_tools.tools.tenants import TenantId
 from core.scopes import Scope
 from core.services import tenant_rows, tenants
-from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, Endpoint, tool
 
 Locale = Literal["zh-hant", "en"]
@@ -38,10 +37,10 @@ class NewTenant(TenantChange):
 
 
 class SuspendedTenant(TenantChange):
-    """A tenant that is refused at every door."""
+    """A tenant that is refused at every endpoint."""
 
     def text(self) -> str:
-        done = _("Suspended {name} ({subdomain}): every door refuses it at once.")
+        done = _("Suspended {name} ({subdomain}): every endpoint refuses it at once.")
         return f"{done.format(name=self.name, subdomain=self.subdomain)} {_resume()}"
 
 
@@ -79,9 +78,7 @@ def create_tenant(
             description='Its name in URLs: lower-case letters, digits and inner hyphens, such as "test2".',
         ),
     ],
-    name: Annotated[
-        str, Field(min_length=1, max_length=100, pattern=NO_NUL, description='Its name for people: "測試租戶2".')
-    ],
+    name: Annotated[str, Field(min_length=1, max_length=100, description='Its name for people: "測試租戶2".')],
     locale: Annotated[Locale, Field(description="The language in which it is answered.")] = "zh-hant",
 ) -> NewTenant:
     """Add an active tenant, empty and without a token, which manage.py alone mints.
@@ -100,7 +97,7 @@ def create_tenant(
 
 @tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
 def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
-    """Refuse a tenant at every door, at once; its data stays. To remove it for good call delete_tenant instead."""
+    """Refuse a tenant at every endpoint, at once; its data stays. To remove it for good call delete_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=False)
     return SuspendedTenant(
         subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active, next_step=_resume()

@@ -14,13 +14,12 @@ from core.scopes import Scope
 from core.services import product_changes
 from core.services.product_changes import FieldChange, ProductChange
 from core.services.stock import MOST
-from mcp_server.call.signature import NO_NUL
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL, description="What people call it.")]
-Description = Annotated[str, Field(max_length=5000, pattern=NO_NUL, description="For customers.")]
-Category = Annotated[str, Field(max_length=100, pattern=NO_NUL, description="One that there is, or a new one.")]
+Name = Annotated[str, Field(min_length=1, max_length=200, description="What people call it.")]
+Description = Annotated[str, Field(max_length=5000, description="For customers.")]
+Category = Annotated[str, Field(max_length=100, description="One that there is, or a new one.")]
 Price = Annotated[int, Field(ge=0, le=MOST_MINOR, description="In the currency's minor unit: 1999 is 19.99 EUR.")]
 ReorderLevel = Annotated[int, Field(ge=0, le=MOST, description="At this many units or fewer, stock is low.")]
 
@@ -104,9 +103,7 @@ class ProductChanged(Change):
 
 @tool(scope=Scope.PRODUCTS_WRITE, title="Create a product", read_only=False, asks=True)
 def create_product(
-    sku: Annotated[
-        str, Field(min_length=1, max_length=64, pattern=NO_NUL, description="What identifies it; no other has it.")
-    ],
+    sku: Annotated[str, Field(min_length=1, max_length=64, description="What identifies it; no other has it.")],
     name: Name,
     price_minor: Price,
     description: Description = "",

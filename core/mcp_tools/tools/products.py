@@ -15,7 +15,7 @@ from core.scopes import Scope
 from core.services import products
 from core.services import stock as ledger
 from core.services.products import StockLevel
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 from mcp_server.pages import Page
@@ -25,7 +25,7 @@ MOST_MINOR = 10**15
 
 Sku = Annotated[
     str,
-    Field(min_length=1, max_length=64, pattern=NO_NUL, description="Of a product."),
+    Field(min_length=1, max_length=64, description="Of a product."),
 ]
 
 
@@ -156,12 +156,8 @@ class ProductAnswer(ProductSummary, Dated, Answer):
 
 @tool(scope=Scope.PRODUCTS_READ, title="Find products", read_only=True)
 def get_tenant_products(
-    search: Annotated[
-        str, Field(max_length=200, pattern=NO_NUL, description="Beginnings of words of name, sku or category.")
-    ] = "",
-    category: Annotated[
-        str | None, Field(min_length=1, max_length=100, pattern=NO_NUL, description="Exactly this category.")
-    ] = None,
+    search: Annotated[str, Field(max_length=200, description="Beginnings of words of name, sku or category.")] = "",
+    category: Annotated[str | None, Field(min_length=1, max_length=100, description="Exactly this category.")] = None,
     is_active: Annotated[bool | None, Field(description="True: for sale; false: not any more.")] = None,
     min_price_minor: Annotated[int | None, Field(ge=0, le=MOST_MINOR, description="In the minor unit.")] = None,
     max_price_minor: Annotated[int | None, Field(ge=0, le=MOST_MINOR, description="In the minor unit.")] = None,

@@ -16,7 +16,6 @@ from core.scopes import Scope
 from core.services import settings
 from core.services.settings import SettingsChange
 from core.services.stock import MOST
-from mcp_server.call.signature import NO_NUL
 from mcp_server.call.units import Zoned
 from mcp_server.declare.tools import Change, tool
 
@@ -94,7 +93,7 @@ def manage_tenant_settings(
     ] = None,
     time_zone: Annotated[
         str | None,
-        Field(min_length=1, max_length=64, pattern=NO_NUL, description="IANA name, such as Asia/Taipei."),
+        Field(min_length=1, max_length=64, description="IANA name, such as Asia/Taipei."),
     ] = None,
     low_stock_threshold: Annotated[
         int | None, Field(ge=0, le=MOST, description="Reorder level of new products that are given none.")

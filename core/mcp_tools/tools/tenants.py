@@ -13,7 +13,7 @@ from core.models import Role
 from core.scopes import Scope
 from core.services import tenants
 from core.services.tenants import TenantFacts
-from mcp_server.call.signature import NO_NUL, Cursor, Limit
+from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, Endpoint, tool
 
@@ -22,7 +22,6 @@ TenantId = Annotated[
     Field(
         min_length=1,
         max_length=63,
-        pattern=NO_NUL,
         description='The subdomain of a tenant, such as "test2"; list_tenants shows them.',
     ),
 ]

@@ -1,0 +1,230 @@
+"""Mistakes in how a tool is declared are told when the server starts, with the line to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
+from django.test import override_settings
+from pydantic import BaseModel
+
+from core import settings
+from core.models import Product
+from mcp_server import MCP, checks
+from mcp_server import server as sdk
+from mcp_server.declare.tools import Endpoint
+from tests.mcp_server.servers import own, shop
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+WHO = r"tool bad \(tests\.mcp_server\.test_mistakes\..*bad\)"
+
+
+def no_docstring() -> Callable[..., Any]:
+    def bad() -> str:
+        return ""
+
+    return bad
+
+
+def no_annotation() -> Callable[..., Any]:
+    def bad(a) -> str:  # type: ignore[no-untyped-def]  # the mistake
+        """Bad."""
+        return str(a)
+
+    return bad
+
+
+def no_return() -> Callable[..., Any]:
+    def bad(a: int):  # type: ignore[no-untyped-def]  # the mistake
+        """Bad."""
+
+    return bad
+
+
+def any_number() -> Callable[..., Any]:
+    def bad(*names: str) -> str:
+        """Bad."""
+        return ""
+
+    return bad
+
+
+def positional() -> Callable[..., Any]:
+    def bad(name: str, /) -> str:
+        """Bad."""
+        return ""
+
+    return bad
+
+
+def tenant_id() -> Callable[..., Any]:
+    def bad(tenant_id: str) -> str:
+        """Bad."""
+        return ""
+
+    return bad
+
+
+def added_name() -> Callable[..., Any]:
+    def bad(dry_run: bool) -> str:
+        """Bad."""
+        return ""
+
+    return bad
+
+
+def async_writer() -> Callable[..., Any]:
+    async def bad() -> str:
+        """Bad."""
+        return ""
+
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (no_docstring, r'has no docstring.*; write `"""What it does\."""` below its def'),
+        (no_annotation, r"its parameter a has no annotation; write `a: str`"),
+        (no_return, r"does not say what it returns; write `def bad\(\.\.\.\) -> str:`"),
+        (any_number, r"its parameter names takes any number of values; .*write `names: list\[str\]`"),
+        (positional, r"its parameter name is positional-only; remove the `/`"),
+        (tenant_id, r"its parameter tenant_id names a tenant.*write `mcp_server\.current_principal\(\)\.tenant_id`"),
+        (added_name, r"its parameter dry_run has the name of one that the server adds; write `dry_run_of_mine`"),
+        (async_writer, r"must be a plain def.*write `def bad\(\.\.\.\)`"),
+    ],
+)
+def test_a_declaration_is_refused_where_it_stands(make: Callable[[], Callable[..., Any]], line: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"{WHO}:? {line}"):
+        own().tool(scope=None, read_only=False)(make())
+
+
+def query_set() -> Callable[..., Any]:
+    def bad() -> QuerySet[Product]:
+        """Bad."""
+        return Product.objects.all()
+
+    return bad
+
+
+def a_row() -> Callable[..., Any]:
+    def bad() -> Product:
+        """Bad."""
+        return Product()
+
+    return bad
+
+
+def anything() -> Callable[..., Any]:
+    def bad() -> Any:
+        """Bad."""
+
+    return bad
+
+
+def unknown_name() -> Callable[..., Any]:
+    def bad() -> Decimal:
+        """Bad."""
+        raise NotImplementedError
+
+    return bad
+
+
+def takes_a_row() -> Callable[..., Any]:
+    def bad(product: Product) -> str:
+        """Bad."""
+        return ""
+
+    return bad
+
+
+class Question(BaseModel):
+    """Has a name that every change has."""
+
+    question: str
+
+
+def taken_field() -> Callable[..., Any]:
+    def bad() -> Question:
+        """Bad."""
+        return Question(question="")
+
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (query_set, rf"{WHO} returns .*has no schema.*write `def bad\(\.\.\.\) -> list\[Row\]:`"),
+        (a_row, rf"{WHO} returns .*Product.*has no schema"),
+        (anything, rf"{WHO} returns typing\.Any, which has no schema \(it may be anything\)"),
+        (unknown_name, rf"{WHO} has an annotation that can't be read.*write `import Decimal`"),
+        (takes_a_row, rf"{WHO} has a parameter that no JSON fills .*; write the id of a row"),
+        (taken_field, r"tool bad changes something, and its answer has a field question.*rename it, or write"),
+    ],
+)
+def test_a_server_does_not_start_with_it_and_a_check_finds_it(
+    make: Callable[[], Callable[..., Any]], line: str
+) -> None:
+    mcp = own()
+    mcp.tool(scope=None, read_only=False)(make())
+
+    [error] = checks.unservable_tools(mcp.registry())
+    with pytest.raises(ImproperlyConfigured, match=line):
+        sdk.build(mcp, Endpoint.TENANT)
+
+    assert error.id == "mcp_server.E005"
+    assert "bad" in error.msg
+    assert error.hint
+
+
+def writer(mcp: MCP) -> None:
+    @mcp.tool(scope=None, read_only=False)
+    def writes() -> str:
+        """Writes."""
+        return ""
+
+
+def test_a_writer_needs_the_ledger() -> None:
+    mcp = own()
+    writer(mcp)
+
+    with (
+        override_settings(INSTALLED_APPS=[each for each in settings.INSTALLED_APPS if each != "mcp_server.ledger"]),
+        pytest.raises(ImproperlyConfigured, match=r'write `INSTALLED_APPS = \[\.\.\., "mcp_server\.ledger"\]`'),
+    ):
+        sdk.build(mcp, Endpoint.TENANT)
+
+
+def test_a_server_whose_tools_only_read_needs_none() -> None:
+    mcp = own()
+
+    @mcp.tool(scope=None, read_only=True)
+    def reads() -> str:
+        """Reads."""
+        return ""
+
+    with override_settings(INSTALLED_APPS=[each for each in settings.INSTALLED_APPS if each != "mcp_server.ledger"]):
+        assert sdk.build(mcp, Endpoint.TENANT)
+
+
+def test_the_shop_has_none() -> None:
+    assert list(checks.unservable_tools(shop().registry())) == []
+
+
+def test_a_title_is_made_of_the_name() -> None:
+    mcp = own()
+
+    @mcp.tool(scope=None, read_only=True)
+    def close_ticket() -> str:
+        """Closes."""
+        return ""
+
+    [spec] = mcp.registry().tools(Endpoint.TENANT)
+
+    assert spec.title == "Close ticket"
