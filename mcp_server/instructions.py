@@ -27,7 +27,7 @@ CHANGES = (
     "is asked of the person; where that can't be, call with dry_run=true, show the person its question, and after a "
     "yes make the same call with its confirmation."
 )
-SIZES = f"An answer of more than {sizes.LIMIT:,} tokens is cut or refused, and says how to ask for less."
+SIZES = f"An answer of more than {sizes.MAX_TOKENS:,} tokens is cut or refused, and says how to ask for less."
 KEYS = (
     "Keys: a change's idempotency_key is any text that is new for each change: the same call with the same key "
     "is done once and gets the same answer, so after an error or a lost answer call again with it."

@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 # Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
-MOST_NAMED = 10
+MAX_PROBLEMS = 10
 # Characters of what a client has made up: enough to know it again.
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 
 # By the type of an error (pydantic, "Validation Errors").
-WORDS = {
+PROBLEM_TEXTS = {
     "missing": _("Field required"),
     "extra_forbidden": _("Extra inputs are not permitted"),
     "int_type": _("Input should be a valid integer"),
@@ -75,7 +75,7 @@ def no_such_prompt(name: str, known: Collection[str]) -> str:
 
 def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | None:
     """Which of the names that were given are none of those that are known; None where all are."""
-    strange = sorted(set(given) - set(known))[:MOST_NAMED]
+    strange = sorted(set(given) - set(known))[:MAX_PROBLEMS]
     if not strange:
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
@@ -85,7 +85,7 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
 
 def unfit(name: str, error: ValidationError) -> str:
     """What about the arguments does not fit."""
-    problems = error.errors(include_url=False, include_input=False)[:MOST_NAMED]
+    problems = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
     return _explained(name, "; ".join(f"{_place(each)}: {_words(each)}" for each in problems))
 
 
@@ -96,7 +96,7 @@ def no_room(name: str, place: str) -> str:
 
 def short(name: str) -> str:
     """The beginning of a name that a client has made up."""
-    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
 
 
 def _explained(name: str, problems: str) -> str:
@@ -114,13 +114,13 @@ def _words(problem: Any) -> str:
     context = problem.get("ctx", {})
     if problem["type"] in ("value_error", "assertion_error"):
         return str(context["error"])
-    if problem["type"] not in WORDS:
+    if problem["type"] not in PROBLEM_TEXTS:
         return _("Input does not fit ({kind})").format(kind=problem["type"])
     if "expected" in context:
         context = {**context, "expected": context["expected"].replace(" or ", str(_(" or ")))}
-    return str(WORDS[problem["type"]]).format(**context)
+    return str(PROBLEM_TEXTS[problem["type"]]).format(**context)
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name[:LONGEST_NAME], known, n=1)
+    close = difflib.get_close_matches(name[:MAX_NAME_LENGTH], known, n=1)
     return f" {_('Did you mean {name}?').format(name=repr(close[0]))}" if close else ""

@@ -133,7 +133,7 @@ def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World) -> None:
     assert isinstance(first, TextContent)
     assert isinstance(second, TextContent)
     assert "product://A-1" in first.text
-    assert sizes.tokens(first.text + second.text) <= sizes.LIMIT
+    assert sizes.tokens(first.text + second.text) <= sizes.MAX_TOKENS
 
 
 def test_what_a_third_partys_prompt_links_to_is_named_in_its_text() -> None:

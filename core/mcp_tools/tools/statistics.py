@@ -14,7 +14,7 @@ from core.mcp_tools.units import Priced
 from core.scopes import Scope
 from core.services import statistics
 from core.services.statistics import BY_TIME, Difference, GroupBy, SalesFigures, SalesGroup, SalesTotals
-from mcp_server.call.signature import MOST_ROWS, Limit
+from mcp_server.call.signature import MAX_ROWS, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 
@@ -134,7 +134,7 @@ def _label(group: SalesGroup, group_by: GroupBy) -> str:
 
 
 def _next_step(groups: list[SalesGroup], sales: SalesFigures) -> str | None:
-    if sales.has_more and len(groups) < MOST_ROWS:
+    if sales.has_more and len(groups) < MAX_ROWS:
         return _("There are more: call again with a higher limit.")
     if sales.has_more:
         return _("There are more: call again with a shorter period.")

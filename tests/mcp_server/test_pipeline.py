@@ -1,4 +1,4 @@
-"""The tool hook: scopes, errors, one record a call."""
+"""The call pipeline: scopes, errors, one record a call."""
 
 from __future__ import annotations
 
