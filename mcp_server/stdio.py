@@ -24,6 +24,7 @@ from mcp.server.stdio import stdio_server
 from mcp_server.http.envelopes import Messages
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Bytes; the capacity of a pipe on Linux (pipe(7)).
 CHUNK_SIZE = 2**16
 
 

@@ -40,10 +40,13 @@ class WholeBodies:
         has_hung_up = asyncio.Event()
         exchange = anyio.CancelScope()
 
+        # Two of us can't receive at once. So the body is read before, and from then on only this task listens.
         async def hear() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
             has_hung_up.set()
+            # In older versions a hang-up cancels nothing: the client may come back for the answer, and sends
+            # notifications/cancelled where it wants none.
             if not eras.has_handshake(scope):
                 exchange.cancel()
 

@@ -19,9 +19,9 @@ from rls.context import PLATFORM_ALIAS
 
 logger = logging.getLogger(__name__)
 
-# Seconds: between tries to connect, at first and at most; until a silent connection is asked whether it lives, and
-# until it has answered.
+# Seconds between tries to connect, at first and at most.
 FIRST_PAUSE, MAX_PAUSE = 0.5, 4.0
+# Seconds until a silent connection is asked whether it lives, and until it has answered.
 PROBE_INTERVAL = 5.0
 PROBE_TIMEOUT = 5.0
 # Seconds that a listener waits for the connection: longer than two tries to connect, and an answer within ten.
@@ -38,7 +38,10 @@ class RowChange:
 
     @classmethod
     def parse(cls, message: str) -> Self | None:
-        """The change that a message tells of; None for one that no trigger of ours has sent."""
+        """The change that a payload of NOTIFY names: "<tenant's id> <table> <id>,<id>", or "*" for the ids.
+
+        None for one that no trigger of ours has sent.
+        """
         tenant_id, _, rest = message.partition(" ")
         table, _, ids = rest.rpartition(" ")  # a table may have a space in its name
         try:
@@ -54,7 +57,8 @@ Listener = Callable[[RowChange | None], Awaitable[None]]
 class ChangeFeed:
     """One connection that listens, for all listeners of the process, while there are any.
 
-    It needs no right on any table. A pooler in transaction mode can't carry it: LISTEN belongs to a session.
+    It needs no right on any table. A pooler in transaction mode can't carry it: LISTEN belongs to a session
+    (PostgreSQL, "LISTEN").
     """
 
     def __init__(self) -> None:
@@ -92,6 +96,7 @@ class ChangeFeed:
                 async with await AsyncConnection.connect(**_parameters()) as connection:
                     await connection.execute("LISTEN tenant_changes")
                     self._is_hearing.set()
+                    # What was announced while there was no connection is lost, so listeners read all anew.
                     if has_heard:
                         await self._tell(None)
                     pause, has_heard = FIRST_PAUSE, True
@@ -108,6 +113,7 @@ class ChangeFeed:
             if not messages:  # a network that has gone says nothing
                 async with asyncio.timeout(PROBE_TIMEOUT):
                     await connection.execute("SELECT 1")
+            # The same payload twice says nothing more: listeners read the rows as they are now.
             for message in dict.fromkeys(messages):
                 if (change := RowChange.parse(message)) is not None:
                     await self._tell(change)

@@ -39,7 +39,9 @@ from rls.backends import lost
 
 logger = logging.getLogger(__name__)
 
+# Seconds.
 STREAM_LIFETIME = 600.0
+# In one subscription.
 MAX_URIS = 100
 # In one process: of one tenant, and of all.
 MAX_STREAMS_OF_A_TENANT = 20
@@ -78,6 +80,7 @@ class Stream:
         uris = [
             uri for uri, rows in self.rows.items() if change is None or any(_is_touched(row, change) for row in rows)
         ]
+        # A change of the tenant itself may have suspended it: then the stream ends, whatever it watches.
         if not uris and not (change is not None and change.table == _tenant_table()):
             return
         if not await self._is_welcome():

@@ -94,7 +94,7 @@ def test_the_text_is_in_the_tenants_language(server: Process) -> None:
     assert seen.startswith("訂單 1（已付款），")
     assert "- 2 x A-1 台北 anvil，單價 €19.99：€39.98" in seen
     assert seen.endswith(
-        "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)\n"
+        "可變更為：已出貨（update_order_status status=shipped）、已取消（cancel_order）\n"
         "幣別：EUR，小數 2 位。 時區：UTC。"
     )
     assert "現場顧客：€19.99" in made
