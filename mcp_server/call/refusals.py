@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 # Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
-MOST_NAMED = 10
+MAX_PROBLEMS = 10
 # Characters of what a client has made up: enough to know it again.
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 
 # By the type of an error (pydantic, "Validation Errors").
-WORDS = {
+PROBLEM_TEXTS = {
     "missing": _("Field required"),
     "extra_forbidden": _("Extra inputs are not permitted"),
     "int_type": _("Input should be a valid integer"),
@@ -33,7 +33,7 @@ WORDS = {
     "string_too_short": _("String should have at least {min_length} characters"),
     "string_too_long": _("String should have at most {max_length} characters"),
     "string_pattern_mismatch": _("String should match pattern '{pattern}'"),
-    "nul": _("A text has no NUL (U+0000) in it"),
+    "nul": _("A text must not contain NUL (U+0000)"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -75,33 +75,34 @@ def no_such_prompt(name: str, known: Collection[str]) -> str:
 
 def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | None:
     """Which of the names that were given are none of those that are known; None where all are."""
-    strange = sorted(set(given) - set(known))[:MOST_NAMED]
+    strange = sorted(set(given) - set(known))[:MAX_PROBLEMS]
     if not strange:
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
-    takes = _("It takes: {names}. Call it again without.").format(names=", ".join(known))
+    takes = _("Its arguments are: {names}. Call it again without the others.").format(names=", ".join(known))
     return f"{refused} {takes}" + "".join(_meant(each, known) for each in strange)
 
 
 def unfit(name: str, error: ValidationError) -> str:
     """What about the arguments does not fit."""
-    problems = error.errors(include_url=False, include_input=False)[:MOST_NAMED]
-    return _explained(name, "; ".join(f"{_place(each)}: {_words(each)}" for each in problems))
+    problems = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
+    return _explained(name, [(_place(each), _words(each)) for each in problems])
 
 
 def no_room(name: str, place: str) -> str:
     """That a number is larger than any that can be meant."""
-    return _explained(name, f"{place}: {_('Input should be a number between -2^63 and 2^63-1')}")
+    return _explained(name, [(place, str(_("Input should be a number between -2^63 and 2^63-1")))])
 
 
 def short(name: str) -> str:
     """The beginning of a name that a client has made up."""
-    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
 
 
-def _explained(name: str, problems: str) -> str:
-    words = _("{name} can't be called like this: {problems}. Correct the arguments and call it again.")
-    return words.format(name=name, problems=problems)
+def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
+    shown = _("; ").join(_("{argument}: {problem}").format(argument=place, problem=words) for place, words in problems)
+    words = _("The arguments of {name} are not valid: {problems}. Correct them and call it again.")
+    return words.format(name=name, problems=shown)
 
 
 def _place(problem: Any) -> str:
@@ -114,13 +115,13 @@ def _words(problem: Any) -> str:
     context = problem.get("ctx", {})
     if problem["type"] in ("value_error", "assertion_error"):
         return str(context["error"])
-    if problem["type"] not in WORDS:
-        return _("Input does not fit ({kind})").format(kind=problem["type"])
+    if problem["type"] not in PROBLEM_TEXTS:
+        return _("Input is not valid ({kind})").format(kind=problem["type"])
     if "expected" in context:
         context = {**context, "expected": context["expected"].replace(" or ", str(_(" or ")))}
-    return str(WORDS[problem["type"]]).format(**context)
+    return str(PROBLEM_TEXTS[problem["type"]]).format(**context)
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name[:LONGEST_NAME], known, n=1)
+    close = difflib.get_close_matches(name[:MAX_NAME_LENGTH], known, n=1)
     return f" {_('Did you mean {name}?').format(name=repr(close[0]))}" if close else ""

@@ -14,8 +14,8 @@ from pydantic import Field
 from mcp_server.declare import shapes
 
 # What these are is said once, in mcp_server.instructions.
-MOST_ROWS = 100
-Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+MAX_ROWS = 100
+Limit = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 Cursor = Annotated[str | None, Field(max_length=500)]
 
 REASON = Annotated[str, Field(max_length=500, description="Where it is missing, the person is asked.")]

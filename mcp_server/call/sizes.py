@@ -16,32 +16,32 @@ from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
-LIMIT = 20_000  # tokens
+MAX_TOKENS = 20_000  # tokens
 # Of an error, which only says what is wrong and, at its end, what to do.
-LONGEST_ERROR = 4_000
+MAX_ERROR_TOKENS = 4_000
 
 # Characters that are a token each: Chinese, Japanese and Korean, and what is written as wide. Of others four are one.
-WIDE = re.compile(
+WIDE_CHARACTERS = re.compile(
     "[\u1100-\u11ff\u2e80-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U0001f000-\U0003ffff]"
 )
 
 # To how many characters the texts of an answer are cut, one after the other until it fits. No sku is longer.
-LENGTHS = (1_000, 300, 100, 64)
+TEXT_LENGTHS = (1_000, 300, 100, 64)
 # A text like this is a cursor, a link or a key: a part of it is worth nothing.
-HANDLE = re.compile(r"[!-~]{1,1000}")
+HANDLE_PATTERN = re.compile(r"[!-~]{1,1000}")
 # A line of a list, with its sku and figures, is not cut; nor is the heading, when the rows are.
-LEAST_LINE, LEAST_LINES = 120, 10
+MIN_LINE_TOKENS, MIN_LINES = 120, 10
 # Nor are the last lines, which say what to do next, and with which confirmation.
-LAST_LINES = 3
+LAST_LINE_COUNT = 3
 # An object with more names than this is no row with its fields, but a list by name.
-MOST_FIELDS = 50
+MAX_FIELDS = 50
 # What the next call needs, and what it is asked for; not even the shortest answer is without them.
-NEEDED = ("dry_run", "confirmation", "next_cursor")
+NEEDED_FIELDS = ("dry_run", "confirmation", "next_cursor")
 
 
 def tokens(text: str) -> int:
     """About how many tokens a text is."""
-    wide = len(WIDE.findall(text))
+    wide = len(WIDE_CHARACTERS.findall(text))
     return wide + (len(text) - wide + 3) // 4
 
 
@@ -73,36 +73,36 @@ def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
     to ask for less.
     """
     found = size(result)
-    if found <= LIMIT:
+    if found <= MAX_TOKENS:
         return result
     fewer = _fewer(result, found, asked)
     cut = result
-    for length in LENGTHS:
+    for length in TEXT_LENGTHS:
         cut = _cut(result, length, None, _cut_words(length, fewer))
-        if size(cut) <= LIMIT:
+        if size(cut) <= MAX_TOKENS:
             return cut
     if asked.is_change:
-        return next((each for each in _shorter_lists(result) if size(each) <= LIMIT), _shortest(result))
+        return next((each for each in _shorter_lists(result) if size(each) <= MAX_TOKENS), _shortest(result))
     raise ToolError(_too_long(size(cut), _fewer(result, size(cut), asked)))
 
 
 def fitted_texts(texts: list[str]) -> list[str]:
     """Texts that are read together, likewise. Markup is not cut. Raises ToolError."""
     cut = texts
-    for length in LENGTHS:
-        if sum(map(tokens, cut)) <= LIMIT:
+    for length in TEXT_LENGTHS:
+        if sum(map(tokens, cut)) <= MAX_TOKENS:
             return cut
         cut = [_read(text, length, _cut_words(length, "")) for text in texts]
-    if (found := sum(map(tokens, cut))) > LIMIT:
+    if (found := sum(map(tokens, cut))) > MAX_TOKENS:
         raise ToolError(_too_long(found, ""))
     return cut
 
 
 def brief(text: str) -> str:
     """An error's text, and of a very long one the beginning and the end."""
-    if tokens(text) <= LONGEST_ERROR:
+    if tokens(text) <= MAX_ERROR_TOKENS:
         return text
-    return f"{text[: LONGEST_ERROR - 500]}…{text[-500:]}"
+    return f"{text[: MAX_ERROR_TOKENS - 500]}…{text[-500:]}"
 
 
 def _fewer(result: CallToolResult, found: int, asked: Asked) -> str:
@@ -110,41 +110,46 @@ def _fewer(result: CallToolResult, found: int, asked: Asked) -> str:
     rows = max((len(each) for each in (result.structured_content or {}).values() if isinstance(each, list)), default=0)
     if not asked.takes_limit or rows < 2:
         return ""
-    return f"{asked.tool} limit={max(1, min(rows - 1, rows * LIMIT // found))}"
+    return f"{asked.tool} limit={max(1, min(rows - 1, rows * MAX_TOKENS // found))}"
 
 
 def _cut_words(length: int, fewer: str) -> str:
     words = _("Texts of more than {length} characters are cut, and end in “…”.").format(length=length)
-    how = _("To get them whole call {call}.").format(call=fewer) if fewer else _("To get them whole ask for less.")
+    how = (
+        _("To see the full texts, call {call}.").format(call=fewer)
+        if fewer
+        else _("To see the full texts, ask for less.")
+    )
     return f"{words} {how}"
 
 
 def _too_long(found: int, fewer: str) -> str:
-    words = _("This answer is too long: about {found} tokens, and {limit} is the most.").format(
-        found=found, limit=LIMIT
+    words = _("This answer is too long: about {found} tokens, and the limit is {limit}.").format(
+        found=found, limit=MAX_TOKENS
     )
     if fewer:
-        return f"{words} {_('Call {call} instead, and go on with the cursor that it gives.').format(call=fewer)}"
+        return f"{words} {_('Call {call} instead, and continue with its next_cursor.').format(call=fewer)}"
     return f"{words} {_('Ask for less: with more filters, for a shorter period, or for one thing at a time.')}"
 
 
 def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
     """The result with the shortest texts and fewer and fewer rows in each list."""
     for rows in (50, 20, 5, 1, 0):
-        words = _("Of each list at most {rows} rows are shown; texts are cut, and end in “…”.").format(rows=rows)
-        yield _cut(result, LENGTHS[-1], rows, f"{_outcome(result)} {words}")
+        words = _("At most {rows} rows of each list are shown; long texts are cut, and end in “…”.").format(rows=rows)
+        yield _cut(result, TEXT_LENGTHS[-1], rows, f"{_outcome(result)} {words}")
 
 
 def _shortest(result: CallToolResult) -> CallToolResult:
     """The end of the text, and what the next call needs where it fits."""
-    words = f"{_outcome(result)} {_('The answer is too long to be shown. Tools that read show what is there now.')}"
+    too_long = _("The answer is too long to be shown. Call a tool that reads to see the data as it is now.")
+    words = f"{_outcome(result)} {too_long}"
     texts = [block.text for block in result.content if isinstance(block, TextContent)]
-    lines = [_line(line, LEAST_LINE) for line in "\n".join(texts).splitlines()[-LAST_LINES:]]
+    lines = [_line(line, MIN_LINE_TOKENS) for line in "\n".join(texts).splitlines()[-LAST_LINE_COUNT:]]
     others = [block for block in result.content if not isinstance(block, TextContent)]
     structured = result.structured_content
     if structured is not None:
-        needed = {name: structured[name] for name in NEEDED if name in structured}
-        short = {name: value for name, value in needed.items() if tokens(as_json(value)) <= LIMIT // 10}
+        needed = {name: structured[name] for name in NEEDED_FIELDS if name in structured}
+        short = {name: value for name, value in needed.items() if tokens(as_json(value)) <= MAX_TOKENS // 10}
         structured = _marked(short, words)
     return result.model_copy(
         update={
@@ -188,20 +193,20 @@ def _marked(value: Any, words: str) -> Any:
 
 def _shortened(value: Any, length: int, rows: int | None) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= length or HANDLE.fullmatch(value) else f"{value[:length]}…"
+        return value if len(value) <= length or HANDLE_PATTERN.fullmatch(value) else f"{value[:length]}…"
     if isinstance(value, list):
         return [_shortened(each, length, rows) for each in value[:rows]]
     if isinstance(value, dict):
-        names = list(value)[:rows] if len(value) > MOST_FIELDS else value
+        names = list(value)[:rows] if len(value) > MAX_FIELDS else value
         return {name: _shortened(value[name], length, rows) for name in names}
     return value
 
 
 def _lines(text: str, length: int, rows: int | None) -> str:
     lines = text.splitlines()
-    if rows is not None and len(lines) > (kept := 2 * rows + LEAST_LINES) + LAST_LINES:
-        lines = [*lines[:kept], *lines[-LAST_LINES:]]
-    return "\n".join(_line(line, max(length, LEAST_LINE)) for line in lines)
+    if rows is not None and len(lines) > (kept := 2 * rows + MIN_LINES) + LAST_LINE_COUNT:
+        lines = [*lines[:kept], *lines[-LAST_LINE_COUNT:]]
+    return "\n".join(_line(line, max(length, MIN_LINE_TOKENS)) for line in lines)
 
 
 def _line(line: str, length: int) -> str:
@@ -209,4 +214,4 @@ def _line(line: str, length: int) -> str:
         return line
     last = line.rpartition(" ")[2]
     # A cursor or a link at its end is worth nothing without its own.
-    return f"{line[:length]}… {last}" if HANDLE.fullmatch(last) else f"{line[:length]}…"
+    return f"{line[:length]}… {last}" if HANDLE_PATTERN.fullmatch(last) else f"{line[:length]}…"

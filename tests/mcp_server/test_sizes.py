@@ -221,7 +221,7 @@ def test_what_is_too_long_when_cut_is_refused_with_a_call_that_is_not() -> None:
 
     limit = re.search(r"Call get_things limit=(\d+) instead", str(refusal.value))
     assert limit
-    assert sizes.size(sizes.fitted(result_of({"rows": rows[: int(limit[1])]}), READS)) <= sizes.LIMIT
+    assert sizes.size(sizes.fitted(result_of({"rows": rows[: int(limit[1])]}), READS)) <= sizes.MAX_TOKENS
 
 
 def test_a_tool_without_a_limit_is_to_be_asked_for_less() -> None:
@@ -238,10 +238,10 @@ def test_what_was_done_is_never_refused() -> None:
         cut = sizes.fitted(result_of(rows, "\n".join([LONG] * 20_000)), CHANGES)
 
     assert cut.structured_content is not None
-    assert cut.structured_content["cut"].startswith("It is done. Of each list at most ")
+    assert cut.structured_content["cut"].startswith("It is done. At most ")
     assert cut.structured_content["confirmation"] == "c" * 150
     assert cut.content[0].text.endswith(cut.structured_content["cut"])  # type: ignore[union-attr]  # it is a text
-    assert sizes.size(cut) <= sizes.LIMIT
+    assert sizes.size(cut) <= sizes.MAX_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_what_was_done_is_told_whatever_is_long_in_it(structured: dict[str, Any]
     assert cut.structured_content["cut"].startswith("It is done. ")
     assert cut.structured_content.items() >= needed.items()
     assert cut.content[0].text.endswith(cut.structured_content["cut"])  # type: ignore[union-attr]  # it is a text
-    assert sizes.size(cut) <= sizes.LIMIT
+    assert sizes.size(cut) <= sizes.MAX_TOKENS
 
 
 @pytest.mark.parametrize("rows", [{"rows": ["x"] * 50_000}, {"links": {str(n): "x" * 900 for n in range(50)}}])
@@ -281,7 +281,7 @@ def test_a_dry_run_that_is_cut_says_that_nothing_was_changed_and_how_to_do_it(ro
     assert cut.structured_content["dry_run"] is True
     assert told.endswith(f"{question}\n{step}\n{cut.structured_content['cut']}")
     assert "It is done" not in told
-    assert sizes.size(cut) <= sizes.LIMIT
+    assert sizes.size(cut) <= sizes.MAX_TOKENS
 
 
 def test_an_object_by_name_is_shortened_as_a_list_and_a_row_keeps_its_fields() -> None:
@@ -303,7 +303,7 @@ def test_texts_that_are_read_fit_together() -> None:
 
     assert json.loads(first)["cut"]
     assert second == "<svg/>"
-    assert sizes.tokens(first) <= sizes.LIMIT
+    assert sizes.tokens(first) <= sizes.MAX_TOKENS
     with pytest.raises(ToolError):
         sizes.fitted_texts(["<svg>" + "x" * 100_000])
 

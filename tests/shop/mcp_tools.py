@@ -1,4 +1,4 @@
-"""Tools that try the hook: async, failing, slow, hostile."""
+"""Tools that try the call pipeline: async, failing, slow, hostile."""
 
 from __future__ import annotations
 
