@@ -12,6 +12,7 @@ from django.db.models import Count, F, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
+from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN_VALIDATOR
 from core.services import tenant_rows
@@ -80,7 +81,7 @@ def users(*, limit: int, cursor: str | None) -> Page[TenantUser]:
     )
 
 
-def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
+def create(*, subdomain: str, name: str, locale: str = defaults.LOCALE) -> Tenant:
     """A new active tenant. Needs a platform context.
 
     Raises TenantInvalid: the subdomain is taken or malformed, or the locale is not offered.
