@@ -1,4 +1,4 @@
-"""Django views: JSON for programs. No view names a tenant to the database; the middleware's context does."""
+"""Django's views of a tenant: JSON for programs. None names a tenant to the database; the middleware's context does."""
 
 from __future__ import annotations
 

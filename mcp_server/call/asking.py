@@ -26,7 +26,7 @@ from mcp_server.http.streaming import ONE_PIECE_KEY
 # The first protocol in which a form is a result: no channel back to the client is needed.
 FIRST_VERSION_WITH_ROUNDS = "2026-07-28"
 # The name of the one form of a round.
-FORM = "form"
+FORM_NAME = "form"
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -68,7 +68,7 @@ async def put(
     if _has_rounds(context):
         params = ElicitRequestFormParams(message=question, requested_schema=render_elicitation_schema(form))
         return InputRequiredResult(
-            input_requests={FORM: ElicitRequest(params=params)}, request_state=asked.model_dump_json()
+            input_requests={FORM_NAME: ElicitRequest(params=params)}, request_state=asked.model_dump_json()
         )
     try:
         outcome = await context.elicit(question, form)
@@ -82,7 +82,7 @@ def filled_in(context: Context[Any, Any], form: type[Form], *, tool: str) -> For
 
     Raises ToolError: the answer does not fit the form.
     """
-    answer = (context.input_responses or {}).get(FORM)
+    answer = (context.input_responses or {}).get(FORM_NAME)
     if answer is None:
         return None
     if not isinstance(answer, ElicitResult):

@@ -20,14 +20,14 @@ from mcp_server.call.calls import Call
 from mcp_server.errors import Refusal
 from rls.context import PLATFORM_ALIAS
 
-LIFETIME = 600  # seconds
+LIFETIME_SECONDS = 600  # seconds
 # No questions have this name.
-NOTHING = ""
+NO_QUESTIONS = ""
 # How the origin of platform work begins that a person has agreed to.
-ORIGIN = "mcp, agreed to in "
+ORIGIN_PREFIX = "mcp, agreed to in "
 
 # The committed platform work of the last hours with this origin: no yes is good for as long.
-USED = """
+USED_QUERY = """
 SELECT EXISTS (
     SELECT FROM app.platform_audit AS a
     JOIN app.platform_outcome AS o USING (id)
@@ -74,9 +74,9 @@ def of(call: Call) -> Yes | None:
         return None
     name = hashlib.sha256(call.confirmation.encode()).hexdigest()
     try:
-        questions, _nonce = signing.loads(call.confirmation, salt=_salt(call), max_age=LIFETIME)
+        questions, _nonce = signing.loads(call.confirmation, salt=_salt(call), max_age=LIFETIME_SECONDS)
     except signing.BadSignature:
-        return Yes(NOTHING, name)
+        return Yes(NO_QUESTIONS, name)
     return Yes(questions, name)
 
 
@@ -87,7 +87,7 @@ def key(yes: Yes) -> str:
 
 def origin(yes: Yes | None) -> str:
     """The origin of the platform work that a person agreed to, or that nobody was asked about."""
-    return f"{ORIGIN}{yes.name}" if yes and yes.name else "mcp"
+    return f"{ORIGIN_PREFIX}{yes.name}" if yes and yes.name else "mcp"
 
 
 def require_unused(yes: Yes) -> None:
@@ -97,7 +97,7 @@ def require_unused(yes: Yes) -> None:
     """
     with connections[PLATFORM_ALIAS].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [origin(yes)])
-        cursor.execute(USED, [origin(yes)])
+        cursor.execute(USED_QUERY, [origin(yes)])
         if cursor.fetchone() == (True,):
             raise ConfirmationUsed(
                 _(

@@ -18,8 +18,8 @@ from mcp_server.declare.schemas import Schema
 # What a bigint holds (PostgreSQL, 8.1.1).
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 # The kinds of values that a form sends an empty text for, and what else is empty.
-TEXTUAL = ("string", "integer", "number")
-EMPTY: dict[str, object] = {"array": [], "object": {}}
+TEXT_KINDS = ("string", "integer", "number")
+EMPTY_VALUES: dict[str, object] = {"array": [], "object": {}}
 
 
 def of(schema: Schema, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +55,8 @@ def is_blank(value: object, schema: Schema | None = None) -> bool:
         return True
     kinds = set(_kinds(schema or {}))
     if isinstance(value, str):
-        return not value.strip() and "boolean" not in kinds and (not kinds or not kinds.isdisjoint(TEXTUAL))
-    return any(value == empty and (not kinds or kinds - {"null"} == {kind}) for kind, empty in EMPTY.items())
+        return not value.strip() and "boolean" not in kinds and (not kinds or not kinds.isdisjoint(TEXT_KINDS))
+    return any(value == empty and (not kinds or kinds - {"null"} == {kind}) for kind, empty in EMPTY_VALUES.items())
 
 
 def out_of_range(schema: Schema, value: object, at: tuple[str, ...] = ()) -> str | None:

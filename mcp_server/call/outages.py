@@ -15,7 +15,7 @@ from mcp_server.declare.tools import Endpoint, ToolSpec
 from rls.backends import lost
 
 # What shows whether a change was done.
-HISTORY = {Endpoint.TENANT: "get_audit_log", Endpoint.PLATFORM: "list_tenants"}
+HISTORY_TOOLS = {Endpoint.TENANT: "get_audit_log", Endpoint.PLATFORM: "list_tenants"}
 
 
 class Unsettled(Exception):
@@ -85,4 +85,4 @@ def _unsettled(call: Call) -> str:
         )
     else:
         next_call = _("Before you call {tool} again, see whether it was done: {history} tells.")
-    return told + " " + next_call.format(tool=call.spec.name, history=HISTORY[call.spec.endpoint])
+    return told + " " + next_call.format(tool=call.spec.name, history=HISTORY_TOOLS[call.spec.endpoint])

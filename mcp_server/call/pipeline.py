@@ -33,8 +33,8 @@ from rls.backends import lost
 logger = logging.getLogger("mcp_server.call.calls")
 
 # PostgreSQL, appendix A: lock_not_available and deadlock_detected, where another call was in the way; query_canceled.
-BUSY = {"55P03", "40P01"}
-TOO_LONG = "57014"
+BUSY_SQLSTATES = {"55P03", "40P01"}
+CANCELED_SQLSTATE = "57014"
 
 
 class Recorded(Protocol):
@@ -93,10 +93,10 @@ def recorded(spec: Recorded) -> Iterator[Record]:
         raise
     except Exception as error:
         state = getattr(error.__cause__, "sqlstate", None)
-        if state in BUSY:
+        if state in BUSY_SQLSTATES:
             record.outcome = "busy"
             raise ToolError(_("Another call is changing the same rows. Nothing was changed; call again.")) from error
-        if state == TOO_LONG:
+        if state == CANCELED_SQLSTATE:
             record.outcome = "too long"
             raise ToolError(_("This call took too long, and nothing was changed. Ask for less in one call.")) from error
         if outcome := outages.outcome(error):

@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
 # Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
-MAX_NAMED = 10
+MAX_PROBLEMS = 10
 # Characters of what a client has made up: enough to know it again.
 MAX_NAME_LENGTH = 64
 
 # By the type of an error (pydantic, "Validation Errors").
-WORDS = {
+PROBLEM_TEXTS = {
     "missing": _("Field required"),
     "extra_forbidden": _("Extra inputs are not permitted"),
     "int_type": _("Input should be a valid integer"),
@@ -75,7 +75,7 @@ def no_such_prompt(name: str, known: Collection[str]) -> str:
 
 def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | None:
     """Which of the names that were given are none of those that are known; None where all are."""
-    strange = sorted(set(given) - set(known))[:MAX_NAMED]
+    strange = sorted(set(given) - set(known))[:MAX_PROBLEMS]
     if not strange:
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
@@ -85,7 +85,7 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
 
 def unfit(name: str, error: ValidationError) -> str:
     """What about the arguments does not fit."""
-    problems = error.errors(include_url=False, include_input=False)[:MAX_NAMED]
+    problems = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
     return _explained(name, [(_place(each), _words(each)) for each in problems])
 
 
@@ -115,11 +115,11 @@ def _words(problem: Any) -> str:
     context = problem.get("ctx", {})
     if problem["type"] in ("value_error", "assertion_error"):
         return str(context["error"])
-    if problem["type"] not in WORDS:
+    if problem["type"] not in PROBLEM_TEXTS:
         return _("Input is not valid ({kind})").format(kind=problem["type"])
     if "expected" in context:
         context = {**context, "expected": context["expected"].replace(" or ", str(_(" or ")))}
-    return str(WORDS[problem["type"]]).format(**context)
+    return str(PROBLEM_TEXTS[problem["type"]]).format(**context)
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

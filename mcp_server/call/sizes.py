@@ -21,27 +21,27 @@ MAX_TOKENS = 20_000  # tokens
 MAX_ERROR_TOKENS = 4_000
 
 # Characters that are a token each: Chinese, Japanese and Korean, and what is written as wide. Of others four are one.
-WIDE = re.compile(
+WIDE_CHARACTERS = re.compile(
     "[\u1100-\u11ff\u2e80-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U0001f000-\U0003ffff]"
 )
 
 # To how many characters the texts of an answer are cut, one after the other until it fits. No sku is longer.
-LENGTHS = (1_000, 300, 100, 64)
+TEXT_LENGTHS = (1_000, 300, 100, 64)
 # A text like this is a cursor, a link or a key: a part of it is worth nothing.
-HANDLE = re.compile(r"[!-~]{1,1000}")
+HANDLE_PATTERN = re.compile(r"[!-~]{1,1000}")
 # A line of a list, with its sku and figures, is not cut; nor is the heading, when the rows are.
-MIN_LINE_LENGTH, MIN_LINES = 120, 10
+MIN_LINE_TOKENS, MIN_LINES = 120, 10
 # Nor are the last lines, which say what to do next, and with which confirmation.
-LAST_LINES = 3
+LAST_LINE_COUNT = 3
 # An object with more names than this is no row with its fields, but a list by name.
 MAX_FIELDS = 50
 # What the next call needs, and what it is asked for; not even the shortest answer is without them.
-NEEDED = ("dry_run", "confirmation", "next_cursor")
+NEEDED_FIELDS = ("dry_run", "confirmation", "next_cursor")
 
 
 def tokens(text: str) -> int:
     """About how many tokens a text is."""
-    wide = len(WIDE.findall(text))
+    wide = len(WIDE_CHARACTERS.findall(text))
     return wide + (len(text) - wide + 3) // 4
 
 
@@ -77,7 +77,7 @@ def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
         return result
     fewer = _fewer(result, found, asked)
     cut = result
-    for length in LENGTHS:
+    for length in TEXT_LENGTHS:
         cut = _cut(result, length, None, _cut_words(length, fewer))
         if size(cut) <= MAX_TOKENS:
             return cut
@@ -89,7 +89,7 @@ def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
 def fitted_texts(texts: list[str]) -> list[str]:
     """Texts that are read together, likewise. Markup is not cut. Raises ToolError."""
     cut = texts
-    for length in LENGTHS:
+    for length in TEXT_LENGTHS:
         if sum(map(tokens, cut)) <= MAX_TOKENS:
             return cut
         cut = [_read(text, length, _cut_words(length, "")) for text in texts]
@@ -136,7 +136,7 @@ def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
     """The result with the shortest texts and fewer and fewer rows in each list."""
     for rows in (50, 20, 5, 1, 0):
         words = _("At most {rows} rows of each list are shown; long texts are cut, and end in “…”.").format(rows=rows)
-        yield _cut(result, LENGTHS[-1], rows, f"{_outcome(result)} {words}")
+        yield _cut(result, TEXT_LENGTHS[-1], rows, f"{_outcome(result)} {words}")
 
 
 def _shortest(result: CallToolResult) -> CallToolResult:
@@ -144,11 +144,11 @@ def _shortest(result: CallToolResult) -> CallToolResult:
     too_long = _("The answer is too long to be shown. Call a tool that reads to see the data as it is now.")
     words = f"{_outcome(result)} {too_long}"
     texts = [block.text for block in result.content if isinstance(block, TextContent)]
-    lines = [_line(line, MIN_LINE_LENGTH) for line in "\n".join(texts).splitlines()[-LAST_LINES:]]
+    lines = [_line(line, MIN_LINE_TOKENS) for line in "\n".join(texts).splitlines()[-LAST_LINE_COUNT:]]
     others = [block for block in result.content if not isinstance(block, TextContent)]
     structured = result.structured_content
     if structured is not None:
-        needed = {name: structured[name] for name in NEEDED if name in structured}
+        needed = {name: structured[name] for name in NEEDED_FIELDS if name in structured}
         short = {name: value for name, value in needed.items() if tokens(as_json(value)) <= MAX_TOKENS // 10}
         structured = _marked(short, words)
     return result.model_copy(
@@ -193,7 +193,7 @@ def _marked(value: Any, words: str) -> Any:
 
 def _shortened(value: Any, length: int, rows: int | None) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= length or HANDLE.fullmatch(value) else f"{value[:length]}…"
+        return value if len(value) <= length or HANDLE_PATTERN.fullmatch(value) else f"{value[:length]}…"
     if isinstance(value, list):
         return [_shortened(each, length, rows) for each in value[:rows]]
     if isinstance(value, dict):
@@ -204,9 +204,9 @@ def _shortened(value: Any, length: int, rows: int | None) -> Any:
 
 def _lines(text: str, length: int, rows: int | None) -> str:
     lines = text.splitlines()
-    if rows is not None and len(lines) > (kept := 2 * rows + MIN_LINES) + LAST_LINES:
-        lines = [*lines[:kept], *lines[-LAST_LINES:]]
-    return "\n".join(_line(line, max(length, MIN_LINE_LENGTH)) for line in lines)
+    if rows is not None and len(lines) > (kept := 2 * rows + MIN_LINES) + LAST_LINE_COUNT:
+        lines = [*lines[:kept], *lines[-LAST_LINE_COUNT:]]
+    return "\n".join(_line(line, max(length, MIN_LINE_TOKENS)) for line in lines)
 
 
 def _line(line: str, length: int) -> str:
@@ -214,4 +214,4 @@ def _line(line: str, length: int) -> str:
         return line
     last = line.rpartition(" ")[2]
     # A cursor or a link at its end is worth nothing without its own.
-    return f"{line[:length]}… {last}" if HANDLE.fullmatch(last) else f"{line[:length]}…"
+    return f"{line[:length]}… {last}" if HANDLE_PATTERN.fullmatch(last) else f"{line[:length]}…"

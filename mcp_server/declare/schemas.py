@@ -18,12 +18,12 @@ from pydantic import BaseModel
 Schema = dict[str, Any]
 
 # Of the vocabulary of JSON Schema 2020-12: what holds one schema, a list of them, and them by name.
-ONE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
-LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-NAMED = ("properties", "patternProperties")
+SCHEMA_WORDS = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
+SCHEMA_LIST_WORDS = ("anyOf", "oneOf", "allOf", "prefixItems")
+NAMED_SCHEMA_WORDS = ("properties", "patternProperties")
 
 # What is said of an answer: the tool's description has the words, and the server keeps the limits.
-OF_AN_ANSWER = {"type", "properties", "items", "prefixItems", "anyOf", "allOf", "enum", "const", "additionalProperties"}
+ANSWER_WORDS = {"type", "properties", "items", "prefixItems", "anyOf", "allOf", "enum", "const", "additionalProperties"}
 
 NULL = {"type": "null"}
 
@@ -158,7 +158,7 @@ def _or_nothing(schema: Schema) -> Schema:
 
 def _bare(schema: Schema) -> Schema:
     # What `additionalProperties` forbids is left out: that something was cut is said in the answer.
-    return {word: rule for word, rule in schema.items() if word in OF_AN_ANSWER and not isinstance(rule, bool)}
+    return {word: rule for word, rule in schema.items() if word in ANSWER_WORDS and not isinstance(rule, bool)}
 
 
 def _changed(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
@@ -170,10 +170,10 @@ def _each(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     """The schema with the parts that it holds changed, and nothing that only looks like a part."""
     changed = dict(schema)
     for word, rule in schema.items():
-        if word in ONE and isinstance(rule, dict):
+        if word in SCHEMA_WORDS and isinstance(rule, dict):
             changed[word] = change(rule)
-        elif word in LISTS:
+        elif word in SCHEMA_LIST_WORDS:
             changed[word] = [change(each) for each in rule]
-        elif word in NAMED:
+        elif word in NAMED_SCHEMA_WORDS:
             changed[word] = {name: change(each) for name, each in rule.items()}
     return changed
