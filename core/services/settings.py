@@ -35,7 +35,7 @@ class Choices(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """The settings as they are now, and the fields that were something else before."""
+    """The settings as they are now, and the names of the fields that have changed."""
 
     now: TenantSettings
     changed: list[str]

@@ -23,7 +23,7 @@ from rls.context import PLATFORM_ALIAS
 
 
 class TenantNotFound(Refusal):
-    """No tenant in sight has this subdomain."""
+    """No visible tenant has this subdomain."""
 
     def __init__(self, subdomain: str) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class TenantNotFound(Refusal):
 
 
 class TenantInvalid(Refusal):
-    """The tenant can't be saved like this."""
+    """The tenant would not be valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class TenantFacts:
 
 
 def find() -> list[TenantFacts]:
-    """Every tenant in sight, oldest first: one's own in a tenant context, all of them in a platform context."""
+    """The visible tenants, oldest first: one's own in a tenant context, all of them in a platform context."""
     return [_facts(tenant) for tenant in _with_counts()]
 
 
