@@ -27,8 +27,8 @@ class FieldChange:
     """The value of a field before and after a change."""
 
     field: str
-    before: str | int
-    after: str | int
+    before: str | int | bool
+    after: str | int | bool
 
 
 @dataclass(frozen=True, slots=True)
