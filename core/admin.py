@@ -10,7 +10,8 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from core.models import LOCALES, Tenant, TenantSettings, TenantUser
+from core import defaults
+from core.models import Tenant, TenantSettings, TenantUser
 from mcp_server.tokens import admin as tokens_admin
 from rls.admin import PlatformAdminSite, TenantedAdmin
 
@@ -35,7 +36,7 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at runtime
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at runtime
     """A tenant with its locale, which is one of its settings."""
 
-    locale = forms.ChoiceField(choices=LOCALES)
+    locale = forms.ChoiceField(choices=defaults.LANGUAGES)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -39,7 +39,7 @@ class UnknownPeriod(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` up to `end`, which is not part of it: both the beginning of a day in one time zone.
+    """A half-open interval: from `start` up to `end`, both the beginning of a day in one time zone.
 
     `months` is the number of calendar months it is, and 0 where it is a number of days.
     """

@@ -12,6 +12,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from core import defaults
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.FileAwareEnv()
@@ -142,8 +144,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="zh-hant")
-LANGUAGES = [("zh-hant", "繁體中文"), ("en", "English")]
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default=defaults.LOCALE)
+LANGUAGES = defaults.LANGUAGES
 LOCALE_PATHS = [BASE_DIR / "core" / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True

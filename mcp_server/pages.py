@@ -1,4 +1,4 @@
-"""Pages of a list, one after the other: a cursor says where the last one ended."""
+"""Pages of a list: a signed cursor names the last row of the page before (keyset pagination)."""
 
 from __future__ import annotations
 

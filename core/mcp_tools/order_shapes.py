@@ -20,7 +20,7 @@ MAX_SHOWN_LINES = 50
 
 
 class Buyer(BaseModel):
-    """Whom an order is for."""
+    """The customer of an order."""
 
     email: str
     name: str
@@ -141,7 +141,7 @@ class MoneyMoved(BaseModel):
 
 
 class FullOrder(OrderSummary, Dated):
-    """An order with all that belongs to it.
+    """An order with its lines, customer and payments.
 
     `lines` are some of `line_count`, by sku; `next_line` is where the others begin. `next_statuses` are where the order
     can go from here, and `next_calls` the tools that bring it there.

@@ -13,12 +13,11 @@ from core.models.orders import (
     PaymentMethod,
 )
 from core.models.products import Product, ProductTerm
-from core.models.settings import LOCALES, TenantSettings
+from core.models.settings import TenantSettings
 from core.models.stock import MovementReason, StockMovement
 from core.models.tenants import Role, Tenant, TenantUser
 
 __all__ = [
-    "LOCALES",
     "SOLD_STATUSES",
     "TRANSITIONS",
     "Customer",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core import defaults
 from core.models.customers import Customer
 from core.models.products import Product
 from core.models.tenants import TenantUser
@@ -47,7 +48,9 @@ class Order(Tenanted):
     status = models.CharField(max_length=10, choices=OrderStatus, default=OrderStatus.DRAFT)
     customer = models.ForeignKey(Customer, on_delete=models.RESTRICT, db_constraint=False, db_index=False, null=True)
     placed_by = models.ForeignKey(TenantUser, on_delete=models.RESTRICT, db_constraint=False, db_index=False, null=True)
-    currency = models.CharField(max_length=3, default="TWD", db_default="TWD", help_text="ISO 4217.")
+    currency = models.CharField(
+        max_length=3, default=defaults.CURRENCY, db_default=defaults.CURRENCY, help_text="ISO 4217."
+    )
     discount_minor = models.PositiveBigIntegerField(default=0, db_default=0)
     total_minor = models.PositiveBigIntegerField(default=0, db_default=0)
     note = models.TextField(blank=True, default="", db_default="")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from django.db import models
 
+from core import defaults
 from rls.models import Tenanted
-
-LOCALES = [("zh-hant", "繁體中文"), ("en", "English")]
 
 
 class TenantSettings(Tenanted):
     """One row a tenant. A tenant without one has the defaults; the row is also what serialises order numbers."""
 
-    locale = models.CharField(max_length=10, default="zh-hant", choices=LOCALES)
-    currency = models.CharField(max_length=3, default="TWD", help_text="ISO 4217; of every product and order.")
-    time_zone = models.CharField(max_length=64, default="Asia/Taipei", help_text="IANA name; days begin there.")
+    locale = models.CharField(max_length=10, default=defaults.LOCALE, choices=defaults.LANGUAGES)
+    currency = models.CharField(
+        max_length=3, default=defaults.CURRENCY, help_text="ISO 4217; of every product and order."
+    )
+    time_zone = models.CharField(max_length=64, default=defaults.TIME_ZONE, help_text="IANA name; days begin there.")
     low_stock_threshold = models.PositiveIntegerField(default=5, help_text="Reorder level of a product without one.")
     max_discount_percent = models.PositiveSmallIntegerField(
         default=10, help_text="Of an order's goods; above it an assistant asks a person."

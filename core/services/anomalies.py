@@ -39,7 +39,7 @@ class UnusualDay:
 
 @dataclass(frozen=True, slots=True)
 class UnusualOrder:
-    """An order far above the others; `usual_minor` is what three quarters of them do not exceed."""
+    """An order whose total is far above the others; three quarters of them have a total of at most `usual_minor`."""
 
     number: int
     total_minor: int
@@ -47,7 +47,7 @@ class UnusualOrder:
 
 
 def days(sales: SalesFigures, limit: int) -> list[UnusualDay]:
-    """The days of these sales, grouped by day, that are out of line; the furthest first.
+    """The days with unusual revenue in these sales, which are grouped by day; the most unusual first.
 
     A day counts when it is over: beyond MAX_DISTANCE robust standard deviations from the median.
     """

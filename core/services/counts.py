@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet, Value
 
 
 def of(rows: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
-    """The number of rows of each, under its name."""
+    """Count the rows of each queryset, in one statement; the answer has the same keys."""
     first, *others = (
         each.order_by().values(counted=Value(name)).annotate(rows=Count("pk")) for name, each in rows.items()
     )

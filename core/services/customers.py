@@ -10,11 +10,11 @@ from mcp_server.errors import Refusal
 
 
 class CustomerInvalid(Refusal):
-    """No customer can be found or made with these facts."""
+    """These facts do not identify a customer, and can't make a new one."""
 
 
 def address(email: str) -> str:
-    """The e-mail address as it is kept."""
+    """The e-mail address in the form in which it is stored."""
     return email.strip().lower()
 
 

@@ -135,7 +135,7 @@ def _users() -> tuple[list[TenantUser], int]:
 
 
 def _customers(shop: Shop, since: datetime, until: datetime) -> tuple[list[Customer], int]:
-    """All that the size has, and how many of them are new: they have come one after the other."""
+    """All goods of the size, and how many of them are new; they came one after the other."""
     people = demo_goods.customers(shop.customers)
     known = list(Customer.objects.filter(email__in=[email for _name, email in people]))
     emails = {customer.email for customer in known}

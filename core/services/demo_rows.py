@@ -100,7 +100,7 @@ class Writer:
         )
 
     def _payments(self, orders: dict[Sale, Order]) -> int:
-        """What was paid, and, where the order was cancelled after that, what went back."""
+        """The payment of an order, and its refund where the order was cancelled afterwards."""
         steps = ((OrderStatus.PAID, PaymentKind.PAYMENT), (OrderStatus.CANCELLED, PaymentKind.REFUND))
         return len(
             insert(

@@ -21,16 +21,16 @@ MAX_TOTAL_MINOR = 10**15  # of one order, in minor units
 
 
 class OrderInvalid(Refusal):
-    """The order can't be like this."""
+    """The order would not be valid."""
 
 
 class NotForSale(Refusal):
-    """Some of the products are not there, or not for sale."""
+    """Some of the products do not exist, or are not for sale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """So many units of a product."""
+    """A number of units of a product."""
 
     sku: str
     quantity: int
@@ -91,7 +91,7 @@ def add_item(number: int, item: Wanted) -> Order:
 
 
 def goods(lines: Iterable[OrderItem]) -> int:
-    """What the lines cost, in minor units."""
+    """The sum of the lines, in minor units."""
     return sum(line.quantity * line.price_minor for line in lines)
 
 
@@ -151,7 +151,7 @@ def _require_draft(order: Order) -> None:
 
 
 def _total(lines: Iterable[OrderItem], discount_minor: int) -> int:
-    """What is to be paid. Raises OrderInvalid where that is less than nothing, or more than an order can hold."""
+    """The total to pay, in minor units. Raises OrderInvalid where it is negative, or above MAX_TOTAL_MINOR."""
     lines = list(lines)
     cost = goods(lines)
     if len(lines) > MAX_LINES or cost > MAX_TOTAL_MINOR or any(line.quantity > MAX_UNITS for line in lines):

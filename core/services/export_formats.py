@@ -32,7 +32,7 @@ class Appended(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Whose rows a file holds, and of when."""
+    """The tenant whose rows a file holds, and the time of the export."""
 
     tenant: str
     exported_at: datetime
@@ -62,7 +62,7 @@ class Writer(ABC):
 
     @abstractmethod
     def begin(self, table: str, columns: Sequence[str]) -> None:
-        """What follows are rows of this table, with these columns."""
+        """Begin a table with these columns; the rows that are written next belong to it."""
 
     @abstractmethod
     def write(self, rows: Iterable[Row]) -> None:

@@ -49,7 +49,7 @@ LONG_ROW_BATCH_SIZE = 200
 
 
 class ExportNotFound(Refusal):
-    """No export that is still there has this handle."""
+    """No export has this handle, or it has expired."""
 
 
 class ExportRunning(Refusal):
@@ -101,7 +101,7 @@ def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = N
 
 
 def handle(export: Export) -> str:
-    """What opens this export, in this tenant, for an hour: letters, digits, `-`, `_` and `.`."""
+    """A signed handle that opens this export, in this tenant, for an hour: letters, digits, `-`, `_` and `.`."""
     return _signer().sign(str(export.id))
 
 
@@ -171,7 +171,7 @@ class Parts:
 
 
 def _take_turn() -> None:
-    """One export a tenant at a time: it is the dearest thing that a tenant can ask for."""
+    """Let a tenant write one export at a time: no other call costs as much. Raises ExportRunning."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('export ' || app.tenant_or_null()::text, 0))")
         if cursor.fetchone() != (True,):
@@ -181,7 +181,7 @@ def _take_turn() -> None:
 
 
 def _make_room() -> None:
-    """Delete what has expired, and the oldest ones, so that with the next one there are MAX_KEPT_EXPORTS."""
+    """Delete expired exports, and the oldest ones, so that the next one makes MAX_KEPT_EXPORTS."""
     Export.objects.filter(expires_at__lte=timezone.now()).delete()
     kept = Export.objects.order_by("-id").values_list("id", flat=True)[: MAX_KEPT_EXPORTS - 1]
     Export.objects.exclude(id__in=list(kept)).delete()

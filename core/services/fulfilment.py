@@ -25,7 +25,7 @@ from mcp_server.errors import Refusal
 
 
 class Step(StrEnum):
-    """What an order that is placed can become, one after the other."""
+    """The statuses of a placed order, one after the other."""
 
     PAID = "paid"
     SHIPPED = "shipped"
@@ -33,7 +33,7 @@ class Step(StrEnum):
 
 
 class PaymentUnclear(Refusal):
-    """An order is paid in one of the ways there are, and in no way where it is not."""
+    """The payment method is missing where an order becomes paid, or given where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _write(order: Order, kind: PaymentKind, method: str, amount_minor: int, acto
 
 
 def _balance(payments: Iterable[Payment]) -> int:
-    """What came in and has not gone back, in minor units."""
+    """The payments less the refunds, in minor units."""
     return sum(
         payment.amount_minor if payment.kind == PaymentKind.PAYMENT else -payment.amount_minor for payment in payments
     )

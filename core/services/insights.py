@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Figure(Generic[T]):
-    """A value with what it stands on: the period it is of, the moment it was read, and how it was computed."""
+    """A value with its period, the moment when it was read, and how it is computed."""
 
     value: T
     period: Period
@@ -39,7 +39,7 @@ class Buyers:
 
 @dataclass(frozen=True, slots=True)
 class RefundRate:
-    """What went back of the money that came in; `percent` is None where none came in."""
+    """The money refunded and received; `percent` is None where none was received."""
 
     percent: float | None
     refunded_minor: int

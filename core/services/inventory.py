@@ -17,11 +17,11 @@ LOWEST_FIRST = ("headroom", "id")
 
 
 class AdjustmentInvalid(Refusal):
-    """Stock doesn't change like this."""
+    """The stock can't be changed by this quantity for this reason."""
 
 
 class AdjustmentReason(StrEnum):
-    """Why a person moves units. An opening is made with its product, a sale with its order."""
+    """Why a person changes stock. An opening stock comes with its product, a sale with its order."""
 
     PURCHASE = MovementReason.PURCHASE.value
     RETURN = MovementReason.RETURN.value

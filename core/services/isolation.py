@@ -18,7 +18,7 @@ class AuditUnavailable(Refusal):
 
 
 def findings() -> list[Finding]:
-    """Every way in which isolation is weaker than it was built, errors first; none where it is whole.
+    """Every finding of the audit, errors first; empty where the database matches the SQL files.
 
     It reads the catalog as app_auditor, who sees no tenant's row. Raises AuditUnavailable: this process has no
     connection as that role, or the audit is not installed.

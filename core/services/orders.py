@@ -30,7 +30,7 @@ class OrderNotFound(Refusal):
 
 
 class NotAllowed(Refusal):
-    """The order can't go to this status from where it stands."""
+    """The order can't change from its status to this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def lock(number: int) -> Order:
 
 
 def require_step(order: Order, status: OrderStatus) -> None:
-    """Raise NotAllowed, with what is allowed, where the order can't go to this status."""
+    """Raise NotAllowed, which names the allowed statuses, where the order can't change to this one."""
     if status in TRANSITIONS[OrderStatus(order.status)]:
         return
     facts = {"number": order.number, "now": OrderStatus(order.status).label, "wanted": status.label}
@@ -126,7 +126,7 @@ def require_step(order: Order, status: OrderStatus) -> None:
 
 
 def next_statuses(order: Order) -> list[OrderStatus]:
-    """Where the order can go from here, in the order of an order's life."""
+    """The statuses that the order can change to, in the order of an order's life."""
     allowed = TRANSITIONS[OrderStatus(order.status)]
     return [status for status in OrderStatus if status in allowed]
 

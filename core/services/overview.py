@@ -19,7 +19,7 @@ MAX_CATEGORIES = 20
 
 @dataclass(frozen=True, slots=True)
 class CategoryStats:
-    """The products of one category; '' is that of the products without one."""
+    """The counts of one category; '' stands for products without a category."""
 
     category: str
     products: int
@@ -29,7 +29,7 @@ class CategoryStats:
 
 @dataclass(frozen=True, slots=True)
 class ProductStats:
-    """What a tenant has on offer and on hand.
+    """Counts of a tenant's products and their stock.
 
     Low and out of stock are active products with no more than their reorder level, and with nothing. The value of the
     stock is what it sells for at today's prices. `categories` are the largest ones.
@@ -51,7 +51,7 @@ class ProductStats:
 
 @dataclass(frozen=True, slots=True)
 class TenantStats:
-    """How much a tenant has of everything. Revenue is of orders that were placed and not cancelled."""
+    """Counts of all that a tenant has. Revenue counts orders that were placed and not cancelled."""
 
     tenant: str
     users: int

@@ -16,7 +16,7 @@ MAX_TENANTS = 20
 
 @dataclass(frozen=True, slots=True)
 class TenantFigures:
-    """How large a tenant is."""
+    """Counts of one tenant."""
 
     subdomain: str
     name: str
@@ -28,7 +28,7 @@ class TenantFigures:
 
 @dataclass(frozen=True, slots=True)
 class PlatformFigures:
-    """How large the installation is; `largest` are the tenants with most orders, those first."""
+    """Counts over all tenants; `largest` has the MAX_TENANTS tenants with the most orders, in that order."""
 
     active: int
     suspended: int

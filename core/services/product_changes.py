@@ -19,21 +19,21 @@ class SkuTaken(Refusal):
 
 
 class ProductInvalid(Refusal):
-    """The product can't be saved like this."""
+    """The product would not be valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """What a field was and is."""
+    """The value of a field before and after a change."""
 
     field: str
-    before: str | int
-    after: str | int
+    before: str | int | bool
+    after: str | int | bool
 
 
 @dataclass(frozen=True, slots=True)
 class ProductChange:
-    """A product as it is now, and what of it was something else before."""
+    """A product as it is now, and its fields that have changed."""
 
     product: Product
     changes: list[FieldChange]
@@ -130,7 +130,7 @@ def update(
 
 
 def set_active(sku: str, *, is_active: bool) -> ProductChange:
-    """Offer the product for sale, or not any more; of the latter a person is asked. Raises ProductNotFound."""
+    """Put the product on sale, or take it off sale, which a person is asked about. Raises ProductNotFound."""
     with transaction.atomic():
         product = products.lock(sku)
         if product.is_active == is_active:

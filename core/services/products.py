@@ -23,11 +23,11 @@ class ProductNotFound(Refusal):
 
 
 class CategoryNotFound(Refusal):
-    """No product is of this category."""
+    """No product has this category."""
 
 
 class StockLevel(StrEnum):
-    """Products by what is on hand: `low` is at its reorder level or below, and may be out."""
+    """Products by stock on hand: `low` is at the reorder level or below, which includes `out`."""
 
     ALL = "all"
     IN_STOCK = "in_stock"
@@ -36,7 +36,7 @@ class StockLevel(StrEnum):
 
 
 class Filters(TypedDict, total=False):
-    """Which products; what is missing or None leaves them all."""
+    """Filters of products; one that is missing or None filters nothing."""
 
     search: str
     category: str | None
@@ -75,7 +75,7 @@ def page(*, limit: int, cursor: str | None, **filters: Unpack[Filters]) -> Page[
 
 
 def get(sku: str) -> Product:
-    """The product with this sku. Raises ProductNotFound, which names the sku that may be meant."""
+    """The product with this sku. Raises ProductNotFound, which names the most similar sku."""
     return _with_sku(Product.objects.all(), sku)
 
 

@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """A product, what was sold of it in the period, and what is on hand."""
+    """A product with the units sold in the period, and its stock."""
 
     sku: str
     name: str
@@ -32,7 +32,7 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class StockOut:
-    """A product that runs out, and when."""
+    """A product whose stock runs out, and the day."""
 
     sku: str
     name: str
@@ -55,7 +55,7 @@ class StoppedSeller:
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """What was sold of a product in a period and in the one before."""
+    """Units and orders of a product in a period and in the period before."""
 
     seller: Seller
     is_active: bool
@@ -92,7 +92,7 @@ def best(goods: list[Sold], limit: int) -> list[Seller]:
 
 
 def worst(goods: list[Sold], period: Period, limit: int) -> list[Seller]:
-    """What sold nothing, those with the most stock above the reorder level first, then what sold least.
+    """Products that sold nothing, those with the most stock above the reorder level first; then those that sold least.
 
     In one statement. New products have had no chance, and those without stock no more.
     """
@@ -136,5 +136,5 @@ def stopped(goods: list[Sold], period: Period, now: datetime, limit: int) -> lis
 
 
 def elapsed_days(period: Period, now: datetime) -> float:
-    """How much of the period lies behind, in days; one at least, because less says nothing about a rate."""
+    """The elapsed part of the period in days; at least one, because less says nothing about a rate."""
     return max((min(now, period.end) - period.start) / DAY, 1.0)

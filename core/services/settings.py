@@ -11,8 +11,8 @@ from babel.numbers import list_currencies
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import formats
-from core.models import LOCALES, Order, Product, TenantSettings
+from core import defaults, formats
+from core.models import Order, Product, TenantSettings
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
@@ -35,7 +35,7 @@ class Choices(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """The settings as they are now, and the fields that were something else before."""
+    """The settings as they are now, and the names of the fields that have changed."""
 
     now: TenantSettings
     changed: list[str]
@@ -80,7 +80,7 @@ def change(**choices: Unpack[Choices]) -> SettingsChange:
 
 
 def _check(changes: dict[str, Any]) -> None:
-    locales = [code for code, _name in LOCALES]
+    locales = list(defaults.Locale)
     if "locale" in changes and changes["locale"] not in locales:
         raise SettingsInvalid(_("The locale must be one of: {locales}.").format(locales=", ".join(locales)))
     if "time_zone" in changes:
@@ -98,7 +98,7 @@ def _check_time_zone(name: str) -> None:
     # "Taipei" and "taipei" are meant for Asia/Taipei.
     places = {zone.rpartition("/")[2].casefold(): zone for zone in zones} | {zone.casefold(): zone for zone in zones}
     close = difflib.get_close_matches(name.replace(" ", "_").casefold(), places, n=1)
-    example = places[close[0]] if close else "Asia/Taipei"
+    example = places[close[0]] if close else defaults.TIME_ZONE
     raise SettingsInvalid(
         _("There is no time zone {name}. Did you mean {example}? A time zone has an IANA name.").format(
             name=repr(name), example=repr(example)

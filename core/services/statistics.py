@@ -20,7 +20,7 @@ UNITS = "units"
 
 
 class GroupBy(StrEnum):
-    """What sales are added up by."""
+    """How sales are grouped."""
 
     DAY = "day"
     WEEK = "week"
@@ -88,7 +88,7 @@ class SalesFigures:
 
     @property
     def is_over(self) -> bool:
-        """Whether the whole period lies behind; a comparison is of a part with a whole where it does not."""
+        """Whether the period has ended; before that a part is compared with a whole period."""
         return self.period.end <= self.as_of
 
     def differences(self) -> dict[str, Difference]:
@@ -123,14 +123,14 @@ def sales(period: Period, *, group_by: GroupBy = GroupBy.DAY, compare: bool = Tr
 
 
 def sold_lines(start: datetime, end: datetime) -> QuerySet[OrderItem]:
-    """The lines of what was sold between two moments."""
+    """The lines of orders that were placed, and not cancelled, between two moments."""
     return OrderItem.objects.filter(
         order__placed_at__gte=start, order__placed_at__lt=end, order__status__in=SOLD_STATUSES
     )
 
 
 def amount(**options: Any) -> Sum:
-    """What lines cost: a sum, wide enough for any price and quantity."""
+    """The sum of lines in minor units, as a type that is wide enough for any price and quantity."""
     return Sum(Cast("price_minor", _whole()) * F("quantity"), output_field=_whole(), **options)
 
 

@@ -16,11 +16,11 @@ MAX_STOCK = 2_147_483_647  # PostgreSQL's integer
 
 
 class OutOfStock(Refusal):
-    """There are fewer units than asked for."""
+    """The product has fewer units than are needed."""
 
 
 class TooMuchStock(Refusal):
-    """There would be more units than can be counted."""
+    """The product would have more units than MAX_STOCK."""
 
 
 def ask_above_cap(sku: str, quantity: int, *, cap: int) -> None:
@@ -67,5 +67,5 @@ def move(
 
 
 def recent(product: Product, *, limit: int) -> list[StockMovement]:
-    """The last movements of a product, newest first, with the orders they belong to."""
+    """The latest stock movements of a product, newest first, with their orders."""
     return list(product.movements.select_related("order").order_by("-created_at", "-id")[:limit])

@@ -44,7 +44,7 @@ def delete(tenant: Tenant) -> dict[str, int]:
 
 
 def in_words(rows: dict[str, int]) -> str:
-    """What there is of what a person would miss, in the caller's language."""
+    """The counts that a person wants to know before a deletion, in the caller's language."""
     named: dict[str, Any] = {
         "core.TenantUser": _("{count} users"),
         "core.Customer": _("{count} customers"),

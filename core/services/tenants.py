@@ -12,6 +12,7 @@ from django.db.models import Count, F, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
+from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN_VALIDATOR
 from core.services import tenant_rows
@@ -22,7 +23,7 @@ from rls.context import PLATFORM_ALIAS
 
 
 class TenantNotFound(Refusal):
-    """No tenant in sight has this subdomain."""
+    """No visible tenant has this subdomain."""
 
     def __init__(self, subdomain: str) -> None:
         super().__init__(
@@ -33,7 +34,7 @@ class TenantNotFound(Refusal):
 
 
 class TenantInvalid(Refusal):
-    """The tenant can't be saved like this."""
+    """The tenant would not be valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class TenantFacts:
 
 
 def find() -> list[TenantFacts]:
-    """Every tenant in sight, oldest first: one's own in a tenant context, all of them in a platform context."""
+    """The visible tenants, oldest first: one's own in a tenant context, all of them in a platform context."""
     return [_facts(tenant) for tenant in _with_counts()]
 
 
@@ -80,7 +81,7 @@ def users(*, limit: int, cursor: str | None) -> Page[TenantUser]:
     )
 
 
-def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
+def create(*, subdomain: str, name: str, locale: str = defaults.LOCALE) -> Tenant:
     """A new active tenant. Needs a platform context.
 
     Raises TenantInvalid: the subdomain is taken or malformed, or the locale is not offered.

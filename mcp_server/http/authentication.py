@@ -87,7 +87,7 @@ class Backend(AuthenticationBackend):
         self.scopes = scopes
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
-        """Whom the request shows. Raises Refused."""
+        """The principal that the request authenticates. Raises Refused."""
         slug = conn.path_params.get("tenant", "")
         principal = await self._authenticate(conn, slug)
         if principal is None or not principal.is_of(slug):
@@ -109,7 +109,7 @@ class Protected:
 
 
 async def principal_of(conn: HTTPConnection) -> Principal | None:
-    """For whom the credentials of a request that was let through stand now."""
+    """The principal of a request that was let through, authenticated anew; None where it may act no more."""
     backend: Backend = conn.scope[AUTHENTICATE_KEY]
     try:
         _, user = await backend.authenticate(conn)

@@ -34,7 +34,7 @@ _over_stdio: ContextVar[Callable[[], Principal | None] | None] = ContextVar("mcp
 
 
 def current_principal() -> Principal:
-    """The caller of the message that is being handled. Raises LookupError outside of one."""
+    """The principal of the message that is being handled. Raises LookupError outside of a message."""
     return _principal.get()
 
 
@@ -57,14 +57,17 @@ def serving_stdio(find: Callable[[], Principal | None]) -> Iterator[None]:
 
 
 def principal_again(request: object) -> Callable[[], Awaitable[Principal | None]]:
-    """For whom the message that is handled would act at a later moment; its request is None over stdio."""
+    """A function that finds the principal of the current message anew; it finds None where that may act no more.
+
+    `request` is None over stdio.
+    """
     if isinstance(request, Request):
         return functools.partial(authentication.principal_of, request)
     return functools.partial(_found, _over_stdio.get())
 
 
 async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """An SDK middleware: opens the context around tools, resources, prompts, completions and whatever comes.
+    """An SDK middleware: sets principal, language and time zone, and opens the tenant context, for every message.
 
     The principal is read from the request of this very message and not from the session's first one, so a
     session that outlived its token, or moved to another URL, acts as what it is now.

@@ -49,7 +49,7 @@ class NamedHosts:
 
 
 class SharedOrigins:
-    """Answers the browsers of MCP_ALLOWED_ORIGINS at the paths below `at` as they need it; others are told nothing."""
+    """Adds CORS headers for MCP_ALLOWED_ORIGINS at the paths below `at` (Fetch Standard, "CORS protocol")."""
 
     def __init__(self, app: ASGIApp, at: str) -> None:
         self.app = app

@@ -29,7 +29,7 @@ def application() -> str:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that says when it accepts connections."""
+    """A uvicorn server that calls `on_ready` once it accepts connections."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)

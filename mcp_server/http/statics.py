@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Statics:
-    """Serves what the project's finders find under STATIC_URL; all else is for `app`, which may know more files.
+    """Serves the files of the project's static finders under STATIC_URL; every other request goes to `app`.
 
     Where STATIC_URL names another host, or `django.contrib.staticfiles` is not installed, everything is for `app`.
     """

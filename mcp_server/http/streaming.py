@@ -83,7 +83,8 @@ class Framing:
                 return self.streaming
             return self.in_one_piece if eras.has_handshake(scope) else self.plain
         # A token for progress stands in the body, in every version of the protocol: no header says so. The bytes are
-        # searched and not parsed, since a false hit costs a stream that carries one message, and nothing else.
+        # searched and not parsed, since a false hit costs a stream that carries one message, and nothing else. To let
+        # the SDK choose by itself costs every call of 2026-07-28 more (ADR 0006).
         is_streamed = not accepted.json or (accepted.names_stream and PROGRESS_TOKEN in scope[BODY_KEY])
         return self.streaming if is_streamed else self.plain
 

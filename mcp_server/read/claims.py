@@ -33,7 +33,7 @@ LIST_METHODS = frozenset({"tools/list", "prompts/list", "resources/list", "resou
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What there is for one principal, beside tools."""
+    """The capabilities of one principal, beside tools (MCP specification, "Lifecycle")."""
 
     resources: bool = False
     watching: bool = False
@@ -41,7 +41,7 @@ class Claims:
     completions: bool = False
 
     async def kept(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """The answer to a message. Raises MCPError for what is not there."""
+        """Answer a message with these capabilities. Raises MCPError: METHOD_NOT_FOUND for a method that they lack."""
         if not self._cover(ctx.method):
             text = _(
                 "{method} is not offered here, or not to this token. initialize or server/discover "

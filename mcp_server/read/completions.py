@@ -29,7 +29,7 @@ Reference = PromptReference | ResourceTemplateReference
 
 @dataclass(frozen=True, slots=True)
 class Completing:
-    """Suggestions for one argument; they are as secret as what takes it."""
+    """Suggestions for one argument, which need the scope of its prompt or resource."""
 
     name: str
     scope: str | None

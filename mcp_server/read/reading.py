@@ -1,4 +1,4 @@
-"""What stands between the protocol and a function whose answer a client reads: a resource, a prompt, a completion."""
+"""Calls the functions of resources, prompts and completions: scope, worker thread, errors, one log record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class NotThere(MCPError):
-    """What was asked for does not exist, or not like this."""
+    """The function refused: what was asked for does not exist, or has other arguments."""
 
 
 async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

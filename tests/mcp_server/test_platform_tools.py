@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import httpx2
 import psycopg
@@ -12,8 +12,7 @@ import pytest
 from django.db import connections
 from mcp_types import ElicitResult
 
-from core.mcp_tools.tools.platform import Locale
-from core.models import LOCALES
+from core import defaults
 from core.scopes import Scope
 from core.services import demo, isolation, tenants
 from core.services.isolation import AuditUnavailable
@@ -203,7 +202,7 @@ def test_a_tenant_that_cannot_be_is_refused_in_words(
 
 
 def test_the_locales_on_offer_are_those_of_the_settings() -> None:
-    assert list(get_args(Locale)) == [code for code, _ in LOCALES]
+    assert list(defaults.Locale) == [code for code, _ in defaults.LANGUAGES]
 
 
 def test_a_suspended_tenant_is_refused_until_it_is_resumed(acme: World, globex: World, server: Process) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.models import LOCALES
+from core import defaults
 from core.services import settings, tenants
 from mcp_server.tokens import tokens
 from rls import tenant_context
@@ -115,4 +115,4 @@ def test_the_schema_lists_the_languages_there_are(acme: World, server: Process) 
     [schema] = [tool.input_schema for tool in asyncio.run(story()).tools if tool.name == TOOL]
 
     listed = schema["properties"]["locale"]["anyOf"][0]["enum"]
-    assert listed == [code for code, _name in LOCALES]
+    assert listed == list(defaults.Locale)

@@ -154,10 +154,10 @@ SALE = {
         "heading": ("訂單 2（草稿），", "，Bip <bip@shop.example>：€34.98"),
         "lines": ["- 2 x A-1 Shop anvil，單價 €19.99：€39.98", "- 折扣：€5.00"],
         "ends": [
-            "接下來可以是：已下單 (place_order), 已取消 (cancel_order)",
-            "接下來可以是：已付款 (update_order_status status=paid), 已取消 (cancel_order)",
-            "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)",
-            "接下來可以是：已送達 (update_order_status status=delivered)",
+            "可變更為：已下單（place_order）、已取消（cancel_order）",
+            "可變更為：已付款（update_order_status status=paid）、已取消（cancel_order）",
+            "可變更為：已出貨（update_order_status status=shipped）、已取消（cancel_order）",
+            "可變更為：已送達（update_order_status status=delivered）",
         ],
         "listed": ("- #2 已出貨 ", " Bip <bip@shop.example>：€34.98，2 件"),
     },
@@ -214,7 +214,7 @@ CANCELLED = {
     },
     "zh-hant": {
         "question": "訂單 1 目前為「已付款」。取消後會有 2 件商品回到庫存，並退款 €39.98。要取消嗎？",
-        "seen": "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)",
+        "seen": "可變更為：已出貨（update_order_status status=shipped）、已取消（cancel_order）",
         "done": "已回補庫存：2 件。已退款：€39.98。",
         "refund": " 退款（信用卡）：€39.98，經手人：shop token",
         "movement": "：+2（退貨），異動後 7，經手人：shop token",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from core import defaults
 from core.services import tenants
 from mcp_server.management.platform import add_reason, working
 from rls.context import PLATFORM_ALIAS
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         create = commands.add_parser("create", help="add an active tenant")
         create.add_argument("subdomain", help="its name in URLs: a DNS label")
         create.add_argument("name", help="its name for people")
-        create.add_argument("--locale", default="zh-hant", choices=[code for code, _ in settings.LANGUAGES])
+        create.add_argument("--locale", default=defaults.LOCALE, choices=list(defaults.Locale))
         add_reason(create)
         for name, explained in (
             ("suspend", "refuse its requests at every endpoint, at once"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Self
 
 from django.utils.translation import gettext as _
-from pydantic import BaseModel
 
 from core import formats
 from core.mcp_tools import listing
@@ -19,40 +18,6 @@ from rls.audit import Finding, Level
 MAX_FINDINGS = 50
 
 
-class TenantSize(BaseModel):
-    """How large a tenant is."""
-
-    subdomain: str
-    name: str
-    is_active: bool
-    users: int
-    products: int
-    orders: int
-
-    @classmethod
-    def of(cls, figures: TenantFigures) -> Self:
-        return cls(
-            subdomain=figures.subdomain,
-            name=figures.name,
-            is_active=figures.is_active,
-            users=figures.users,
-            products=figures.products,
-            orders=figures.orders,
-        )
-
-    def line(self) -> str:
-        """The tenant on a line, in the caller's language."""
-        return listing.line(
-            _("- {name} ({subdomain}) - {status} - {users} users, {products} products, {orders} orders"),
-            name=self.name,
-            subdomain=self.subdomain,
-            status=status(self.is_active),
-            users=formats.number(self.users),
-            products=formats.number(self.products),
-            orders=formats.number(self.orders),
-        )
-
-
 class PlatformStats(Answer):
     """Figures over all tenants; `largest` are the twenty with most orders, and `next_step` says how to see others."""
 
@@ -61,7 +26,7 @@ class PlatformStats(Answer):
     users: int
     products: int
     orders: int
-    largest: list[TenantSize]
+    largest: list[TenantFigures]
     next_step: str | None
 
     @classmethod
@@ -73,7 +38,7 @@ class PlatformStats(Answer):
             users=figures.users,
             products=figures.products,
             orders=figures.orders,
-            largest=[TenantSize.of(each) for each in figures.largest],
+            largest=figures.largest,
             next_step=None if is_all else _("To see the others, call list_tenants."),
         )
 
@@ -87,28 +52,8 @@ class PlatformStats(Answer):
             products=formats.number(self.products),
             orders=formats.number(self.orders),
         )
-        lines = [total, *(tenant.line() for tenant in self.largest)]
+        lines = [total, *map(_line, self.largest)]
         return "\n".join([*lines, self.next_step] if self.next_step else lines)
-
-
-class Weakness(BaseModel):
-    """A finding of the audit: what is weaker, on which object, and the SQL that mends it."""
-
-    rule: str
-    level: Level
-    object: str
-    finding: str
-    mend: str
-
-    @classmethod
-    def of(cls, finding: Finding) -> Self:
-        return cls(
-            rule=finding.rule,
-            level=finding.level,
-            object=finding.object,
-            finding=finding.finding,
-            mend=finding.mend,
-        )
 
 
 class IsolationAudit(Answer):
@@ -117,7 +62,7 @@ class IsolationAudit(Answer):
     is_green: bool
     errors: int
     warnings: int
-    findings: list[Weakness]
+    findings: list[Finding]
     next_step: str | None
 
     @classmethod
@@ -127,7 +72,7 @@ class IsolationAudit(Answer):
             is_green=not findings,
             errors=errors,
             warnings=len(findings) - errors,
-            findings=[Weakness.of(each) for each in findings[:MAX_FINDINGS]],
+            findings=findings[:MAX_FINDINGS],
             next_step=_others(len(findings) - MAX_FINDINGS) if len(findings) > MAX_FINDINGS else None,
         )
 
@@ -141,6 +86,18 @@ class IsolationAudit(Answer):
         ]
         lines += [f"- {each.level} {each.rule} {each.object}: {each.finding}\n  {each.mend}" for each in self.findings]
         return "\n".join([*lines, self.next_step] if self.next_step else lines)
+
+
+def _line(tenant: TenantFigures) -> str:
+    return listing.line(
+        _("- {name} ({subdomain}) - {status} - {users} users, {products} products, {orders} orders"),
+        name=tenant.name,
+        subdomain=tenant.subdomain,
+        status=status(tenant.is_active),
+        users=formats.number(tenant.users),
+        products=formats.number(tenant.products),
+        orders=formats.number(tenant.orders),
+    )
 
 
 def _others(count: int) -> str:

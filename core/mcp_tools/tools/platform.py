@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from django.utils.translation import gettext as _
 from pydantic import Field
 
+from core.defaults import Locale
 from core.mcp_tools.tools.tenants import TenantId
 from core.scopes import Scope
 from core.services import tenant_rows, tenants
 from mcp_server.declare.tools import Change, Endpoint, tool
-
-Locale = Literal["zh-hant", "en"]
 
 
 class TenantChange(Change):
@@ -83,7 +82,7 @@ def create_tenant(
     name: Annotated[
         str, Field(min_length=1, max_length=100, description='Name of the tenant for people, such as "測試租戶2".')
     ],
-    locale: Annotated[Locale, Field(description="The language of the tenant's answers.")] = "zh-hant",
+    locale: Annotated[Locale, Field(description="The language of the tenant's answers.")] = Locale.ZH_HANT,
 ) -> NewTenant:
     """Create an active tenant without data and without a token; an operator creates tokens with manage.py.
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 
 from django.utils.translation import gettext as _
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from core import formats
 from core.mcp_tools.tools.products import MAX_MINOR, ProductSummary, Sku
@@ -54,27 +54,15 @@ class ProductCreated(ProductSummary, Change):
         return "\n".join(lines)
 
 
-class Difference(BaseModel):
-    """What a field was and is."""
-
-    field: str
-    before: str | int | bool
-    after: str | int | bool
-
-    @classmethod
-    def of(cls, change: FieldChange) -> Self:
-        return cls(field=change.field, before=change.before, after=change.after)
-
-
 class ProductChanged(Change):
     """A product, and what of it has changed."""
 
     product: ProductSummary
-    changes: list[Difference]
+    changes: list[FieldChange]
 
     @classmethod
     def of(cls, change: ProductChange) -> Self:
-        return cls(product=ProductSummary.of(change.product), changes=[Difference.of(each) for each in change.changes])
+        return cls(product=ProductSummary.of(change.product), changes=change.changes)
 
     def subject(self) -> str:
         return f"product {self.product.sku}"
@@ -89,7 +77,7 @@ class ProductChanged(Change):
         changes = map(self._line, self.changes)
         return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
 
-    def _line(self, change: Difference) -> str:
+    def _line(self, change: FieldChange) -> str:
         before, after = (self._shown(change.field, value) for value in (change.before, change.after))
         return _("- {field}: {before}, now {after}").format(field=_labels()[change.field], before=before, after=after)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from django.utils import translation
 from django.utils.translation import gettext as _
 from pydantic import Field
 
-from core import formats
+from core import defaults, formats
+from core.defaults import Locale
 from core.mcp_tools.tools.products import MAX_MINOR
 from core.mcp_tools.units import Priced
-from core.models import LOCALES
 from core.scopes import Scope
 from core.services import settings
 from core.services.settings import SettingsChange
@@ -59,7 +59,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
                     _("The settings are now as follows ({names} changed):").format(names=", ".join(self.changed))
                     if self.changed
                     else _("Settings:"),
-                    _("- Language: {language}").format(language=dict(LOCALES)[self.locale]),
+                    _("- Language: {language}").format(language=dict(defaults.LANGUAGES)[self.locale]),
                     _("- Currency: {currency}").format(currency=self.currency),
                     _("- Time zone: {time_zone}").format(time_zone=self.time_zone),
                     _("- Reorder level of new products: {units}").format(
@@ -87,7 +87,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
     asks=True,
 )
 def manage_tenant_settings(
-    locale: Annotated[Literal["zh-hant", "en"] | None, Field(description="The language of answers.")] = None,
+    locale: Annotated[Locale | None, Field(description="The language of answers.")] = None,
     currency: Annotated[
         str | None, Field(pattern="^[A-Z]{3}$", description="ISO 4217 code; fixed once there are products or orders.")
     ] = None,

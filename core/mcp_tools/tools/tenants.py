@@ -48,7 +48,7 @@ class TenantSummary(BaseModel):
 
 
 class TenantList(Dated, Answer):
-    """The tenants in sight of the caller, oldest first."""
+    """The tenants that the caller may see, oldest first."""
 
     is_verbatim = True
 
