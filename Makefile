@@ -23,7 +23,7 @@ $(STAMP)%: %.txt
 	@$(ALONE) sh -ec '[ $@ -nt $< ] && exit; \
 	    echo "Installing $< into .venv, once ..." >&2; \
 	    ls $(STAMP)* >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv; \
-	    $(PIP) install --quiet --require-hashes -r $<; \
+	    $(PIP) install -qq --require-hashes -r $<; \
 	    touch $(if $(filter %-dev,$@),$(RUN_DEPS)) $@' || \
 	    { echo "$< is not installed, and the lines above say why. Without a network, see PIP_INDEX_URL." >&2; exit 1; }
 
