@@ -62,7 +62,7 @@ reference: $(RUN_DEPS)  ## what the endpoints offer, written to docs/reference/t
 	@mkdir -p .local && $(VENV)/python manage.py mcp reference > .local/reference && mv .local/reference docs/reference/tools.md
 
 bench: $(DEV_DEPS)  ## what isolation costs, as ratios of interleaved runs
-	@$(VENV)/python -m benchmarks.hook
+	@$(VENV)/python -m benchmarks.backend
 	@$(VENV)/python -m benchmarks.calls
 	@$(VENV)/python -m benchmarks.statements
 	@$(VENV)/python -m benchmarks.audit

@@ -12,8 +12,8 @@ from core import formats
 WIDTH, HEIGHT = 800, 300
 LEFT, TOP, BOTTOM = 10, 50, 30
 # Beside each other they stay readable: so many at most, fewer where they are long.
-MOST_LABELS = 12
-LETTER = 7  # pixels of a Latin letter in the template's font size; a Chinese one has two
+MAX_LABELS = 12
+LETTER_WIDTH = 7  # pixels of a Latin letter in the template's font size; a Chinese one has two
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def bars(title: str, chart: Sequence[Bar]) -> str:
 def _labels(chart: Sequence[Bar]) -> int:
     """How many labels have room beside each other."""
     widest = max((formats.columns(bar.label) for bar in chart), default=0)
-    return max(min(MOST_LABELS, (WIDTH - 2 * LEFT) // (LETTER * (widest + 1))), 1)
+    return max(min(MAX_LABELS, (WIDTH - 2 * LEFT) // (LETTER_WIDTH * (widest + 1))), 1)
 
 
 def _height(bar: Bar, highest: int) -> float:

@@ -7,10 +7,10 @@ import logging
 import re
 from time import monotonic
 
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 # Whoever has the link of an export may read it for an hour.
-SIGNED = re.compile(r"((?:/exports|export:/)/)[\w.%-]+")
+SIGNED_URL = re.compile(r"((?:/exports|export:/)/)[\w.%-]+")
 
 
 class JSONFormatter(logging.Formatter):
@@ -20,7 +20,7 @@ class JSONFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = {key: value for key, value in vars(record).items() if key not in STANDARD}
+        facts = {key: value for key, value in vars(record).items() if key not in STANDARD_ATTRIBUTES}
         entry = facts | {
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname,
@@ -29,7 +29,7 @@ class JSONFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return SIGNED.sub(r"\1...", json.dumps(entry, default=str, ensure_ascii=False))
+        return SIGNED_URL.sub(r"\1...", json.dumps(entry, default=str, ensure_ascii=False))
 
 
 class Anticipated(logging.Filter):

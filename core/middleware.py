@@ -1,4 +1,4 @@
-"""The Django door: `/t/<tenant>/...` runs as that tenant, for a bearer token of that tenant."""
+"""`/t/<tenant>/...` in Django runs as that tenant, for a bearer token of that tenant."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rls.middleware import TenantMiddleware
 View = TypeVar("View", bound=Callable[..., Any])
 
 # The scope that each view of a tenant needs.
-SCOPES: dict[Callable[..., Any], Scope] = {}
+SCOPES_OF_VIEWS: dict[Callable[..., Any], Scope] = {}
 # The views of a tenant whose URL is the authority: it holds a signature, which the view checks.
-SIGNED: set[Callable[..., Any]] = set()
+SIGNED_VIEWS: set[Callable[..., Any]] = set()
 
 
 class PrincipalMiddleware(TenantMiddleware):
@@ -35,13 +35,13 @@ class PrincipalMiddleware(TenantMiddleware):
         subdomain = match.kwargs.get("tenant")
         if subdomain is None:
             return None
-        if match.func in SIGNED:
+        if match.func in SIGNED_VIEWS:
             return signed_tenant(subdomain)
         token = bearer.token_in([request.headers["Authorization"]] if "Authorization" in request.headers else [])
         principal = resolver.authenticate(token, slug=subdomain) if isinstance(token, str) else None
         if principal is None:
-            return unauthorized(bearer.INVALID if isinstance(token, str) else token)
-        scope = SCOPES[match.func]
+            return unauthorized(bearer.TOKEN_INVALID if isinstance(token, str) else token)
+        scope = SCOPES_OF_VIEWS[match.func]
         if scope not in principal.scopes:
             return forbidden(scope)
         if "Accept-Language" not in request.headers:
@@ -53,7 +53,7 @@ def requires(scope: Scope) -> Callable[[View], View]:
     """Say which scope a view of a tenant needs. One that says none fails: nothing is open by being forgotten."""
 
     def declare(view: View) -> View:
-        SCOPES[view] = scope
+        SCOPES_OF_VIEWS[view] = scope
         return view
 
     return declare
@@ -61,7 +61,7 @@ def requires(scope: Scope) -> Callable[[View], View]:
 
 def signed(view: View) -> View:
     """Say that whoever has the URL of this view may call it: the view checks what is signed in it, or answers 404."""
-    SIGNED.add(view)
+    SIGNED_VIEWS.add(view)
     return view
 
 

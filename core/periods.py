@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from mcp_server.errors import Refusal
 
 # For completions; the other forms are in the text of UnknownPeriod.
-NAMES = (
+PERIOD_NAMES = (
     "today",
     "yesterday",
     "this_week",
@@ -25,12 +25,12 @@ NAMES = (
     "last_30_days",
     "last_90_days",
 )
-MOST_DAYS = 730
-LONGEST_RANGE = timedelta(days=3 * 366)
-RECENT = re.compile(r"last_([1-9][0-9]{0,2})_days")
+MAX_DAYS = 730
+MAX_RANGE = timedelta(days=3 * 366)
+RECENT_DAYS = re.compile(r"last_([1-9][0-9]{0,2})_days")
 # Years that every time zone and every column can hold, with the year before.
 YEAR = r"(19[0-9]{2}|2[0-9]{3})"
-DATED = re.compile(rf"{YEAR}(?:-(?:W([0-9]{{2}})|([0-9]{{2}})(?:-([0-9]{{2}}))?))?")
+DATED_PERIOD = re.compile(rf"{YEAR}(?:-(?:W([0-9]{{2}})|([0-9]{{2}})(?:-([0-9]{{2}}))?))?")
 
 
 class UnknownPeriod(Refusal):
@@ -70,7 +70,7 @@ class Period:
 def parse(text: str, *, now: datetime | None = None) -> Period:
     """The period that the text names; days begin in the active time zone, weeks on Monday (ISO 8601).
 
-    It is one of NAMES, "last_N_days" with N from 1 to 730 (today is the last of them), "2026", "2026-11",
+    It is one of PERIOD_NAMES, "last_N_days" with N from 1 to 730 (today is the last of them), "2026", "2026-11",
     "2026-W47", "2026-11-23", or "2026-10-01..2026-11-15" with both days in it and three years at the most.
     Raises UnknownPeriod.
     """
@@ -83,7 +83,7 @@ def parse(text: str, *, now: datetime | None = None) -> Period:
                 "There is no period {text}. Use {names}, last_N_days (N from 1 to 730), a year (2026), a month "
                 "(2026-11), a week (2026-W47), a day (2026-11-23), or a range of up to three years "
                 "(2026-10-01..2026-11-15)."
-            ).format(text=repr(text[:40]), names=", ".join(NAMES))
+            ).format(text=repr(text[:40]), names=", ".join(PERIOD_NAMES))
         )
     start, end, months = found
     return _period(text, start, end, zone, months=months)
@@ -112,8 +112,8 @@ def _named(text: str, today: date) -> Span | None:
 
 
 def _recent(text: str, today: date) -> Span | None:
-    match = RECENT.fullmatch(text)
-    if match is None or int(match[1]) > MOST_DAYS:
+    match = RECENT_DAYS.fullmatch(text)
+    if match is None or int(match[1]) > MAX_DAYS:
         return None
     count = int(match[1])
     return _days(today - timedelta(days=count - 1), count)
@@ -124,13 +124,13 @@ def _range(text: str) -> Span | None:
     if len(ends) != 2 or text.count("..") != 1:
         return None
     first, last = ends
-    if first is None or last is None or not first[0] < last[1] <= first[0] + LONGEST_RANGE:
+    if first is None or last is None or not first[0] < last[1] <= first[0] + MAX_RANGE:
         return None
     return first[0], last[1], 0
 
 
 def _dated(text: str) -> Span | None:
-    match = DATED.fullmatch(text)
+    match = DATED_PERIOD.fullmatch(text)
     if match is None:
         return None
     year, week, month, day = match.groups()

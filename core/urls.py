@@ -1,4 +1,4 @@
-"""URLs of the Django door. A pattern with `<tenant>` runs as that tenant (core.middleware)."""
+"""URLs of the Django views. A pattern with `<tenant>` runs as that tenant (core.middleware)."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The Django door: JSON for programs. No view names a tenant to the database; the middleware's context does."""
+"""Django's views of a tenant: JSON for programs. None names a tenant to the database; the middleware's context does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ django-tenant-mcp: one PostgreSQL database, many tenants, and assistants that wo
 A token comes from: manage.py tokens create --tenant <tenant> --name <name>
 """
 
-MAXIMUM_LIMIT = 100
+MAX_LIMIT = 100
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -156,7 +156,7 @@ def _reconnects() -> bool:
 
 
 def _page(request: HttpRequest, rows: QuerySet[Any], shape: Any) -> JsonResponse:
-    page = Paginator(rows, _number(request, "limit", 20, MAXIMUM_LIMIT)).get_page(_number(request, "page", 1, 10**6))
+    page = Paginator(rows, _number(request, "limit", 20, MAX_LIMIT)).get_page(_number(request, "page", 1, 10**6))
     return JsonResponse(
         {
             "items": [shape(row) for row in page],

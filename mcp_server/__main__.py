@@ -28,7 +28,7 @@ def main() -> None:
         sys.exit(f"mcp_server: {error}")
     except OperationalError as error:
         sys.exit(f"mcp_server: the database does not answer: {error}")
-    uvicorn.run(app, host=host, port=port, workers=workers, **connections.OPTIONS)
+    uvicorn.run(app, host=host, port=port, workers=workers, **connections.UVICORN_OPTIONS)
 
 
 def _prepared(workers: int) -> str:

@@ -265,7 +265,7 @@ class Served:
 
 
 def check_database() -> None:
-    """Connect as the serving roles that the project has. A role that could bypass row-level security is refused."""
+    """Connect as the serving roles that the project has; a role that could bypass row-level security is refused."""
     for alias in (DEFAULT_DB_ALIAS, PLATFORM_ALIAS):
         if alias in connections:
             connections[alias].ensure_connection()

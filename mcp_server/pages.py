@@ -74,7 +74,7 @@ def _opened(cursor: str, salt: str) -> list[Any]:
         where: list[Any] = signing.loads(cursor, salt=salt)
     except signing.BadSignature:
         raise InvalidCursor(
-            _("This cursor is not of this list with these filters. Call again without a cursor.")
+            _("This cursor does not belong to this list with these filters. Call again without a cursor.")
         ) from None
     return where
 

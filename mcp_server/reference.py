@@ -13,7 +13,7 @@ from mcp_server import instructions, server
 from mcp_server.app import MCP
 from mcp_server.declare.tools import Endpoint
 
-HEAD = """# Tools, resources and prompts
+HEADING = """# Tools, resources and prompts
 
 Written by `make reference` from what the endpoints publish; a test compares. What stands under an endpoint's name is
 what it tells every client as its `instructions`, once for all its tools.
@@ -27,7 +27,7 @@ ENDPOINTS = {
 def page(mcp: MCP) -> str:
     """The whole page."""
     with translation.override("en"):
-        return "\n".join([HEAD, *(asyncio.run(_endpoint(mcp, endpoint)) for endpoint in mcp.endpoints())])
+        return "\n".join([HEADING, *(asyncio.run(_endpoint(mcp, endpoint)) for endpoint in mcp.endpoints())])
 
 
 async def _endpoint(mcp: MCP, endpoint: Endpoint) -> str:

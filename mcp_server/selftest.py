@@ -23,17 +23,17 @@ from mcp_types.methods import SPEC_CLIENT_METHODS
 from mcp_types.version import LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
 from starlette.types import Message
 
-from mcp_server.http.context import NOBODY
+from mcp_server.http.context import NOT_AUTHENTICATED
 
-METHODS = sorted({*SPEC_CLIENT_METHODS, "unknown/method"})
+CLIENT_METHODS = sorted({*SPEC_CLIENT_METHODS, "unknown/method"})
 # No name and no arguments: where the boundary is missing, nothing of ours runs either.
-PARAMS: dict[str, dict[str, Any]] = {
+PARAMS_OF_VERSIONS: dict[str, dict[str, Any]] = {
     LATEST_HANDSHAKE_VERSION: {},
     LATEST_MODERN_VERSION: {
         "_meta": {PROTOCOL_VERSION_META_KEY: LATEST_MODERN_VERSION, CLIENT_CAPABILITIES_META_KEY: {}}
     },
 }
-SECONDS = 30.0
+TIMEOUT = 30.0
 
 Answer = tuple[str, ErrorData | None]
 
@@ -51,21 +51,21 @@ def require_boundary(mcp: MCPServer[Any]) -> None:
 
 
 async def _open_methods(mcp: MCPServer[Any]) -> list[str]:
-    with anyio.fail_after(SECONDS):
+    with anyio.fail_after(TIMEOUT):
         answers = [
             answer
-            for protocol in PARAMS
+            for protocol in PARAMS_OF_VERSIONS
             for road in (_through_streams, _through_http)
             for answer in await road(mcp, protocol)
         ]
-    return sorted({method for method, error in answers if error != NOBODY})
+    return sorted({method for method, error in answers if error != NOT_AUTHENTICATED})
 
 
 def _messages(protocol: str) -> list[JSONRPCRequest]:
     # Without a handshake in it, the newest version has no message that begins one.
-    methods = [each for each in METHODS if protocol != LATEST_MODERN_VERSION or each != "initialize"]
+    methods = [each for each in CLIENT_METHODS if protocol != LATEST_MODERN_VERSION or each != "initialize"]
     return [
-        JSONRPCRequest(jsonrpc="2.0", id=number, method=method, params=PARAMS[protocol])
+        JSONRPCRequest(jsonrpc="2.0", id=number, method=method, params=PARAMS_OF_VERSIONS[protocol])
         for number, method in enumerate(methods, 1)
     ]
 

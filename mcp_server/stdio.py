@@ -23,8 +23,9 @@ from mcp.server.stdio import stdio_server
 
 from mcp_server.http.envelopes import Messages
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PIECE = 2**16
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Bytes; the capacity of a pipe on Linux (pipe(7)).
+CHUNK_SIZE = 2**16
 
 
 class Lines:
@@ -60,7 +61,7 @@ class Lines:
 
     def _read(self) -> None:
         rest = b""
-        while piece := os.read(self._descriptor, PIECE):
+        while piece := os.read(self._descriptor, CHUNK_SIZE):
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 self._put(line.decode(errors="replace"))
@@ -84,7 +85,7 @@ async def serve(mcp: MCPServer[Any]) -> signal.Signals | None:
             lines.close()
 
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        for number in END_SIGNALS:
             loop.add_signal_handler(number, end, number)
         messages = Messages(lines)
         async with stdio_server(stdin=cast("anyio.AsyncFile[str]", messages)) as (reading, writing):
@@ -101,7 +102,7 @@ def ended_by_signals() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, end) for number in SIGNALS}
+    before = {number: signal.signal(number, end) for number in END_SIGNALS}
     try:
         yield
     finally:

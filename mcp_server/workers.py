@@ -72,10 +72,12 @@ _work: ContextVar[Work | None] = ContextVar("mcp_work", default=None)
 
 
 async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a blocking function in a worker thread, with this task's context; then return its connections.
+    """Call a blocking function in a worker thread, with this task's context; then return its connections to the pool.
 
-    Django keeps language and time zone for a thread, so the worker is told those of this task.
+    It waits for its turn without a limit. Returns and raises what the function does; raises asyncio.CancelledError
+    where it was called off.
     """
+    # Django keeps language and time zone for a thread, so the worker is told those of this task.
     spoken = functools.partial(_in, translation.get_language(), timezone.get_current_timezone())
     call = functools.partial(_returning_connections, functools.partial(spoken, function, *args, **kwargs))
     async with _turn(), _shared_limiter():
@@ -91,7 +93,8 @@ async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 async def run_async(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Await a function that uses Django's async ORM: it has a thread and a connection of its own, returned at the end.
 
-    Without it all async ORM calls of the process would take turns in one thread.
+    Waits, returns and raises as `run` does. Without it all async ORM calls of the process would take turns in one
+    thread (asgiref, "Threading").
     """
     work = Work()
 
@@ -128,12 +131,14 @@ def _in(language: str | None, zone: tzinfo, function: Callable[P, T], *args: P.a
 async def _to_its_end(work: Work, task: asyncio.Task[T], *, cancels: bool = False) -> T:
     """The result, after whatever cancels us: nothing goes on behind our back. See Note [Called off]."""
     try:
+        # `wait` leaves the task alone when we are cancelled, where awaiting it would cancel it too.
         await asyncio.wait([task])
     except asyncio.CancelledError:
         work.call_off()
         if cancels:
             task.cancel()
         await _end_of(task)
+        # A change that is committed is answered, even to a client that has cancelled: it can't be taken back.
         if not work.is_decided:
             raise
     if not task.cancelled() and isinstance(task.exception(), CalledOff):
@@ -142,6 +147,8 @@ async def _to_its_end(work: Work, task: asyncio.Task[T], *, cancels: bool = Fals
 
 
 async def _end_of(task: asyncio.Task[Any]) -> None:
+    # Cancelled again and again, as at the end of a server, we still wait: whoever left now would leave a thread behind
+    # that holds a connection, and may commit what nobody hears of.
     while not task.done():
         with suppress(asyncio.CancelledError), anyio.CancelScope(shield=True):
             await asyncio.wait([task])

@@ -22,7 +22,7 @@ from rls.errors import IsolationError
 ENTERING_FUNCTIONS = frozenset(
     {"__enter__", "__aenter__", "enter_context", "enter_async_context", "enterContext", "_run_tests_and_fixtures"}
 )
-# Packages that run a generator as a fixture, or around a hook.
+# Packages that run a generator as a fixture, or around a test.
 FIXTURE_PACKAGES = frozenset({"_pytest", "pytest_asyncio", "pluggy"})
 
 GENERATOR_FLAGS = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR

@@ -1,4 +1,4 @@
-"""Neither library knows the words of its example."""
+"""Each concept has one word, and neither library knows the words of its example."""
 
 from __future__ import annotations
 
@@ -50,3 +50,30 @@ def test_the_words_are_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["in production", "workshop", "productive", "reproduced"])
 def test_other_words_are_not(text: str) -> None:
     assert not said(text)
+
+
+# One word for each concept: docs/reference/words.md.
+WORDS_PAGE = Path("docs/reference/words.md")
+SUFFIXES = {".py", ".sql", ".po", ".html", ".md"}
+
+
+def discarded() -> list[str]:
+    """The words that stand for a concept that has another one."""
+    rows = [line.strip("|").split("|") for line in WORDS_PAGE.read_text(encoding="utf-8").splitlines()]
+    cells = [row[-1].strip() for row in rows if len(row) == 3]
+    return sorted({cell for cell in cells[2:] if cell})
+
+
+def test_a_concept_is_called_by_its_word() -> None:
+    """In the code and the documents. Decisions (docs/adr) stay as they were written."""
+    paths = [path for root in (*LIBRARIES, "core", "docs", "migrations_sql") for path in Path(root).rglob("*")]
+    paths = [path for path in [*paths, *Path().glob("*.md")] if path.suffix in SUFFIXES]
+    paths = [path for path in paths if path != WORDS_PAGE and "adr" not in path.parts]
+    wanted = re.compile(rf"(?<![a-z])({'|'.join(discarded())})s?(?![a-z])", re.IGNORECASE)
+
+    found = [
+        f"{path}:{number}: {line.strip()}" for path in paths for number, line in lines(path) if wanted.search(line)
+    ]
+
+    assert discarded(), "the table has no words"
+    assert found == [], f"use the word of {WORDS_PAGE}\n" + "\n".join(found)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-LINE = 105  # bytes
-LEAST = 15  # bytes of a name, whatever stands beside it
+MAX_LINE_BYTES = 105
+MIN_NAME_BYTES = 15  # whatever stands beside it
 
 
 def line(template: str, *, name: str, **facts: object) -> str:
     """The template with its facts, and with as much of the name as fits."""
     words = Truncator(" ".join(name.split())).chars(40)
     taken = len(template.format(name="", **facts).encode())
-    return template.format(name=_cut(words, max(LINE - taken, LEAST)), **facts)
+    return template.format(name=_cut(words, max(MAX_LINE_BYTES - taken, MIN_NAME_BYTES)), **facts)
 
 
 def more(cursor: str | None) -> list[str]:

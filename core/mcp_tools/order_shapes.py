@@ -16,7 +16,7 @@ from core.services.orders import OrderDetails
 from mcp_server.call.units import Dated, Moment
 
 # Lines of an order in one answer, in both forms: as many as one call can order.
-MOST_LINES = 50
+MAX_SHOWN_LINES = 50
 
 
 class Buyer(BaseModel):
@@ -158,7 +158,7 @@ class FullOrder(OrderSummary, Dated):
     @classmethod
     def in_full(cls, details: OrderDetails, *, first_line: int = 1, **more: Any) -> Self:
         """The order, with its lines from one on, and what else the class holds."""
-        next_line = first_line + MOST_LINES
+        next_line = first_line + MAX_SHOWN_LINES
         steps = orders.next_statuses(details.order)
         return cls.of(
             details.order,
@@ -170,7 +170,7 @@ class FullOrder(OrderSummary, Dated):
             next_line=next_line if next_line <= len(details.items) else None,
             payments=[MoneyMoved.of(payment) for payment in details.payments],
             next_statuses=steps,
-            next_calls={step: orders.MEANS[step] for step in steps},
+            next_calls={step: orders.TOOLS_OF_STATUSES[step] for step in steps},
             **more,
         )
 
@@ -205,8 +205,9 @@ class FullOrder(OrderSummary, Dated):
         if self.note:
             lines.append(_("- Note: {note}").format(note=self.note))
         if self.next_statuses:
-            steps = ", ".join(f"{status.label} ({_call(status, tool)})" for status, tool in self.next_calls.items())
-            lines.append(_("What can follow: {steps}").format(steps=steps))
+            calls = ((status.label, _call(status, tool)) for status, tool in self.next_calls.items())
+            steps = _(", ").join(_("{status} ({call})").format(status=label, call=call) for label, call in calls)
+            lines.append(_("It can become: {steps}").format(steps=steps))
         return lines
 
 

@@ -82,7 +82,8 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "^[a-z0-9]([a-z0-9-]*[a-z0-9])?\\Z",
-                                "A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
+                                "A subdomain must consist of lower-case letters, digits and inner hyphens (a "
+                                "DNS label, RFC 1035 2.3.1).",
                             )
                         ],
                     ),

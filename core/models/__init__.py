@@ -3,7 +3,7 @@
 from core.models.customers import Customer
 from core.models.exports import Export, ExportFormat, ExportPart
 from core.models.orders import (
-    SOLD,
+    SOLD_STATUSES,
     TRANSITIONS,
     Order,
     OrderItem,
@@ -19,7 +19,7 @@ from core.models.tenants import Role, Tenant, TenantUser
 
 __all__ = [
     "LOCALES",
-    "SOLD",
+    "SOLD_STATUSES",
     "TRANSITIONS",
     "Customer",
     "Export",

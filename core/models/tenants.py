@@ -8,9 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from rls.models import Keyed, Tenanted
 
-SUBDOMAIN = RegexValidator(
+SUBDOMAIN_VALIDATOR = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
-    "A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
+    "A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
 )
 
 
@@ -21,7 +21,7 @@ class Tenant(Keyed):
     """
 
     name = models.CharField(max_length=100)
-    subdomain = models.CharField(max_length=63, unique=True, validators=[SUBDOMAIN])
+    subdomain = models.CharField(max_length=63, unique=True, validators=[SUBDOMAIN_VALIDATOR])
     is_active = models.BooleanField(default=True)
 
     class Meta:

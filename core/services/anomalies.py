@@ -8,16 +8,16 @@ from statistics import median
 
 from django.db.models import Aggregate, BigIntegerField, Count
 
-from core.models import SOLD, Order
+from core.models import SOLD_STATUSES, Order
 from core.periods import Period
 from core.services.statistics import SalesFigures
 
-DISTANCE = 3
+MAX_DISTANCE = 3
 # Fewer have no usual value to be far from.
-LEAST_DAYS = 7
-LEAST_ORDERS = 8
+MIN_DAYS = 7
+MIN_ORDERS = 8
 # The median absolute deviation of normally distributed values times this is their standard deviation.
-NORMAL = 1.4826
+DEVIATIONS_PER_MAD = 1.4826
 
 
 class Percentile(Aggregate):
@@ -49,7 +49,7 @@ class UnusualOrder:
 def days(sales: SalesFigures, limit: int) -> list[UnusualDay]:
     """The days of these sales, grouped by day, that are out of line; the furthest first.
 
-    A day counts when it is over: beyond DISTANCE robust standard deviations from the median.
+    A day counts when it is over: beyond MAX_DISTANCE robust standard deviations from the median.
     """
     start = sales.period.start
     last = min(sales.as_of.astimezone(start.tzinfo).date(), sales.period.end.date())
@@ -58,28 +58,28 @@ def days(sales: SalesFigures, limit: int) -> list[UnusualDay]:
         day = date.fromisoformat(group.key)
         if day in revenue:
             revenue[day] = group.revenue_minor
-    if len(revenue) < LEAST_DAYS:
+    if len(revenue) < MIN_DAYS:
         return []
     usual = median(revenue.values())
-    deviation = NORMAL * median(abs(each - usual) for each in revenue.values())
+    deviation = DEVIATIONS_PER_MAD * median(abs(each - usual) for each in revenue.values())
     # Where most days are alike there is no deviation to measure with.
-    far = {day: each for day, each in revenue.items() if 0 < DISTANCE * deviation < abs(each - usual)}
+    far = {day: each for day, each in revenue.items() if 0 < MAX_DISTANCE * deviation < abs(each - usual)}
     furthest = sorted(far, key=lambda day: (-abs(far[day] - usual), day))[:limit]
     return [UnusualDay(day, far[day], round(usual)) for day in furthest]
 
 
 def orders(period: Period, limit: int) -> list[UnusualOrder]:
-    """The orders beyond the outer fence (Tukey): DISTANCE times the distance of the quartiles above the upper one.
+    """The orders beyond the outer fence (Tukey): MAX_DISTANCE times the distance of the quartiles above the upper one.
 
     In two statements; the largest first.
     """
-    sold = Order.objects.filter(placed_at__gte=period.start, placed_at__lt=period.end, status__in=SOLD)
+    sold = Order.objects.filter(placed_at__gte=period.start, placed_at__lt=period.end, status__in=SOLD_STATUSES)
     found = sold.aggregate(
         count=Count("id"), low=Percentile("total_minor", share=0.25), high=Percentile("total_minor", share=0.75)
     )
-    if found["count"] < LEAST_ORDERS:
+    if found["count"] < MIN_ORDERS:
         return []
-    fence = found["high"] + DISTANCE * (found["high"] - found["low"])
+    fence = found["high"] + MAX_DISTANCE * (found["high"] - found["low"])
     largest = sold.filter(total_minor__gt=fence).order_by("-total_minor", "number")[:limit]
     return [
         UnusualOrder(number, total, found["high"]) for number, total in largest.values_list("number", "total_minor")

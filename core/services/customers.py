@@ -26,7 +26,10 @@ def wanted(*, email: str, name: str) -> Customer | None:
     """
     email, name = address(email), name.strip()
     if not email:
-        _require(not name, _("A customer is known by e-mail address. Give customer_email too, or no customer_name."))
+        _require(
+            not name,
+            _("A customer is identified by e-mail address. Give customer_email too, or leave out customer_name."),
+        )
         return None
     known = Customer.objects.filter(email=email).first()
     if known is not None:

@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from core import formats
 from core.models import Customer, MovementReason, Product, StockMovement, TenantSettings, TenantUser
 from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
-from core.services.demo_rows import BATCH, Writer
+from core.services.demo_rows import BATCH_SIZE, Writer
 from core.services.demo_story import Ledger
 from mcp_server.errors import Refusal
 
-MOST_DISCOUNT = 10  # in percent of the goods
+MAX_DISCOUNT_PERCENT = 10  # of the goods
 
 
 class NothingToSell(Refusal):
@@ -100,7 +100,7 @@ def create(
         }
         if not available:
             raise NothingToSell(
-                _("No product of the demo is active. Call set_product_active with the sku {sku} first.").format(
+                _("None of the demo products is active. Call set_product_active with the sku {sku} first.").format(
                     sku=demo_goods.GOODS[0].sku
                 )
             )
@@ -109,11 +109,11 @@ def create(
             available=available,
             customers=customers,
             until=today if min(available.values()) < today else timezone.now(),
-            most_discount=min(MOST_DISCOUNT, chosen.max_discount_percent),
+            most_discount=min(MAX_DISCOUNT_PERCENT, chosen.max_discount_percent),
             chance=chance,
         )
         demo_story.trade(made, ledger)
-        Product.objects.bulk_update({move.product for move in ledger.moves}, ["stock"], batch_size=BATCH)
+        Product.objects.bulk_update({move.product for move in ledger.moves}, ["stock"], batch_size=BATCH_SIZE)
         item_count, payment_count = Writer(chosen.currency, users, actor).write(made, ledger.moves, on_progress)
     return DemoCounts(
         users=user_count,

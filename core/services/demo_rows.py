@@ -16,7 +16,7 @@ from core.models import Order, OrderItem, OrderStatus, Payment, PaymentKind, Sto
 from core.services.demo_story import Move, Sale
 from rls.models import Tenanted
 
-BATCH = 500
+BATCH_SIZE = 500
 
 Row = TypeVar("Row", bound=Tenanted)
 
@@ -33,7 +33,7 @@ def insert(rows: Iterable[Row]) -> list[Row]:
         for row, defaults in zip(new, cursor.fetchall(), strict=True):
             row.id, row.tenant_id = defaults
     if new:
-        type(new[0])._base_manager.bulk_create(new, batch_size=BATCH)
+        type(new[0])._base_manager.bulk_create(new, batch_size=BATCH_SIZE)
     return new
 
 
@@ -55,8 +55,8 @@ class Writer:
         self._moves(of_sale[None], {})
         number = Order.objects.aggregate(last=Coalesce(Max("number"), 0))["last"] + 1
         items = payments = 0
-        for start in range(0, len(made), BATCH):
-            batch = made[start : start + BATCH]
+        for start in range(0, len(made), BATCH_SIZE):
+            batch = made[start : start + BATCH_SIZE]
             orders = self._orders(batch, number + start)
             items += self._items(orders)
             payments += self._payments(orders)

@@ -15,9 +15,9 @@ from core.services import customers, orders, settings
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
-MOST_LINES = 200
-MOST_UNITS = 1_000_000  # of one line
-MOST_MONEY = 10**15  # of one order, in minor units
+MAX_LINES = 200
+MAX_UNITS = 1_000_000  # of one line
+MAX_TOTAL_MINOR = 10**15  # of one order, in minor units
 
 
 class OrderInvalid(Refusal):
@@ -99,9 +99,10 @@ def require_active(products: Iterable[Product]) -> None:
     """Raise NotForSale with the skus of those that are not for sale."""
     if inactive := [product.sku for product in products if not product.is_active]:
         raise NotForSale(
-            _("Not for sale any more: {skus}. Call get_tenant_products to see what is, or set_product_active.").format(
-                skus=", ".join(inactive)
-            )
+            _(
+                "No longer for sale: {skus}. Call get_tenant_products with is_active=true to see what is for "
+                "sale, or set_product_active to sell them again."
+            ).format(skus=", ".join(inactive))
         )
 
 
@@ -125,7 +126,7 @@ def _new_lines(items: Iterable[Wanted], currency: str) -> list[OrderItem]:
 def _require_known(missing: set[str]) -> None:
     if missing:
         raise NotForSale(
-            _("There is no product with these skus: {skus}. Call get_tenant_products to see the skus.").format(
+            _("There are no products with these skus: {skus}. Call get_tenant_products to see the skus.").format(
                 skus=", ".join(sorted(missing))
             )
         )
@@ -143,9 +144,9 @@ def _require_currency(products: list[Product], currency: str) -> None:
 def _require_draft(order: Order) -> None:
     if order.status != OrderStatus.DRAFT:
         raise OrderInvalid(
-            _("Order {number} is {status}, and only a draft takes more. Call create_order for a new one.").format(
-                number=order.number, status=OrderStatus(order.status).label
-            )
+            _(
+                "Order {number} is {status}, and only a draft can be added to. Call create_order for a new order."
+            ).format(number=order.number, status=OrderStatus(order.status).label)
         )
 
 
@@ -153,15 +154,18 @@ def _total(lines: Iterable[OrderItem], discount_minor: int) -> int:
     """What is to be paid. Raises OrderInvalid where that is less than nothing, or more than an order can hold."""
     lines = list(lines)
     cost = goods(lines)
-    if len(lines) > MOST_LINES or cost > MOST_MONEY or any(line.quantity > MOST_UNITS for line in lines):
+    if len(lines) > MAX_LINES or cost > MAX_TOTAL_MINOR or any(line.quantity > MAX_UNITS for line in lines):
         raise OrderInvalid(
-            _("An order holds at most {lines} lines, {units} units a line and {money} minor units. Split it.").format(
-                lines=formats.number(MOST_LINES), units=formats.number(MOST_UNITS), money=formats.number(MOST_MONEY)
+            _(
+                "An order can have at most {lines} lines, {units} units per line and a total of {money} minor "
+                "units. Split it into several orders."
+            ).format(
+                lines=formats.number(MAX_LINES), units=formats.number(MAX_UNITS), money=formats.number(MAX_TOTAL_MINOR)
             )
         )
     if discount_minor > cost:
         raise OrderInvalid(
-            _("The discount of {discount} is more than the goods cost: {goods}. Give a smaller one.").format(
+            _("The discount of {discount} is more than the goods cost ({goods}). Give a smaller discount.").format(
                 discount=formats.money(discount_minor, lines[0].currency), goods=formats.money(cost, lines[0].currency)
             )
         )
@@ -173,7 +177,7 @@ def _ask_for_discount(discount_minor: int, cost: int, currency: str, most_percen
         approval.ask(
             _(
                 "The discount of {discount} is {percent} of the goods ({goods}), above the limit of {limit}. "
-                "Make the order with it?"
+                "Create the order with this discount?"
             ).format(
                 discount=formats.money(discount_minor, currency),
                 percent=formats.percent(discount_minor / cost),

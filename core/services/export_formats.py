@@ -17,7 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 # What a spreadsheet takes for a formula when a cell of a CSV begins with it (CWE-1236); Chinese and Japanese ones take
 # the full-width signs too.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Row = Sequence[Any]
 
@@ -178,7 +178,7 @@ def cell(value: Any) -> str | int | float | bool | None:
 
 def inert(value: Any) -> Any:
     """A cell of a CSV that no spreadsheet runs as a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
 
 
 def _plain(value: object) -> object:

@@ -16,9 +16,9 @@ from core.services.export_formats import Row, Writer, cell
 from mcp_server.errors import Refusal
 
 # Of a cell's text, as UTF-16 counts characters (Microsoft, "Excel specifications and limits").
-LONGEST = 32_767
+MAX_CELL_LENGTH = 32_767
 # From here on a number is not shown, or not kept, digit by digit.
-EXACT = 10**15
+MAX_EXACT_INTEGER = 10**15
 
 
 class DoesNotFit(Refusal):
@@ -75,7 +75,7 @@ class XLSX(Writer):
         for column, value in enumerate(values):
             if isinstance(value, bool):
                 self._sheet.write_boolean(self._row, column, value)
-            elif isinstance(value, int | float) and abs(value) < EXACT:
+            elif isinstance(value, int | float) and abs(value) < MAX_EXACT_INTEGER:
                 self._sheet.write_number(self._row, column, value)
             elif value is not None and value != "":
                 self._write_text(column, str(value))
@@ -88,7 +88,7 @@ class XLSX(Writer):
         if self._sheet.write_string(self._row, column, text) == -2:
             raise DoesNotFit(
                 _(
-                    "A text of {table}, in the column {column}, is longer than a cell of Excel, which holds {longest}"
-                    " characters. Call export_tenant_data with the format csv, json or jsonl."
-                ).format(table=self._table, column=self._columns[column], longest=LONGEST)
+                    "A text in the column {column} of {table} is longer than the {longest} characters that "
+                    "an Excel cell can hold. Call export_tenant_data with the format csv, json or jsonl."
+                ).format(table=self._table, column=self._columns[column], longest=MAX_CELL_LENGTH)
             )

@@ -33,7 +33,7 @@ WRITERS: dict[str, type[Writer]] = {
 }
 
 # The tenanted models whose rows are in no export, and why.
-LEFT_OUT: dict[type[Tenanted], str] = {
+EXCLUDED_MODELS: dict[type[Tenanted], str] = {
     ApiToken: "The platform manages tokens: a tenant's role may not read them.",
     Export: "An export is a copy of the other rows, and would hold the ones before it.",
     ExportPart: "The same.",
@@ -42,10 +42,10 @@ LEFT_OUT: dict[type[Tenanted], str] = {
 
 PART_SIZE = 2**20
 LIFETIME = timedelta(hours=1)
-KEPT = 5
+MAX_KEPT_EXPORTS = 5
 # Rows that are in memory at a time; where one may be of any length, fewer.
-BATCH = 2_000
-BATCH_OF_LONG_ROWS = 200
+BATCH_SIZE = 2_000
+LONG_ROW_BATCH_SIZE = 200
 
 
 class ExportNotFound(Refusal):
@@ -66,7 +66,7 @@ class Exported:
 
 def tables() -> dict[str, type[Model]]:
     """What an export holds: the tenant, and every tenanted model that is not left out, by the name in the file."""
-    models = [model for model in apps.get_models() if issubclass(model, Tenanted) and model not in LEFT_OUT]
+    models = [model for model in apps.get_models() if issubclass(model, Tenanted) and model not in EXCLUDED_MODELS]
     return {"tenant": Tenant} | {_name(model): model for model in models}
 
 
@@ -112,7 +112,7 @@ def open(handle: str) -> Export:
         return Export.objects.get(id=export_id, finished_at__isnull=False, expires_at__gt=timezone.now())
     except (BadSignature, Export.DoesNotExist):
         raise ExportNotFound(
-            _("This export is not there, or has expired. Call export_tenant_data to make a new one.")
+            _("This export does not exist, or has expired. Call export_tenant_data to make a new one.")
         ) from None
 
 
@@ -181,9 +181,9 @@ def _take_turn() -> None:
 
 
 def _make_room() -> None:
-    """Delete what has expired, and the oldest ones, so that with the next one there are KEPT."""
+    """Delete what has expired, and the oldest ones, so that with the next one there are MAX_KEPT_EXPORTS."""
     Export.objects.filter(expires_at__lte=timezone.now()).delete()
-    kept = Export.objects.order_by("-id").values_list("id", flat=True)[: KEPT - 1]
+    kept = Export.objects.order_by("-id").values_list("id", flat=True)[: MAX_KEPT_EXPORTS - 1]
     Export.objects.exclude(id__in=list(kept)).delete()
 
 
@@ -204,7 +204,7 @@ def _batches(model: type[Model]) -> Iterator[list[tuple[Any, ...]]]:
     """The rows in the order of their keys, each batch from where the last one ended."""
     columns = _columns(model)
     rows = model._default_manager.order_by("id").values_list(*columns)
-    size = BATCH_OF_LONG_ROWS if _is_long(model) else BATCH
+    size = LONG_ROW_BATCH_SIZE if _is_long(model) else BATCH_SIZE
     batch = list(rows[:size])
     while batch:
         yield batch

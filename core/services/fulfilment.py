@@ -78,7 +78,7 @@ def advance(number: int, step: Step, *, actor: str, method: PaymentMethod | None
         if step is Step.PAID:
             _pay(order, _known(method), actor)
         elif method is not None:
-            raise PaymentUnclear(_("payment_method goes with the status paid alone. Call it again without."))
+            raise PaymentUnclear(_("payment_method is allowed only with status=paid. Call again without it."))
         _become(order, OrderStatus(step))
     return order
 
@@ -119,7 +119,7 @@ def _require_lines(order: Order, items: list[OrderItem]) -> None:
 def _require_stock(order: Order, items: list[OrderItem], products: dict[UUID, Product]) -> None:
     """Raise OutOfStock with all that is short, before anybody is asked."""
     short = [
-        _("{sku} ({stock} in stock, {wanted} wanted)").format(
+        _("{sku} ({stock} in stock, {wanted} needed)").format(
             sku=products[item.product_id].sku, stock=products[item.product_id].stock, wanted=item.quantity
         )
         for item in items
@@ -127,9 +127,10 @@ def _require_stock(order: Order, items: list[OrderItem], products: dict[UUID, Pr
     ]
     if short:
         raise OutOfStock(
-            _("Order {number} can't be placed: {short}. Call get_inventory, or create_order with less.").format(
-                number=order.number, short=", ".join(short)
-            )
+            _(
+                "Order {number} can't be placed: {short}. Call get_inventory to see the stock, or create_order "
+                "with smaller quantities."
+            ).format(number=order.number, short=_(", ").join(short))
         )
 
 
@@ -137,7 +138,7 @@ def _ask_for_total(order: Order) -> None:
     limit = settings.get().max_order_minor
     if order.total_minor > limit:
         approval.ask(
-            _("Order {number} comes to {total}, above the limit of {limit}. Place it?").format(
+            _("The total of order {number} is {total}, above the limit of {limit}. Place the order?").format(
                 number=order.number,
                 total=formats.money(order.total_minor, order.currency),
                 limit=formats.money(limit, order.currency),
@@ -155,19 +156,19 @@ def _question(cancelled: Cancellation) -> str:
     }
     if cancelled.refund_minor:
         return _(
-            "Order {number} is {status}. To cancel it puts its units ({units}) back into stock and refunds {refund}. "
-            "Cancel it?"
+            "Order {number} is {status}. Cancelling it returns its units ({units}) to stock and refunds "
+            "{refund}. Cancel it?"
         ).format(**facts)
     return _(
-        "Order {number} is {status}. To cancel it puts its units ({units}) back into stock; nothing is refunded. "
-        "Cancel it?"
+        "Order {number} is {status}. Cancelling it returns its units ({units}) to stock; nothing is "
+        "refunded. Cancel it?"
     ).format(**facts)
 
 
 def _known(method: PaymentMethod | None) -> PaymentMethod:
     if method is None:
         raise PaymentUnclear(
-            _("Say how it was paid: call it again with payment_method, one of {methods}.").format(
+            _("Say how the order was paid: call again with payment_method, one of {methods}.").format(
                 methods=", ".join(PaymentMethod.values)
             )
         )

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from core.models import SOLD, Customer, Order
+from core.models import SOLD_STATUSES, Customer, Order
 from core.periods import Period
 from core.services import anomalies, sellers, statistics
 from core.services.anomalies import UnusualDay, UnusualOrder
@@ -74,58 +74,60 @@ def find(period: Period, *, limit: int = 5) -> Insights:
         currency=sales.currency,
         best_sellers=figure(
             sellers.best(goods, limit),
-            _("The products with the most units sold in the period; of equal ones first the one with more revenue."),
+            _("The products with the most units sold in the period; among equals, the one with more revenue first."),
         ),
         worst_sellers=figure(
             sellers.worst(goods, period, limit),
             _(
-                "Active products with stock that were there when the period began and sold nothing in it, first those "
-                "with the most units above their reorder level; then the active products with the fewest units sold."
+                "Active products in stock that existed when the period began and sold nothing in it, those "
+                "with the most units above their reorder level first; then the active products with the "
+                "fewest units sold."
             ),
         ),
         stock_outs=figure(
             sellers.stock_outs(goods, period, now, limit),
             _(
-                "Units on hand now, divided by the units sold a day in the part of the period that lies behind; active "
-                "products that run out within {days} days, soonest first."
-            ).format(days=sellers.HORIZON),
+                "Units on hand now, divided by the units sold per day in the elapsed part of the period; "
+                "active products that run out within {days} days, soonest first."
+            ).format(days=sellers.HORIZON_DAYS),
         ),
         customers=figure(
             _buyers(period),
             _(
-                "Customers with an order in the period: new where they had none before it, returning where they had. "
-                "Orders without a customer don't count."
+                "Customers with an order in the period: new if they had no order before it, returning if "
+                "they had one. Orders without a customer are not counted."
             ),
         ),
         unusual_days=figure(
             anomalies.days(sales, limit),
             _(
-                "Finished days whose revenue is more than {distance} robust standard deviations (1.4826 times the "
-                "median absolute deviation) from the median day of the period; needs {days} finished days."
-            ).format(distance=anomalies.DISTANCE, days=anomalies.LEAST_DAYS),
+                "Complete days whose revenue is more than {distance} robust standard deviations (1.4826 "
+                "times the median absolute deviation) from the median day of the period; needs {days} "
+                "complete days."
+            ).format(distance=anomalies.MAX_DISTANCE, days=anomalies.MIN_DAYS),
         ),
         unusual_orders=figure(
             anomalies.orders(period, limit),
             _(
-                "Orders whose total is above the upper quartile of the period's orders by more than {distance} times "
-                "the distance between the quartiles; needs {orders} orders."
-            ).format(distance=anomalies.DISTANCE, orders=anomalies.LEAST_ORDERS),
+                "Orders whose total is above the upper quartile of the period's orders by more than "
+                "{distance} times the interquartile range; needs {orders} orders."
+            ).format(distance=anomalies.MAX_DISTANCE, orders=anomalies.MIN_ORDERS),
         ),
         stopped_sellers=figure(
             sellers.stopped(goods, period, now, limit),
             _(
-                "Active products without an order in the part of the period that lies behind, which sold so often in "
-                "the period before that this has a chance of 1% at most (Poisson)."
+                "Active products without an order in the elapsed part of the period, although they sold so "
+                "often in the period before that this has a probability of at most 1% (Poisson)."
             ),
         ),
         refund_rate=figure(
-            _refund_rate(sales), _("Money refunded in the period, divided by the money received in the period.")
+            _refund_rate(sales), _("The money refunded in the period, divided by the money received in it.")
         ),
     )
 
 
 def _buyers(period: Period) -> Buyers:
-    orders = Order.objects.filter(customer=OuterRef("pk"), status__in=SOLD)
+    orders = Order.objects.filter(customer=OuterRef("pk"), status__in=SOLD_STATUSES)
     bought = Exists(orders.filter(placed_at__gte=period.start, placed_at__lt=period.end))
     before = Exists(orders.filter(placed_at__lt=period.start))
     return Buyers(

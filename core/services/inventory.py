@@ -13,7 +13,7 @@ from mcp_server import pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
 
-LOWEST = ("headroom", "id")
+LOWEST_FIRST = ("headroom", "id")
 
 
 class AdjustmentInvalid(Refusal):
@@ -37,7 +37,7 @@ def page(*, limit: int, cursor: str | None, low_only: bool = False, include_inac
     if not include_inactive:
         found = found.filter(is_active=True)
     filters = {"list": "inventory", "low_only": low_only, "include_inactive": include_inactive}
-    return pages.page(found, order=LOWEST, limit=limit, cursor=cursor, of=filters)
+    return pages.page(found, order=LOWEST_FIRST, limit=limit, cursor=cursor, of=filters)
 
 
 def adjust(sku: str, quantity: int, *, reason: AdjustmentReason, actor: str, note: str = "") -> StockMovement:
@@ -58,9 +58,15 @@ def _check(quantity: int, reason: AdjustmentReason) -> None:
         raise AdjustmentInvalid(_("A quantity of 0 changes nothing. Call get_product to see the stock."))
     if reason is AdjustmentReason.PURCHASE and quantity < 0:
         raise AdjustmentInvalid(
-            _("A purchase brings units, so its quantity is positive. What goes back to a supplier is a return.")
+            _(
+                "A purchase adds units, so its quantity must be positive. For units that go back to a supplier "
+                "use reason=return."
+            )
         )
     if reason is AdjustmentReason.DAMAGE and quantity > 0:
         raise AdjustmentInvalid(
-            _("Damage and loss take units away, so the quantity is negative. What is found again is a count.")
+            _(
+                "Damage and loss remove units, so the quantity must be negative. For units that were found "
+                "again use reason=count."
+            )
         )

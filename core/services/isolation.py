@@ -10,7 +10,7 @@ from rls import audit
 from rls.audit import Finding
 
 AUDITOR_ALIAS = "auditor"
-IN_PSQL = 'psql "$AUDITOR_DATABASE_URL" -f migrations_sql/audit.sql'
+PSQL_COMMAND = 'psql "$AUDITOR_DATABASE_URL" -f migrations_sql/audit.sql'
 
 
 class AuditUnavailable(Refusal):
@@ -26,17 +26,17 @@ def findings() -> list[Finding]:
     if AUDITOR_ALIAS not in connections:
         raise AuditUnavailable(
             _(
-                "This server has no connection as app_auditor, who alone runs the audit. Set AUDITOR_DATABASE_URL "
-                "where it is started, or run in a shell: {command}"
-            ).format(command=IN_PSQL)
+                "This server has no connection as app_auditor, the only role that runs the audit. Set "
+                "AUDITOR_DATABASE_URL where the server is started, or run in a shell: {command}"
+            ).format(command=PSQL_COMMAND)
         )
     try:
         return audit.run(AUDITOR_ALIAS)
     except OperationalError as error:
         raise AuditUnavailable(
             _(
-                "The database does not answer app_auditor. Look at AUDITOR_DATABASE_URL, or run in a shell: {command}"
-            ).format(command=IN_PSQL)
+                "The database does not answer app_auditor. Check AUDITOR_DATABASE_URL, or run in a shell: {command}"
+            ).format(command=PSQL_COMMAND)
         ) from error
     except ProgrammingError as error:
         raise AuditUnavailable(

@@ -16,7 +16,7 @@ from mcp_server import pages
 from mcp_server.errors import Refusal
 
 # The tool that brings an order into a status.
-MEANS = {
+TOOLS_OF_STATUSES = {
     OrderStatus.PLACED: "place_order",
     OrderStatus.PAID: "update_order_status",
     OrderStatus.SHIPPED: "update_order_status",
@@ -112,14 +112,14 @@ def require_step(order: Order, status: OrderStatus) -> None:
         return
     facts = {"number": order.number, "now": OrderStatus(order.status).label, "wanted": status.label}
     if allowed := next_statuses(order):
-        steps = ", ".join(f"{step.label} ({MEANS[step]})" for step in allowed)
+        steps = _(", ").join(
+            _("{status} ({call})").format(status=step.label, call=TOOLS_OF_STATUSES[step]) for step in allowed
+        )
         raise NotAllowed(
-            _("Order {number} is {now} and can't become {wanted}. What can follow: {steps}.").format(
-                **facts, steps=steps
-            )
+            _("Order {number} is {now} and can't become {wanted}. It can become: {steps}.").format(**facts, steps=steps)
         )
     raise NotAllowed(
-        _("Order {number} is {now} and can't become {wanted}: nothing can follow. Call get_order to see it.").format(
+        _("Order {number} is {now} and can't become {wanted}: its status is final. Call get_order to see it.").format(
             **facts
         )
     )

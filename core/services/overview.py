@@ -12,9 +12,9 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 from core import periods
-from core.models import SOLD, Customer, Order, OrderStatus, Product, Tenant, TenantSettings, TenantUser
+from core.models import SOLD_STATUSES, Customer, Order, OrderStatus, Product, Tenant, TenantSettings, TenantUser
 
-MOST_CATEGORIES = 20
+MAX_CATEGORIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ def products() -> ProductStats:
         stock_value_minor=_sum(rows, "value"),
         currency=currency,
         categories=[
-            CategoryStats(row["category"], row["total"], row["active"], row["units"]) for row in rows[:MOST_CATEGORIES]
+            CategoryStats(row["category"], row["total"], row["active"], row["units"]) for row in rows[:MAX_CATEGORIES]
         ],
-        more_categories=max(len(rows) - MOST_CATEGORIES, 0),
+        more_categories=max(len(rows) - MAX_CATEGORIES, 0),
         as_of=timezone.now(),
     )
 
@@ -118,7 +118,7 @@ def everything() -> TenantStats:
             total=Count("id"), revenue=Sum("total_minor"), recent=Coalesce(Sum("total_minor", filter=this_month), 0)
         )
     )
-    sold = [row for row in rows if row["status"] in SOLD]
+    sold = [row for row in rows if row["status"] in SOLD_STATUSES]
     counts = {row["status"]: row["total"] for row in rows}
     return TenantStats(
         tenant=tenant,

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from core.models import Order, Product, Tenant, TenantUser
 from core.services import counts
 
-LARGEST = 20
+MAX_TENANTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def get() -> PlatformFigures:
 def _largest() -> QuerySet[Any]:
     return Tenant.objects.annotate(
         user_count=_number_of(TenantUser), product_count=_number_of(Product), order_count=_number_of(Order)
-    ).order_by("-order_count", "subdomain")[:LARGEST]
+    ).order_by("-order_count", "subdomain")[:MAX_TENANTS]
 
 
 def _number_of(model: type[Model]) -> Coalesce:

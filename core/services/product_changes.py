@@ -73,9 +73,10 @@ def create(
                 )
         except IntegrityError:
             raise SkuTaken(
-                _("There is a product {sku} already. Call update_product to change it, or choose another sku.").format(
-                    sku=repr(sku)
-                )
+                _(
+                    "A product with the sku {sku} exists already. Call update_product to change it, or choose "
+                    "another sku."
+                ).format(sku=repr(sku))
             ) from None
         search.index(product)
         if opening_stock:
@@ -106,7 +107,7 @@ def update(
     wanted = {field: value for field, value in given.items() if value is not None}
     if not wanted:
         raise ProductInvalid(
-            _("There is nothing to change. Call update_product with one or more of: {fields}.").format(
+            _("No changes were given. Call update_product with one or more of: {fields}.").format(
                 fields=", ".join(given)
             )
         )
@@ -137,9 +138,10 @@ def set_active(sku: str, *, is_active: bool) -> ProductChange:
         if not is_active:
             drafts = Order.objects.filter(status=OrderStatus.DRAFT, items__product=product).count()
             approval.ask(
-                _("Take {sku} {name} off sale? Draft orders that hold it and can't be placed then: {drafts}.").format(
-                    sku=product.sku, name=product.name, drafts=formats.number(drafts)
-                )
+                _(
+                    "Take {sku} {name} off sale? Draft orders that contain it, and can't be placed afterwards: "
+                    "{drafts}."
+                ).format(sku=product.sku, name=product.name, drafts=formats.number(drafts))
             )
         product.is_active = is_active
         product.save(update_fields=["is_active"])
@@ -160,9 +162,7 @@ def _ask_about_price(product: Product, price_minor: int) -> None:
 
 def _check_sku(sku: str) -> None:
     if not (0 < len(sku) <= 64 and sku.isprintable() and sku == sku.strip()):
-        raise ProductInvalid(
-            _("A sku has 1 to 64 printable characters, the first and the last of which are not spaces.")
-        )
+        raise ProductInvalid(_("A sku must have 1 to 64 printable characters, and must not begin or end with a space."))
 
 
 def _check_name(name: str) -> None:

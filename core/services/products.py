@@ -15,7 +15,7 @@ from mcp_server import pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
 
-NEWEST = ("-created_at", "-id")
+NEWEST_FIRST = ("-created_at", "-id")
 
 
 class ProductNotFound(Refusal):
@@ -48,7 +48,7 @@ class Filters(TypedDict, total=False):
 
 def find(**filters: Unpack[Filters]) -> QuerySet[Product]:
     """Products, newest first."""
-    products = Product.objects.order_by(*NEWEST)
+    products = Product.objects.order_by(*NEWEST_FIRST)
     conditions = {
         "category": filters.get("category"),
         "is_active": filters.get("is_active"),
@@ -65,7 +65,9 @@ def page(*, limit: int, cursor: str | None, **filters: Unpack[Filters]) -> Page[
 
     Raises InvalidCursor, and CategoryNotFound where there is nothing to show because no product is of the category.
     """
-    found = pages.page(find(**filters), order=NEWEST, limit=limit, cursor=cursor, of={"list": "products", **filters})
+    found = pages.page(
+        find(**filters), order=NEWEST_FIRST, limit=limit, cursor=cursor, of={"list": "products", **filters}
+    )
     category = filters.get("category")
     if category is not None and not found.rows:
         _require_category(category)
@@ -101,9 +103,9 @@ def _require_category(category: str) -> None:
     if category not in categories and not Product.objects.filter(category=category).exists():
         raise CategoryNotFound(
             _(
-                "There is no category {category}. There are: {categories}. "
-                "Call get_tenant_products with one of them, or with none."
-            ).format(category=repr(category), categories=", ".join(categories) or "-")
+                "There is no category {category}. The categories are: {categories}. Call get_tenant_products "
+                "with one of them, or without category."
+            ).format(category=repr(category), categories=_(", ").join(categories) or "-")
         )
 
 

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 
 from core.models import Product, ProductTerm
 
-LONGEST = 64
-MOST_WORDS = 8  # each is a join
+MAX_TERM_LENGTH = 64
+MAX_WORDS = 8  # each is a join
 # Chinese, Japanese and Korean put no space between words, so that a word can begin at each character.
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003134f]+")
 WORD = re.compile(r"\w+", re.UNICODE)
@@ -21,8 +21,8 @@ def matching(products: QuerySet[Product], query: str) -> QuerySet[Product]:
 
     A query of signs alone begins a sku; an empty one fits all.
     """
-    signs = _folded(query).strip()[:LONGEST]
-    for term in list(dict.fromkeys(_words(query)))[:MOST_WORDS] or filter(None, [signs]):
+    signs = _folded(query).strip()[:MAX_TERM_LENGTH]
+    for term in list(dict.fromkeys(_words(query)))[:MAX_WORDS] or filter(None, [signs]):
         # A range of the index: what begins with the term lies between it and it followed by the last character.
         found = ProductTerm.objects.filter(term__gte=term, term__lt=term + "\U0010ffff")
         products = products.filter(id__in=found.values("product_id"))
@@ -45,16 +45,16 @@ def index_all(products: list[Product]) -> None:
 
 def terms(product: Product) -> set[str]:
     """Each word of name, sku and category, and the whole sku; of unspaced text each ending."""
-    found = {_folded(product.sku)[:LONGEST]}
+    found = {_folded(product.sku)[:MAX_TERM_LENGTH]}
     for word in _words(f"{product.name} {product.sku} {product.category}"):
         found.add(word)
         for run in UNSPACED.finditer(word):
-            found.update(word[start:][:LONGEST] for start in range(*run.span()))
+            found.update(word[start:][:MAX_TERM_LENGTH] for start in range(*run.span()))
     return found - {""}
 
 
 def _words(text: str) -> list[str]:
-    return [word[:LONGEST] for word in WORD.findall(_folded(text))]
+    return [word[:MAX_TERM_LENGTH] for word in WORD.findall(_folded(text))]
 
 
 def _folded(text: str) -> str:

@@ -13,9 +13,9 @@ from core.periods import Period
 from core.services.statistics import amount, sold_lines
 
 # One period's rate says little about what is further away.
-HORIZON = 90
+HORIZON_DAYS = 90
 # Where so many orders are expected, none at all has a chance of 1% (Poisson).
-EXPECTED = math.log(100)
+MIN_EXPECTED_ORDERS = math.log(100)
 DAY = timedelta(days=1)
 
 
@@ -109,13 +109,13 @@ def worst(goods: list[Sold], period: Period, limit: int) -> list[Seller]:
 
 
 def stock_outs(goods: list[Sold], period: Period, now: datetime, limit: int) -> list[StockOut]:
-    """The active products that run out within HORIZON days if they go on selling as in the period, soonest first."""
+    """The active products that run out within HORIZON_DAYS if they sell on as in the period, soonest first."""
     days = elapsed_days(period, now)
     today = now.astimezone(period.start.tzinfo).date()
     found = []
     for each in goods:
         seller = each.seller
-        if each.is_active and seller.units and seller.stock * days <= HORIZON * seller.units:
+        if each.is_active and seller.units and seller.stock * days <= HORIZON_DAYS * seller.units:
             left = seller.stock * days / seller.units
             rate = round(seller.units / days, 2)
             found.append(
@@ -130,7 +130,7 @@ def stopped(goods: list[Sold], period: Period, now: datetime, limit: int) -> lis
     found = [
         StoppedSeller(each.seller.sku, each.seller.name, each.seller.stock, each.orders_before, each.units_before)
         for each in goods
-        if each.is_active and not each.orders and each.orders_before * share >= EXPECTED
+        if each.is_active and not each.orders and each.orders_before * share >= MIN_EXPECTED_ORDERS
     ]
     return sorted(found, key=lambda each: (-each.orders_before, each.sku))[:limit]
 

@@ -82,13 +82,13 @@ def change(**choices: Unpack[Choices]) -> SettingsChange:
 def _check(changes: dict[str, Any]) -> None:
     locales = [code for code, _name in LOCALES]
     if "locale" in changes and changes["locale"] not in locales:
-        raise SettingsInvalid(_("A locale is one of {locales}.").format(locales=", ".join(locales)))
+        raise SettingsInvalid(_("The locale must be one of: {locales}.").format(locales=", ".join(locales)))
     if "time_zone" in changes:
         _check_time_zone(changes["time_zone"])
     if "currency" in changes:
         _check_currency(changes["currency"])
     if changes.get("max_discount_percent", 0) > 100:
-        raise SettingsInvalid(_("max_discount_percent is a number from 0 to 100."))
+        raise SettingsInvalid(_("max_discount_percent must be a number from 0 to 100."))
 
 
 def _check_time_zone(name: str) -> None:
@@ -121,8 +121,8 @@ def _check_currency(code: str) -> None:
     if Product.objects.exists() or Order.objects.exists():
         raise SettingsInvalid(
             _(
-                "The currency can't change any more: there are products or orders with prices in it. "
-                "Call manage_tenant_settings without currency."
+                "The currency can't be changed any more: products or orders have prices in it. Call "
+                "manage_tenant_settings without currency."
             )
         )
 
@@ -137,22 +137,23 @@ def _questions(row: TenantSettings, changes: dict[str, Any]) -> list[str]:
         )
     if changes.get("max_discount_percent", 0) > row.max_discount_percent:
         questions.append(
-            _("Raise the discount that an assistant may give without asking from {before}% to {after}%?").format(
-                before=row.max_discount_percent, after=changes["max_discount_percent"]
-            )
+            _(
+                "Raise the largest discount that an assistant may give without asking from {before}% to {after}%?"
+            ).format(before=row.max_discount_percent, after=changes["max_discount_percent"])
         )
     if changes.get("max_order_minor", 0) > row.max_order_minor:
         currency = changes.get("currency", row.currency)
         questions.append(
-            _("Raise the order that an assistant may place without asking from {before} to {after}?").format(
+            _("Raise the largest order that an assistant may place without asking from {before} to {after}?").format(
                 before=formats.money(row.max_order_minor, row.currency),
                 after=formats.money(changes["max_order_minor"], currency),
             )
         )
     if changes.get("max_stock_change", 0) > row.max_stock_change:
         questions.append(
-            _("Raise the units that an assistant may move at once without asking from {before} to {after}?").format(
-                before=formats.number(row.max_stock_change), after=formats.number(changes["max_stock_change"])
-            )
+            _(
+                "Raise the largest stock change that an assistant may make without asking from {before} to "
+                "{after} units?"
+            ).format(before=formats.number(row.max_stock_change), after=formats.number(changes["max_stock_change"]))
         )
     return questions

@@ -11,11 +11,11 @@ from django.db.models import BooleanField, Case, Count, DateField, DecimalField,
 from django.db.models.functions import Cast, TruncDate
 from django.utils import timezone
 
-from core.models import SOLD, Order, OrderItem, OrderStatus, Payment, PaymentKind, TenantSettings
+from core.models import SOLD_STATUSES, Order, OrderItem, OrderStatus, Payment, PaymentKind, TenantSettings
 from core.periods import Period
 
 # Up to so many days, one without a sale is a group too.
-MOST_EMPTY_DAYS = 92
+MAX_EMPTY_DAYS = 92
 UNITS = "units"
 
 
@@ -124,7 +124,9 @@ def sales(period: Period, *, group_by: GroupBy = GroupBy.DAY, compare: bool = Tr
 
 def sold_lines(start: datetime, end: datetime) -> QuerySet[OrderItem]:
     """The lines of what was sold between two moments."""
-    return OrderItem.objects.filter(order__placed_at__gte=start, order__placed_at__lt=end, order__status__in=SOLD)
+    return OrderItem.objects.filter(
+        order__placed_at__gte=start, order__placed_at__lt=end, order__status__in=SOLD_STATUSES
+    )
 
 
 def amount(**options: Any) -> Sum:
@@ -181,7 +183,7 @@ def _daily(
 
 
 def _totals(rows: list[_Row]) -> SalesTotals:
-    sold = [row for row in rows if row.part in SOLD]
+    sold = [row for row in rows if row.part in SOLD_STATUSES]
     refunds = [row for row in rows if row.part == PaymentKind.REFUND]
     orders, revenue = sum(row.count for row in sold), sum(row.amount for row in sold)
     return SalesTotals(
@@ -199,11 +201,13 @@ def _totals(rows: list[_Row]) -> SalesTotals:
 
 def _by_time(rows: list[_Row], period: Period, group_by: GroupBy, now: datetime) -> list[SalesGroup]:
     groups: dict[str, list[_Row]] = {}
-    if group_by is not GroupBy.DAY or period.days <= MOST_EMPTY_DAYS:
+    if group_by is not GroupBy.DAY or period.days <= MAX_EMPTY_DAYS:
         # Days that are still to come are no days without sales.
         days = (period.start.date() + timedelta(days=number) for number in range(period.days))
         groups = {_key(day, group_by): [] for day in days if day <= now.astimezone(period.start.tzinfo).date()}
-    for row in sorted((row for row in rows if row.day and row.part in (*SOLD, UNITS)), key=lambda row: str(row.day)):
+    for row in sorted(
+        (row for row in rows if row.day and row.part in (*SOLD_STATUSES, UNITS)), key=lambda row: str(row.day)
+    ):
         groups.setdefault(_key(row.day, group_by), []).append(row)
     totals = {key: _totals(found) for key, found in groups.items()}
     return [SalesGroup(key, "", each.orders, each.units, each.revenue_minor) for key, each in totals.items()]

@@ -12,7 +12,7 @@ from core.models import MovementReason, Order, Product, StockMovement
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
-MOST = 2_147_483_647  # PostgreSQL's integer
+MAX_STOCK = 2_147_483_647  # PostgreSQL's integer
 
 
 class OutOfStock(Refusal):
@@ -28,7 +28,8 @@ def ask_above_cap(sku: str, quantity: int, *, cap: int) -> None:
     if abs(quantity) > cap:
         approval.ask(
             _(
-                "Change the stock of {sku} by {quantity} units? An assistant may move up to {cap} without asking."
+                "Change the stock of {sku} by {quantity} units? An assistant may change it by up to {cap} "
+                "units without asking."
             ).format(sku=sku, quantity=formats.number(quantity), cap=formats.number(cap))
         )
 
@@ -50,12 +51,14 @@ def move(
     after = product.stock + quantity
     if after < 0:
         raise OutOfStock(
-            _("{sku} has {stock} in stock, and {wanted} are wanted. Call get_product to see it.").format(
+            _("{sku} has {stock} units in stock, but {wanted} are needed. Call get_product to see it.").format(
                 sku=product.sku, stock=formats.number(product.stock), wanted=formats.number(-quantity)
             )
         )
-    if after > MOST:
-        raise TooMuchStock(_("Stock is counted up to {most} units.").format(most=formats.number(MOST)))
+    if after > MAX_STOCK:
+        raise TooMuchStock(
+            _("A product can have at most {most} units in stock.").format(most=formats.number(MAX_STOCK))
+        )
     product.stock = after
     product.save(update_fields=["stock"])
     return StockMovement.objects.create(

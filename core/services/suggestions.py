@@ -13,8 +13,8 @@ from core.models import Customer, Order, Product
 from core.services import search
 
 # What a column of numbers holds.
-LARGEST = 2**31 - 1
-MONTHS = 12
+MAX_ORDER_NUMBER = 2**31 - 1
+MAX_MONTHS = 12
 
 
 def skus(text: str, limit: int) -> list[str]:
@@ -50,21 +50,21 @@ def customers(text: str, limit: int) -> list[str]:
 
 def period_names(text: str, limit: int) -> list[str]:
     """Names of periods and recent months that begin so."""
-    return [name for name in (*periods.NAMES, *months("", MONTHS)) if name.startswith(text)][:limit]
+    return [name for name in (*periods.PERIOD_NAMES, *months("", MAX_MONTHS)) if name.startswith(text)][:limit]
 
 
 def months(text: str, limit: int) -> list[str]:
     """Recent months, the newest first, as "2026-11"."""
     today = timezone.localdate()
     last = today.year * 12 + today.month - 1
-    names = (f"{date(month // 12, month % 12 + 1, 1):%Y-%m}" for month in range(last, last - MONTHS, -1))
+    names = (f"{date(month // 12, month % 12 + 1, 1):%Y-%m}" for month in range(last, last - MAX_MONTHS, -1))
     return [name for name in names if name.startswith(text)][:limit]
 
 
 def _beginning_with(digits: str) -> Q:
     """The ranges of numbers whose decimal text begins so: 12, 120-129, 1200-1299 and so on."""
     found, first, count = Q(), int(digits), 1
-    while first <= LARGEST:
-        found |= Q(number__gte=first, number__lt=min(first + count, LARGEST + 1))
+    while first <= MAX_ORDER_NUMBER:
+        found |= Q(number__gte=first, number__lt=min(first + count, MAX_ORDER_NUMBER + 1))
         first, count = first * 10, count * 10
     return found or Q(pk=None)

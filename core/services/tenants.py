@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from core.models import Tenant, TenantSettings, TenantUser
-from core.models.tenants import SUBDOMAIN
+from core.models.tenants import SUBDOMAIN_VALIDATOR
 from core.services import tenant_rows
 from mcp_server import approval, pages
 from mcp_server.errors import Refusal
@@ -87,10 +87,10 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
     """
     tenant = Tenant(subdomain=subdomain, name=name.strip())
     try:
-        SUBDOMAIN(subdomain)
+        SUBDOMAIN_VALIDATOR(subdomain)
     except ValidationError as error:
         raise TenantInvalid(
-            _("A subdomain is lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")
+            _("A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")
         ) from error
     try:
         tenant.full_clean(exclude=["id", "created_at"], validate_unique=False)
@@ -104,14 +104,16 @@ def create(*, subdomain: str, name: str, locale: str = "zh-hant") -> Tenant:
             tenant.save(force_insert=True)
     except IntegrityError as error:
         raise TenantInvalid(
-            _("There is a tenant {subdomain} already. Choose another subdomain.").format(subdomain=repr(subdomain))
+            _("A tenant with the subdomain {subdomain} exists already. Choose another subdomain.").format(
+                subdomain=repr(subdomain)
+            )
         ) from error
     TenantSettings.objects.create(tenant=tenant, locale=locale)
     return tenant
 
 
 def set_active(subdomain: str, *, active: bool) -> Tenant:
-    """Suspend a tenant, or let it work again. Every door asks for this on each request. Needs a platform context.
+    """Suspend a tenant, or resume it. Every endpoint checks this on each request. Needs a platform context.
 
     Raises TenantNotFound.
     """
@@ -129,7 +131,7 @@ def delete(subdomain: str) -> dict[str, int]:
     # The lock keeps out new rows, each of which refers to the tenant: what is counted is what goes.
     tenant = _known(Tenant.objects.select_for_update().filter(subdomain=subdomain), subdomain)
     approval.ask(
-        _("Delete {subdomain} ({name}): {rows}? There is no way back.").format(
+        _("Delete the tenant {subdomain} ({name}) with all its data: {rows}? This can't be undone.").format(
             subdomain=tenant.subdomain, name=tenant.name, rows=tenant_rows.in_words(tenant_rows.count(tenant))
         ),
         # Its subdomain can be another tenant's tomorrow.

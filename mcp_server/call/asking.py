@@ -21,7 +21,7 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field, ValidationError, create_model
 
-from mcp_server.http.streaming import ONE_PIECE
+from mcp_server.http.streaming import ONE_PIECE_KEY
 
 # The first protocol in which a form is a result: no channel back to the client is needed.
 FIRST_VERSION_WITH_ROUNDS = "2026-07-28"
@@ -131,9 +131,9 @@ def _has_rounds(context: Context[Any, Any]) -> bool:
 def _is_in_one_piece(context: Context[Any, Any]) -> bool:
     # Over stdio there is no request.
     request = context.request_context.request
-    return request is not None and ONE_PIECE in request.scope
+    return request is not None and ONE_PIECE_KEY in request.scope
 
 
 def _unfit(tool: str) -> ToolError:
-    words = _("The answer does not fit the question. Nothing was changed; call {tool} again.")
+    words = _("The answer does not match the question. Nothing was changed; call {tool} again.")
     return ToolError(words.format(tool=tool))

@@ -100,7 +100,10 @@ def require_unused(yes: Yes) -> None:
         cursor.execute(USED_QUERY, [origin(yes)])
         if cursor.fetchone() == (True,):
             raise ConfirmationUsed(
-                _("This was agreed to for one change, which was made. For another one call again with dry_run=true.")
+                _(
+                    "This confirmation was for one change, which was made. For another change call again with "
+                    "dry_run=true."
+                )
             )
 
 

@@ -16,7 +16,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp_server.declare.schemas import Schema
 
 # What a bigint holds (PostgreSQL, 8.1.1).
-LEAST, MOST = -(2**63), 2**63 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 # The kinds of values that a form sends an empty text for, and what else is empty.
 TEXT_KINDS = ("string", "integer", "number")
 EMPTY_VALUES: dict[str, object] = {"array": [], "object": {}}
@@ -68,7 +68,7 @@ def out_of_range(schema: Schema, value: object, at: tuple[str, ...] = ()) -> str
     elif isinstance(value, float):
         return None if math.isfinite(value) else ".".join(at)
     else:
-        is_large = isinstance(value, int) and not LEAST <= value <= MOST
+        is_large = isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER
         return ".".join(at) if is_large and "number" not in _kinds(schema) else None
     found = (out_of_range(part, each, (*at, name)) for part, each, name in inner)
     return next((place for place in found if place is not None), None)

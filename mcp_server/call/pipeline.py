@@ -95,10 +95,10 @@ def recorded(spec: Recorded) -> Iterator[Record]:
         state = getattr(error.__cause__, "sqlstate", None)
         if state in BUSY_SQLSTATES:
             record.outcome = "busy"
-            raise ToolError(_("Others are working on the same rows. Nothing was changed; call again.")) from error
+            raise ToolError(_("Another call is changing the same rows. Nothing was changed; call again.")) from error
         if state == CANCELED_SQLSTATE:
             record.outcome = "too long"
-            raise ToolError(_("This took too long, and nothing was changed. Ask for less at once.")) from error
+            raise ToolError(_("This call took too long, and nothing was changed. Ask for less in one call.")) from error
         if outcome := outages.outcome(error):
             record.outcome = outcome
             raise ToolError(outages.words(spec, error)) from error
@@ -107,7 +107,7 @@ def recorded(spec: Recorded) -> Iterator[Record]:
             logger.exception(
                 "%s %s only reads, and tried to write", spec.kind, spec.name, extra={"reference": reference}
             )
-            refusal = _("{name} only reads, and tried to write. Nothing was changed. Report reference {reference}.")
+            refusal = _("{name} may only read, but tried to write. Nothing was changed. Report reference {reference}.")
             raise ToolError(refusal.format(name=spec.name, reference=reference)) from error
         logger.exception("%s failed unexpectedly", spec.kind, extra={"reference": reference})
         raise ToolError(f"{spec.name} failed unexpectedly. Report reference {reference}.") from error
@@ -178,16 +178,16 @@ async def _reason(call: Call, context: Context[Any, Any], earlier: Round | None)
     if earlier is not None and earlier.asked == "reason":
         answer = asking.filled_in(context, asking.reason_form(), tool=call.spec.name)
     elif asking.can_ask(context):
-        question = _("Why is {tool} called? The reason is kept in the audit.").format(tool=call.spec.name)
+        question = _("Why is {tool} called? The reason is kept in the audit log.").format(tool=call.spec.name)
         put = await asking.put(context, question, asking.reason_form(), Round(asked="reason"), tool=call.spec.name)
         if isinstance(put, InputRequiredResult):
             return put
         answer = put
     else:
-        refusal = _("Say why: call {tool} again with a reason. It is kept in the audit.")
+        refusal = _("Say why: call {tool} again with a reason. The reason is kept in the audit log.")
         raise ToolError(refusal.format(tool=call.spec.name))
     if answer is None or not answer.reason.strip():
-        raise ToolError(_("Nobody gave a reason. Nothing was done."))
+        raise ToolError(_("No reason was given. Nothing was changed."))
     return answer.reason.strip()
 
 
@@ -200,9 +200,9 @@ def _two_steps(call: Call, undecided: Undecided) -> ToolError:
         _("A person has to agree first: {question}").format(question=undecided.text)
         + " "
         + _(
-            "Nobody can be asked over this connection, so it takes two steps: call {tool} with dry_run=true, show "
-            "the person the question, and, if the answer is yes, call {tool} again with the confirmation that the "
-            "dry run gave."
+            "Nobody can be asked over this connection, so approval takes two steps: call {tool} with "
+            "dry_run=true, show the person the question, and, if the answer is yes, call {tool} again with "
+            "the confirmation from the dry run."
         ).format(tool=call.spec.name)
     )
 

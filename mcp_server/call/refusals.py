@@ -33,7 +33,7 @@ PROBLEM_TEXTS = {
     "string_too_short": _("String should have at least {min_length} characters"),
     "string_too_long": _("String should have at most {max_length} characters"),
     "string_pattern_mismatch": _("String should match pattern '{pattern}'"),
-    "nul": _("A text has no NUL (U+0000) in it"),
+    "nul": _("A text must not contain NUL (U+0000)"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -79,19 +79,19 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
     if not strange:
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
-    takes = _("It takes: {names}. Call it again without.").format(names=", ".join(known))
+    takes = _("Its arguments are: {names}. Call it again without the others.").format(names=", ".join(known))
     return f"{refused} {takes}" + "".join(_meant(each, known) for each in strange)
 
 
 def unfit(name: str, error: ValidationError) -> str:
     """What about the arguments does not fit."""
     problems = error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]
-    return _explained(name, "; ".join(f"{_place(each)}: {_words(each)}" for each in problems))
+    return _explained(name, [(_place(each), _words(each)) for each in problems])
 
 
 def no_room(name: str, place: str) -> str:
     """That a number is larger than any that can be meant."""
-    return _explained(name, f"{place}: {_('Input should be a number between -2^63 and 2^63-1')}")
+    return _explained(name, [(place, str(_("Input should be a number between -2^63 and 2^63-1")))])
 
 
 def short(name: str) -> str:
@@ -99,9 +99,10 @@ def short(name: str) -> str:
     return name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…"
 
 
-def _explained(name: str, problems: str) -> str:
-    words = _("{name} can't be called like this: {problems}. Correct the arguments and call it again.")
-    return words.format(name=name, problems=problems)
+def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
+    shown = _("; ").join(_("{argument}: {problem}").format(argument=place, problem=words) for place, words in problems)
+    words = _("The arguments of {name} are not valid: {problems}. Correct them and call it again.")
+    return words.format(name=name, problems=shown)
 
 
 def _place(problem: Any) -> str:
@@ -115,7 +116,7 @@ def _words(problem: Any) -> str:
     if problem["type"] in ("value_error", "assertion_error"):
         return str(context["error"])
     if problem["type"] not in PROBLEM_TEXTS:
-        return _("Input does not fit ({kind})").format(kind=problem["type"])
+        return _("Input is not valid ({kind})").format(kind=problem["type"])
     if "expected" in context:
         context = {**context, "expected": context["expected"].replace(" or ", str(_(" or ")))}
     return str(PROBLEM_TEXTS[problem["type"]]).format(**context)

@@ -115,29 +115,34 @@ def _fewer(result: CallToolResult, found: int, asked: Asked) -> str:
 
 def _cut_words(length: int, fewer: str) -> str:
     words = _("Texts of more than {length} characters are cut, and end in “…”.").format(length=length)
-    how = _("To get them whole call {call}.").format(call=fewer) if fewer else _("To get them whole ask for less.")
+    how = (
+        _("To see the full texts, call {call}.").format(call=fewer)
+        if fewer
+        else _("To see the full texts, ask for less.")
+    )
     return f"{words} {how}"
 
 
 def _too_long(found: int, fewer: str) -> str:
-    words = _("This answer is too long: about {found} tokens, and {limit} is the most.").format(
+    words = _("This answer is too long: about {found} tokens, and the limit is {limit}.").format(
         found=found, limit=MAX_TOKENS
     )
     if fewer:
-        return f"{words} {_('Call {call} instead, and go on with the cursor that it gives.').format(call=fewer)}"
+        return f"{words} {_('Call {call} instead, and continue with its next_cursor.').format(call=fewer)}"
     return f"{words} {_('Ask for less: with more filters, for a shorter period, or for one thing at a time.')}"
 
 
 def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
     """The result with the shortest texts and fewer and fewer rows in each list."""
     for rows in (50, 20, 5, 1, 0):
-        words = _("Of each list at most {rows} rows are shown; texts are cut, and end in “…”.").format(rows=rows)
+        words = _("At most {rows} rows of each list are shown; long texts are cut, and end in “…”.").format(rows=rows)
         yield _cut(result, TEXT_LENGTHS[-1], rows, f"{_outcome(result)} {words}")
 
 
 def _shortest(result: CallToolResult) -> CallToolResult:
     """The end of the text, and what the next call needs where it fits."""
-    words = f"{_outcome(result)} {_('The answer is too long to be shown. Tools that read show what is there now.')}"
+    too_long = _("The answer is too long to be shown. Call a tool that reads to see the data as it is now.")
+    words = f"{_outcome(result)} {too_long}"
     texts = [block.text for block in result.content if isinstance(block, TextContent)]
     lines = [_line(line, MIN_LINE_TOKENS) for line in "\n".join(texts).splitlines()[-LAST_LINE_COUNT:]]
     others = [block for block in result.content if not isinstance(block, TextContent)]

@@ -127,9 +127,10 @@ def _asked(call: Call, text: str, about: str) -> Question:
 def _refuse_confirmation(call: Call) -> None:
     if call.confirmation is not None:
         raise ToolError(
-            _("The confirmation is not for this call as things stand now. Call {tool} with dry_run=true again.").format(
-                tool=call.spec.name
-            )
+            _(
+                "The confirmation does not match this call and the data as it is now. Call {tool} with "
+                "dry_run=true again."
+            ).format(tool=call.spec.name)
         )
 
 

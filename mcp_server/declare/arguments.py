@@ -17,7 +17,7 @@ from mcp_server.declare.registry import place
 Words = str | Promise
 
 # Characters of a value.
-MAX_LENGTH = 300
+MAX_ARGUMENT_LENGTH = 300
 
 # Called in a worker with what was typed so far, and how many suggestions are wanted at most.
 Completer = Callable[[str, int], list[str]]

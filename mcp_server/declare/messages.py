@@ -38,7 +38,7 @@ def reading(template: str, **arguments: str) -> PromptMessage:
     if spec is None:
         raise LookupError(template)
     uri = spec.uri.expand(arguments)
-    return request(_("For more read the resource {uri} ({title}).").format(uri=uri, title=spec.title))
+    return request(_("For details read the resource {uri} ({title}).").format(uri=uri, title=spec.title))
 
 
 def plain(message: PromptMessage) -> PromptMessage:
@@ -47,7 +47,7 @@ def plain(message: PromptMessage) -> PromptMessage:
     if isinstance(content, ResourceLink):
         return said(
             message,
-            _("For more read the resource {uri} ({title}).").format(
+            _("For details read the resource {uri} ({title}).").format(
                 uri=content.uri, title=content.title or content.name
             ),
         )

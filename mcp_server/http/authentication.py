@@ -28,7 +28,7 @@ from mcp_server.tokens import resolver
 Authenticate = Callable[[HTTPConnection, str], Awaitable[Principal | None]]
 
 # Where the scope of a request has the backend that authenticates it.
-BACKEND = "mcp_server.authentication"
+AUTHENTICATE_KEY = "mcp_server.authentication"
 
 
 async def by_token(connection: HTTPConnection, slug: str) -> Principal | None:
@@ -50,7 +50,7 @@ async def anyone(connection: HTTPConnection, slug: str) -> Principal | None:
 
 def server_scopes(connection: HTTPConnection) -> frozenset[str]:
     """Every scope of the server that a request is for. Raises KeyError: it is for none."""
-    backend: Backend = connection.scope[BACKEND]
+    backend: Backend = connection.scope[AUTHENTICATE_KEY]
     return backend.scopes
 
 
@@ -92,7 +92,7 @@ class Backend(AuthenticationBackend):
         principal = await self._authenticate(conn, slug)
         if principal is None or not principal.is_of(slug):
             token = bearer.token_in(conn.headers.getlist("Authorization"))
-            raise Refused(token if isinstance(token, Challenge) else bearer.INVALID)
+            raise Refused(token if isinstance(token, Challenge) else bearer.TOKEN_INVALID)
         return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
 
 
@@ -105,12 +105,12 @@ class Protected:
         self._backend = backend
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app({**scope, BACKEND: self._backend}, receive, send)
+        await self._app({**scope, AUTHENTICATE_KEY: self._backend}, receive, send)
 
 
 async def principal_of(conn: HTTPConnection) -> Principal | None:
     """For whom the credentials of a request that was let through stand now."""
-    backend: Backend = conn.scope[BACKEND]
+    backend: Backend = conn.scope[AUTHENTICATE_KEY]
     try:
         _, user = await backend.authenticate(conn)
     except Refused:
@@ -120,5 +120,5 @@ async def principal_of(conn: HTTPConnection) -> Principal | None:
 
 
 def _refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
-    challenge = error.challenge if isinstance(error, Refused) else bearer.INVALID
+    challenge = error.challenge if isinstance(error, Refused) else bearer.TOKEN_INVALID
     return JSONResponse(challenge.body, challenge.status, headers={"WWW-Authenticate": challenge.header})

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 REALM = "mcp"
-TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Challenge:
     @property
     def header(self) -> str:
         """WWW-Authenticate. A request that shows no token is told no error code (RFC 6750, section 3.1)."""
-        if self is MISSING:
+        if self is TOKEN_MISSING:
             return f'Bearer realm="{REALM}"'
         return f'Bearer realm="{REALM}", error="{self.error}", error_description="{self.description}"'
 
@@ -31,11 +31,11 @@ class Challenge:
         return {"error": self.error, "error_description": self.description}
 
 
-MISSING = Challenge(401, "unauthorized", "This address needs a token. Send it as Authorization: Bearer <token>.")
-INVALID = Challenge(
+TOKEN_MISSING = Challenge(401, "unauthorized", "This address needs a token. Send it as Authorization: Bearer <token>.")
+TOKEN_INVALID = Challenge(
     401, "invalid_token", "This token does not open this address: it is unknown, expired, revoked, or made for another."
 )
-MALFORMED = Challenge(
+HEADER_MALFORMED = Challenge(
     400, "invalid_request", "Send one Authorization header with one token in it: Authorization: Bearer <token>."
 )
 
@@ -43,11 +43,11 @@ MALFORMED = Challenge(
 def token_in(authorization: Sequence[str]) -> str | Challenge:
     """The token in the values of the Authorization headers of a request, or why there is none."""
     if len(authorization) > 1:
-        return MALFORMED
+        return HEADER_MALFORMED
     scheme, _, token = "".join(authorization).strip().partition(" ")
     if scheme.lower() != "bearer":
-        return MISSING
+        return TOKEN_MISSING
     token = token.strip()
     if not token or re.search(r"[\s,]", token):
-        return MALFORMED
-    return token if TOKEN.fullmatch(token) else INVALID
+        return HEADER_MALFORMED
+    return token if TOKEN_PATTERN.fullmatch(token) else TOKEN_INVALID

@@ -13,13 +13,13 @@ from mcp_server.http import eras
 
 # No call that fits a schema comes near it; one that fits none is read all the same, in the event loop, before it is
 # refused.
-MAX_BYTES = 2**18
+MAX_BODY_BYTES = 2**18
 # Where the scope holds the body.
-BODY = "mcp_server.body"
+BODY_KEY = "mcp_server.body"
 
 
 class TooLarge(Exception):
-    """A body has more than MAX_BYTES."""
+    """A body has more than MAX_BODY_BYTES."""
 
 
 class WholeBodies:
@@ -40,17 +40,20 @@ class WholeBodies:
         has_hung_up = asyncio.Event()
         exchange = anyio.CancelScope()
 
+        # Two of us can't receive at once. So the body is read before, and from then on only this task listens.
         async def hear() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
             has_hung_up.set()
+            # In older versions a hang-up cancels nothing: the client may come back for the answer, and sends
+            # notifications/cancelled where it wants none.
             if not eras.has_handshake(scope):
                 exchange.cancel()
 
         hearing = asyncio.create_task(hear())
         try:
             with exchange:
-                await self.app({**scope, BODY: body}, _again(body, has_hung_up), send)
+                await self.app({**scope, BODY_KEY: body}, _again(body, has_hung_up), send)
         finally:
             hearing.cancel()
 
@@ -75,7 +78,7 @@ async def _read(receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > MAX_BYTES:
+        if len(body) > MAX_BODY_BYTES:
             raise TooLarge
         if not message.get("more_body", False):
             return bytes(body)

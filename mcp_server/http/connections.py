@@ -12,17 +12,17 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 # Seconds that a connection without a request stays open: clients in TypeScript come back to one after five.
-KEEP_ALIVE = 75
+KEEP_ALIVE_TIMEOUT = 75
 # Seconds for the head of a request to arrive, and for the rest of a body whose request is answered already.
-HEAD_SECONDS = 20.0
+HEAD_TIMEOUT = 20.0
 # Of the request line and the headers; trailers may have as much again.
 MAX_HEAD_BYTES = 2**16
 
 # What uvicorn is given, whoever starts it.
-OPTIONS: dict[str, Any] = {
+UVICORN_OPTIONS: dict[str, Any] = {
     "http": f"{__name__}:Protocol",
     "ws": "none",
-    "timeout_keep_alive": KEEP_ALIVE,
+    "timeout_keep_alive": KEEP_ALIVE_TIMEOUT,
     "log_config": None,
     "access_log": False,
 }
@@ -108,7 +108,7 @@ class Protocol(HttpToolsProtocol):
 
     def _wait(self) -> None:
         if self._cut is None:
-            self._cut = self.loop.call_later(HEAD_SECONDS, self._on_time)
+            self._cut = self.loop.call_later(HEAD_TIMEOUT, self._on_time)
 
     def _stop_waiting(self) -> None:
         if self._cut is not None:

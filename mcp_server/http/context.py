@@ -26,7 +26,7 @@ from mcp_server.principals import Principal
 from rls.context import checked_tenant_context
 
 # The answer to a message that acts for nobody; see mcp_server.selftest.
-NOBODY = ErrorData(code=INVALID_REQUEST, message="Authentication required")
+NOT_AUTHENTICATED = ErrorData(code=INVALID_REQUEST, message="Authentication required")
 
 _principal: ContextVar[Principal] = ContextVar("mcp_principal")
 _root: ContextVar[str] = ContextVar("mcp_root", default="")
@@ -118,7 +118,7 @@ async def _principal_of(request: object) -> Principal:
     else:
         principal = await _found(_over_stdio.get())
     if principal is None:
-        raise MCPError(NOBODY.code, NOBODY.message)
+        raise MCPError(NOT_AUTHENTICATED.code, NOT_AUTHENTICATED.message)
     return principal
 
 

@@ -26,9 +26,11 @@ from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server.http.bodies import BODY
+from mcp_server.http.bodies import BODY_KEY
 
-WHAT_IT_IS = 'one object: {"jsonrpc": "2.0", "id": a string or a whole number, "method": a string, "params": an object}'
+MESSAGE_SHAPE = (
+    'one object: {"jsonrpc": "2.0", "id": a string or a whole number, "method": a string, "params": an object}'
+)
 
 
 class Envelopes:
@@ -38,7 +40,7 @@ class Envelopes:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = refused(scope[BODY]) if scope["method"] == "POST" else None
+        refusal = refused(scope[BODY_KEY]) if scope["method"] == "POST" else None
         if refusal is None:
             await self.app(scope, receive, send)
         else:
@@ -79,7 +81,7 @@ def refused(body: bytes | str) -> JSONRPCError | None:
     except ValueError:
         return _error(PARSE_ERROR, "Parse error: the body is not JSON", None)
     if isinstance(message, list):
-        return _error(INVALID_REQUEST, f"Invalid request: send each message by itself, {WHAT_IT_IS}", None)
+        return _error(INVALID_REQUEST, f"Invalid request: send each message by itself, {MESSAGE_SHAPE}", None)
     if isinstance(message, dict) and "method" in message:
         kind: Any = JSONRPCRequest if "id" in message else JSONRPCNotification
         judge = kind.model_validate
@@ -88,7 +90,7 @@ def refused(body: bytes | str) -> JSONRPCError | None:
     try:
         judge(message, by_name=False)
     except ValidationError:
-        return _error(INVALID_REQUEST, f"Invalid request: a message is {WHAT_IT_IS}", _id_of(message))
+        return _error(INVALID_REQUEST, f"Invalid request: a message is {MESSAGE_SHAPE}", _id_of(message))
     return None
 
 

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 # Seconds for a whole body to arrive: the largest that the endpoint takes is then sent at 35 kbit/s.
-BODY_SECONDS = 60.0
+BODY_TIMEOUT = 60.0
 # What the SDK's transports raise when their client has gone.
-GONE = (ClientDisconnect, anyio.BrokenResourceError, anyio.ClosedResourceError)
+CLIENT_GONE_ERRORS = (ClientDisconnect, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 class Exchanges:
@@ -49,7 +49,7 @@ class Exchange:
         self.facts = {"method": scope["method"], "path": scope["path"]}
         self.is_begun = self.is_complete = self.has_ended = False
         self._scope, self._receive, self._send = scope, receive, send
-        self._deadline: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
+        self._deadline: float | None = asyncio.get_running_loop().time() + BODY_TIMEOUT
 
     async def receive(self) -> Message:
         """The next message, of a client that is still there and in time."""
@@ -90,4 +90,4 @@ class Exchange:
 def _is_of_a_hang_up(error: Exception) -> bool:
     if isinstance(error, ExceptionGroup):
         return all(map(_is_of_a_hang_up, error.exceptions))
-    return isinstance(error, GONE)
+    return isinstance(error, CLIENT_GONE_ERRORS)

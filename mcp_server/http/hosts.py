@@ -16,10 +16,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server import configuration
 
 ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
-METHODS = ["POST", "GET", "DELETE"]
+ALLOWED_METHODS = ["POST", "GET", "DELETE"]
 # Beside those that every origin may send. A request of 2026-07-28 mirrors arguments in headers, `Mcp-Param-...`.
 REQUEST_HEADERS = ["Authorization", "Last-Event-ID"]
-OWN_HEADERS = "mcp-"
+MCP_HEADER_PREFIX = "mcp-"
 RESPONSE_HEADERS = ["Mcp-Session-Id", "MCP-Protocol-Version", "WWW-Authenticate"]
 
 
@@ -66,11 +66,11 @@ class SharedOrigins:
 
     def _sharing(self, headers: Headers) -> ASGIApp:
         wanted = headers.get("access-control-request-headers", "").split(",")
-        own = [name.strip() for name in wanted if name.strip().lower().startswith(OWN_HEADERS)]
+        own = [name.strip() for name in wanted if name.strip().lower().startswith(MCP_HEADER_PREFIX)]
         return CORSMiddleware(
             self.app,
             allow_origins=[headers["origin"]],
-            allow_methods=METHODS,
+            allow_methods=ALLOWED_METHODS,
             allow_headers=[*REQUEST_HEADERS, *own],
             expose_headers=RESPONSE_HEADERS,
             allow_private_network=True,

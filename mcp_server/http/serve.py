@@ -63,7 +63,7 @@ def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:
 
     Raises CannotServe where the application does not start; the log has said why.
     """
-    server = Server(uvicorn.Config(application(), host=host, port=port, **connections.OPTIONS), on_ready)
+    server = Server(uvicorn.Config(application(), host=host, port=port, **connections.UVICORN_OPTIONS), on_ready)
     server.run()
     if not server.started:
         raise CannotServe("the application did not start; the log above says why")

@@ -18,11 +18,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.http import envelopes, eras
-from mcp_server.http.bodies import BODY
+from mcp_server.http.bodies import BODY_KEY
 
-PROGRESS = b'"progressToken"'
+PROGRESS_TOKEN = b'"progressToken"'
 # Where the scope says that the client can't be asked anything in the middle of this request.
-ONE_PIECE = "mcp_server.one_piece"
+ONE_PIECE_KEY = "mcp_server.one_piece"
 JSON, STREAM = "application/json", "text/event-stream"
 
 
@@ -47,7 +47,11 @@ class Accepted:
 
 
 class Framing:
-    """Chooses the transport of each request by what its client takes, and by what it asks for."""
+    """Chooses the transport of each request by what its client takes, and by what it asks for.
+
+    `plain` answers with one JSON object, `streaming` with an event stream (MCP specification, "Streamable HTTP"). A
+    client that takes neither is refused with 406.
+    """
 
     def __init__(self, *, plain: ASGIApp, streaming: ASGIApp, has_sessions: bool) -> None:
         self.plain = plain
@@ -61,6 +65,7 @@ class Framing:
         if app is None:
             await _not_acceptable(JSON if scope["method"] == "POST" else STREAM)(scope, receive, send)
             return
+        # The SDK reads no weights, and refuses who takes one framing of two. So it is shown what was chosen here.
         headers = MutableHeaders(raw=list(scope["headers"]))
         headers["accept"] = JSON if app is self.plain and not accepted.stream else f"{JSON}, {STREAM}"
         await app({**scope, "headers": headers.raw}, receive, send)
@@ -73,11 +78,13 @@ class Framing:
         if not (accepted.json or accepted.stream):
             return None
         if self.has_sessions:
+            # In a session the server may ask the client something in the middle of a call, which takes a stream.
             if accepted.stream:
                 return self.streaming
             return self.in_one_piece if eras.has_handshake(scope) else self.plain
-        # An answer to one who takes the stream alone may still be plain: no other framing of it would say more.
-        is_streamed = not accepted.json or (accepted.names_stream and PROGRESS in scope[BODY])
+        # A token for progress stands in the body, in every version of the protocol: no header says so. The bytes are
+        # searched and not parsed, since a false hit costs a stream that carries one message, and nothing else.
+        is_streamed = not accepted.json or (accepted.names_stream and PROGRESS_TOKEN in scope[BODY_KEY])
         return self.streaming if is_streamed else self.plain
 
 
@@ -89,7 +96,7 @@ class InOnePiece:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         piece = _Piece(scope, receive, send)
-        await self.app({**scope, ONE_PIECE: True}, receive, piece.send)
+        await self.app({**scope, ONE_PIECE_KEY: True}, receive, piece.send)
 
 
 class _Piece:
@@ -108,6 +115,8 @@ class _Piece:
         if self._headers is None:
             await self._send(message)
             return
+        # A part of the body may end within a line; an event's data is one line, as the SDK writes it (HTML Standard,
+        # section 9.2, "Server-sent events").
         *lines, self._rest = (self._rest + message.get("body", b"")).split(b"\n")
         for line in lines:
             await self._hear(line)
@@ -147,7 +156,7 @@ def _unfinished(scope: Scope) -> Response:
     message = "The session ended before the call did. Look whether it was done before you call again."
     error = ErrorData(code=INTERNAL_ERROR, message=message)
     # The stream was opened for a request, so the body has an id.
-    return envelopes.response(JSONRPCError(jsonrpc="2.0", id=json.loads(scope[BODY])["id"], error=error), 500)
+    return envelopes.response(JSONRPCError(jsonrpc="2.0", id=json.loads(scope[BODY_KEY])["id"], error=error), 500)
 
 
 def _weighted(media_range: str) -> tuple[str, float]:

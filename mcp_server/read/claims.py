@@ -26,9 +26,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from mcp_server.call import refusals
 
 # The methods that tell a client what there is.
-TELLING = frozenset({"initialize", "server/discover"})
+CLAIMING_METHODS = frozenset({"initialize", "server/discover"})
 # Each list is one page, so no cursor was ever handed out for it.
-LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+LIST_METHODS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,18 @@ class Claims:
     async def kept(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """The answer to a message. Raises MCPError for what is not there."""
         if not self._cover(ctx.method):
-            text = _("{method} is not offered here, or not to this token. initialize or server/discover say what is.")
+            text = _(
+                "{method} is not offered here, or not to this token. initialize or server/discover "
+                "tells what is offered."
+            )
             method = refusals.short(ctx.method)
             raise MCPError(METHOD_NOT_FOUND, text.format(method=method), data=method)
-        if ctx.method in LISTS and (ctx.params or {}).get("cursor"):
-            raise MCPError(INVALID_PARAMS, _("There is no such cursor: the list is one page. Ask without a cursor."))
+        if ctx.method in LIST_METHODS and (ctx.params or {}).get("cursor"):
+            raise MCPError(
+                INVALID_PARAMS, _("The cursor is not valid: this list has one page. Call again without a cursor.")
+            )
         result = await call_next(ctx)
-        if ctx.method in TELLING and isinstance(result, dict):
+        if ctx.method in CLAIMING_METHODS and isinstance(result, dict):
             return {**result, "capabilities": self._capabilities(ctx.protocol_version)}
         return result
 

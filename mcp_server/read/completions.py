@@ -18,7 +18,7 @@ from mcp_types import (
 
 from mcp_server.call import refusals
 from mcp_server.declare import registry
-from mcp_server.declare.arguments import MAX_LENGTH, Completer, Offered
+from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Completer, Offered
 from mcp_server.read.reading import read
 
 # As many as an answer may hold.
@@ -41,10 +41,13 @@ async def complete(ref: Reference, argument: CompletionArgument, context: Comple
     """At most MAX_VALUES values of this tenant. Raises MCPError: there is no such prompt, resource or argument."""
     offered = _offered(ref)
     if offered is None or argument.name not in offered.arguments:
-        words = _("There is no argument {name} to complete there.")
+        words = _(
+            "There is no argument {name} to complete. Call prompts/list or resources/templates/list to "
+            "see the arguments."
+        )
         raise MCPError(INVALID_PARAMS, words.format(name=repr(refusals.short(argument.name))))
     completer = offered.arguments[argument.name].complete
-    if completer is None or len(argument.value) > MAX_LENGTH or "\0" in argument.value:
+    if completer is None or len(argument.value) > MAX_ARGUMENT_LENGTH or "\0" in argument.value:
         return Completion(values=[], total=0, has_more=False)
     return await _ask(Completing(f"{offered.name} {argument.name}", offered.scope), completer, argument.value)
 

@@ -26,7 +26,7 @@ from pydantic import AnyUrl
 
 from mcp_server.call import given, refusals, sizes
 from mcp_server.declare import messages
-from mcp_server.declare.arguments import MAX_LENGTH, Offered
+from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.resources import Content
@@ -108,7 +108,9 @@ class ReadableServer(MCPServer[Any]):
         try:
             return await super().read_resource(uri, context)
         except ResourceNotFoundError as error:
-            text = _("There is no resource {uri}. List the resources and their templates for what there is.")
+            text = _(
+                "There is no resource {uri}. Call resources/list and resources/templates/list to see the resources."
+            )
             raise _not_found(uri, text.format(uri=refusals.short(str(uri))), context) from error
 
     async def list_prompts(self) -> list[Prompt]:
@@ -160,9 +162,9 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
         words = _("{name} needs {names}. Get it again with a value for each.")
         raise MCPError(INVALID_PARAMS, words.format(name=spec.name, names=", ".join(missing)))
     for name, text in found.items():
-        if len(text) > MAX_LENGTH or "\0" in text:
+        if len(text) > MAX_ARGUMENT_LENGTH or "\0" in text:
             words = _("{name} is a text of at most {length} characters, none of them NUL.")
-            raise MCPError(INVALID_PARAMS, words.format(name=name, length=MAX_LENGTH))
+            raise MCPError(INVALID_PARAMS, words.format(name=name, length=MAX_ARGUMENT_LENGTH))
     return found
 
 

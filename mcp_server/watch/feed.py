@@ -19,17 +19,17 @@ from rls.context import PLATFORM_ALIAS
 
 logger = logging.getLogger(__name__)
 
-# Seconds: between tries to connect, at first and at most; until a silent connection is asked whether it lives, and
-# until it has answered.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
-SILENCE = 5.0
-ANSWER_TIMEOUT = 5.0
+# Seconds between tries to connect, at first and at most.
+FIRST_PAUSE, MAX_PAUSE = 0.5, 4.0
+# Seconds until a silent connection is asked whether it lives, and until it has answered.
+PROBE_INTERVAL = 5.0
+PROBE_TIMEOUT = 5.0
 # Seconds that a listener waits for the connection: longer than two tries to connect, and an answer within ten.
 CONNECT_TIMEOUT = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """Rows of one table and one tenant that were written; `ids` is None where they are too many to name."""
 
     tenant_id: UUID
@@ -38,7 +38,10 @@ class Change:
 
     @classmethod
     def parse(cls, message: str) -> Self | None:
-        """The change that a message tells of; None for one that no trigger of ours has sent."""
+        """The change that a payload of NOTIFY names: "<tenant's id> <table> <id>,<id>", or "*" for the ids.
+
+        None for one that no trigger of ours has sent.
+        """
         tenant_id, _, rest = message.partition(" ")
         table, _, ids = rest.rpartition(" ")  # a table may have a space in its name
         try:
@@ -48,13 +51,14 @@ class Change:
 
 
 # Told of each change; of None where some may have been missed. It runs in no tenant context.
-Listener = Callable[[Change | None], Awaitable[None]]
+Listener = Callable[[RowChange | None], Awaitable[None]]
 
 
-class Ear:
+class ChangeFeed:
     """One connection that listens, for all listeners of the process, while there are any.
 
-    It needs no right on any table. A pooler in transaction mode can't carry it: LISTEN belongs to a session.
+    It needs no right on any table. A pooler in transaction mode can't carry it: LISTEN belongs to a session
+    (PostgreSQL, "LISTEN").
     """
 
     def __init__(self) -> None:
@@ -63,7 +67,7 @@ class Ear:
         self._is_hearing = asyncio.Event()
 
     @asynccontextmanager
-    async def told(self, listener: Listener) -> AsyncIterator[None]:
+    async def subscribed(self, listener: Listener) -> AsyncIterator[None]:
         """Within the block, what is committed reaches the listener.
 
         Raises TimeoutError: the database does not answer.
@@ -92,6 +96,7 @@ class Ear:
                 async with await AsyncConnection.connect(**_parameters()) as connection:
                     await connection.execute("LISTEN tenant_changes")
                     self._is_hearing.set()
+                    # What was announced while there was no connection is lost, so listeners read all anew.
                     if has_heard:
                         await self._tell(None)
                     pause, has_heard = FIRST_PAUSE, True
@@ -100,19 +105,20 @@ class Ear:
                 logger.warning("changes are not heard for a while", extra={"error": type(error).__name__})
             self._is_hearing.clear()
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_PAUSE)
 
     async def _pass_on(self, connection: AsyncConnection[Any]) -> None:
         while True:
-            messages = [each.payload async for each in connection.notifies(timeout=SILENCE, stop_after=1)]
+            messages = [each.payload async for each in connection.notifies(timeout=PROBE_INTERVAL, stop_after=1)]
             if not messages:  # a network that has gone says nothing
-                async with asyncio.timeout(ANSWER_TIMEOUT):
+                async with asyncio.timeout(PROBE_TIMEOUT):
                     await connection.execute("SELECT 1")
+            # The same payload twice says nothing more: listeners read the rows as they are now.
             for message in dict.fromkeys(messages):
-                if (change := Change.parse(message)) is not None:
+                if (change := RowChange.parse(message)) is not None:
                     await self._tell(change)
 
-    async def _tell(self, change: Change | None) -> None:
+    async def _tell(self, change: RowChange | None) -> None:
         for listener in list(self._listeners.values()):
             try:
                 await listener(change)

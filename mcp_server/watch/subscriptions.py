@@ -34,12 +34,14 @@ from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal, principal_again
 from mcp_server.principals import Principal
 from mcp_server.read.reading import read
-from mcp_server.watch.feed import Change, Ear
+from mcp_server.watch.feed import ChangeFeed, RowChange
 from rls.backends import lost
 
 logger = logging.getLogger(__name__)
 
-LIFETIME = 600.0
+# Seconds.
+STREAM_LIFETIME = 600.0
+# In one subscription.
 MAX_URIS = 100
 # In one process: of one tenant, and of all.
 MAX_STREAMS_OF_A_TENANT = 20
@@ -71,13 +73,14 @@ class Stream:
         self.is_ended = True
         self.handler.close()
 
-    async def hear(self, change: Change | None) -> None:
+    async def hear(self, change: RowChange | None) -> None:
         """Send an event for each URI that the change is about, or end the stream."""
         if change is not None and change.tenant_id != self.principal.tenant_id:
             return
         uris = [
             uri for uri, rows in self.rows.items() if change is None or any(_is_touched(row, change) for row in rows)
         ]
+        # A change of the tenant itself may have suspended it: then the stream ends, whatever it watches.
         if not uris and not (change is not None and change.table == _tenant_table()):
             return
         if not await self._is_welcome():
@@ -103,7 +106,7 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._streams: set[Stream] = set()
-        self._ear = Ear()
+        self._feed = ChangeFeed()
         self._is_closed = False
 
     async def listen(
@@ -115,11 +118,11 @@ class Subscriptions:
         """
         wanted = params.notifications.resource_subscriptions or []
         if len(wanted) > MAX_URIS:
-            raise MCPError(INVALID_PARAMS, _("At most {most} URIs can be watched at once.").format(most=MAX_URIS))
+            raise MCPError(INVALID_PARAMS, _("A subscription can watch at most {most} URIs.").format(most=MAX_URIS))
         stream = Stream(current_principal(), principal_again(ctx.request))
         self._admit(stream)
         try:
-            async with self._ear.told(stream.hear):
+            async with self._feed.subscribed(stream.hear):
                 stream.rows = await read(Listening(), watchable, wanted, stream.principal)
                 return await self._serve(stream, ctx, params)
         except TimeoutError:
@@ -140,7 +143,7 @@ class Subscriptions:
         if stream.is_ended:
             raise _later()
         granted = SubscriptionFilter(resource_subscriptions=list(stream.rows))
-        end = asyncio.get_running_loop().call_later(LIFETIME, stream.end)
+        end = asyncio.get_running_loop().call_later(STREAM_LIFETIME, stream.end)
         try:
             return await stream.handler(ctx, params.model_copy(update={"notifications": granted}))
         finally:
@@ -149,7 +152,9 @@ class Subscriptions:
     def _admit(self, stream: Stream) -> None:
         of_tenant = sum(each.principal.tenant_id == stream.principal.tenant_id for each in self._streams)
         if self._is_closed or len(self._streams) >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_A_TENANT:
-            raise MCPError(INTERNAL_ERROR, _("Too many are listening already. Close a stream, or listen again later."))
+            raise MCPError(
+                INTERNAL_ERROR, _("Too many subscription streams are open. Close one, or subscribe again later.")
+            )
         self._streams.add(stream)
 
 
@@ -177,9 +182,9 @@ def _tenant_table() -> str:
 
 
 def _later() -> MCPError:
-    return MCPError(INTERNAL_ERROR, _("Changes can't be watched at the moment. Listen again later."))
+    return MCPError(INTERNAL_ERROR, _("Changes can't be watched at the moment. Subscribe again later."))
 
 
-def _is_touched(row: Row, change: Change) -> bool:
+def _is_touched(row: Row, change: RowChange) -> bool:
     table, row_id = row
     return table == change.table and (row_id is None or change.ids is None or row_id in change.ids)

@@ -91,7 +91,7 @@ def test_staff_create_a_tenant(staff: Client, database: str) -> None:
     ("subdomain", "message"),
     [
         ("acme", "Tenant with this Subdomain already exists."),
-        ("No Label", "A subdomain is lower-case letters"),
+        ("No Label", "A subdomain must consist of lower-case letters"),
     ],
 )
 def test_a_form_error_is_shown(staff: Client, acme: World, subdomain: str, message: str) -> None:

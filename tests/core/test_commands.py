@@ -58,9 +58,9 @@ def test_a_tenant_is_created_and_listed(database: str) -> None:
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        ("tenants create acme Another", "There is a tenant 'acme' already. Choose another subdomain."),
-        ("tenants create Not_A_Label Name", "A subdomain is lower-case letters, digits and inner hyphens"),
-        ("tenants create -- -edge Name", "A subdomain is lower-case letters, digits and inner hyphens"),
+        ("tenants create acme Another", "A tenant with the subdomain 'acme' exists already. Choose another subdomain."),
+        ("tenants create Not_A_Label Name", "A subdomain must consist of lower-case letters, digits and inner hyphens"),
+        ("tenants create -- -edge Name", "A subdomain must consist of lower-case letters, digits and inner hyphens"),
         (f"tenants create {'a' * 64} Name", "at most 63 characters"),
         ("tenants create initech Initech --locale xx", "invalid choice: 'xx'"),
         (

@@ -65,14 +65,14 @@ def test_all_unknown_skus_are_named_at_once(acme: World, globex: World) -> None:
             drafts.create(items=[Wanted("Z-9", 1), Wanted("A-1", 1), Wanted("G-1", 1)])
 
         assert str(refusal.value) == (
-            "There is no product with these skus: G-1, Z-9. Call get_tenant_products to see the skus."
+            "There are no products with these skus: G-1, Z-9. Call get_tenant_products to see the skus."
         )
         assert Order.objects.count() == 1
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
-    [({"is_active": False}, "Not for sale any more: B-2"), ({"currency": "TWD"}, "currency EUR: B-2")],
+    [({"is_active": False}, "No longer for sale: B-2"), ({"currency": "TWD"}, "currency EUR: B-2")],
 )
 def test_what_is_not_for_sale_cannot_be_ordered(facts: dict[str, object], words: str, acme: World) -> None:
     with rls.tenant_context(acme.id):
@@ -145,7 +145,10 @@ def test_a_line_that_is_there_gets_more_units_at_its_price(acme: World) -> None:
 
 
 def test_only_a_draft_takes_more(acme: World) -> None:
-    with rls.tenant_context(acme.id), pytest.raises(OrderInvalid, match="Order 1 is paid, and only a draft takes more"):
+    with (
+        rls.tenant_context(acme.id),
+        pytest.raises(OrderInvalid, match="Order 1 is paid, and only a draft can be added to"),
+    ):
         drafts.add_item(1, Wanted("A-1", 1))
 
 

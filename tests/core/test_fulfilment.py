@@ -10,7 +10,16 @@ from django.db.models import Sum
 from django.utils import translation
 
 import rls
-from core.models import SOLD, Order, OrderStatus, Payment, PaymentMethod, Product, StockMovement, TenantSettings
+from core.models import (
+    SOLD_STATUSES,
+    Order,
+    OrderStatus,
+    Payment,
+    PaymentMethod,
+    Product,
+    StockMovement,
+    TenantSettings,
+)
 from core.services import drafts, fulfilment
 from core.services.drafts import NotForSale, OrderInvalid, Wanted
 from core.services.fulfilment import PaymentUnclear, Step
@@ -103,7 +112,7 @@ def test_how_an_order_was_paid_is_said_once(acme: World) -> None:
         with pytest.raises(PaymentUnclear, match="payment_method, one of cash, card, transfer, other"):
             advance(number, Step.PAID)
         advance(number, Step.PAID, PaymentMethod.CASH)
-        with pytest.raises(PaymentUnclear, match="goes with the status paid alone"):
+        with pytest.raises(PaymentUnclear, match="is allowed only with status=paid"):
             advance(number, Step.SHIPPED, PaymentMethod.CASH)
         with pytest.raises(NotAllowed):
             advance(number, Step.PAID, PaymentMethod.CASH)
@@ -118,8 +127,8 @@ def test_how_an_order_was_paid_is_said_once(acme: World) -> None:
         (OrderStatus.PLACED, Step.SHIPPED, "paid (update_order_status), cancelled (cancel_order)"),
         (OrderStatus.PAID, Step.DELIVERED, "shipped (update_order_status), cancelled (cancel_order)"),
         (OrderStatus.SHIPPED, Step.PAID, "delivered (update_order_status)"),
-        (OrderStatus.DELIVERED, Step.SHIPPED, "nothing can follow"),
-        (OrderStatus.CANCELLED, Step.PAID, "nothing can follow"),
+        (OrderStatus.DELIVERED, Step.SHIPPED, "its status is final"),
+        (OrderStatus.CANCELLED, Step.PAID, "its status is final"),
     ],
 )
 def test_a_step_that_is_not_allowed_names_those_that_are(
@@ -155,7 +164,7 @@ def test_all_that_is_short_is_named_and_nothing_moves(acme: World) -> None:
         with agreeing() as questions, pytest.raises(OutOfStock) as refusal:
             place(number)
 
-        assert "A-1 (5 in stock, 6 wanted), B-2 (0 in stock, 1 wanted)" in str(refusal.value)
+        assert "A-1 (5 in stock, 6 needed), B-2 (0 in stock, 1 needed)" in str(refusal.value)
         assert (questions, stock(), Order.objects.get(number=number).status) == ([], 5, OrderStatus.DRAFT)
 
 
@@ -164,7 +173,7 @@ def test_what_is_not_for_sale_any_more_cannot_be_placed(acme: World) -> None:
         number = draft()
         Product.objects.update(is_active=False)
 
-        with pytest.raises(NotForSale, match="Not for sale any more: A-1"):
+        with pytest.raises(NotForSale, match="No longer for sale: A-1"):
             place(number)
 
 
@@ -220,7 +229,7 @@ def test_a_cancelled_order_gives_back_its_units(acme: World) -> None:
             cancelled = cancel(number)
 
         assert questions == [
-            "Order 2 is placed. To cancel it puts its units (2) back into stock; nothing is refunded. Cancel it?"
+            "Order 2 is placed. Cancelling it returns its units (2) to stock; nothing is refunded. Cancel it?"
         ]
         assert (cancelled.units, cancelled.refund_minor, payments(number), stock()) == (2, 0, [], 5)
         back = StockMovement.objects.get(order=cancelled.order, quantity=2)
@@ -319,5 +328,7 @@ def test_steps_at_once_never_wait_for_each_other(acme: World) -> None:
 
     assert outcomes <= {"done", "NotAllowed", "OrderInvalid"}
     with rls.tenant_context(acme.id):
-        sold = Order.objects.filter(status__in=SOLD, number__gt=1).aggregate(units=Sum("items__quantity"))["units"]
+        sold = Order.objects.filter(status__in=SOLD_STATUSES, number__gt=1).aggregate(units=Sum("items__quantity"))[
+            "units"
+        ]
         assert sum(1000 - each for each in Product.objects.values_list("stock", flat=True)) == sold

@@ -111,8 +111,8 @@ def test_the_last_movements_come_with_their_orders_in_one_statement(acme: World)
     ("quantity", "reason", "words"),
     [
         (0, AdjustmentReason.COUNT, "A quantity of 0 changes nothing."),
-        (-1, AdjustmentReason.PURCHASE, "its quantity is positive"),
-        (1, AdjustmentReason.DAMAGE, "the quantity is negative"),
+        (-1, AdjustmentReason.PURCHASE, "its quantity must be positive"),
+        (1, AdjustmentReason.DAMAGE, "the quantity must be negative"),
     ],
 )
 def test_a_quantity_fits_its_reason(quantity: int, reason: AdjustmentReason, words: str, acme: World) -> None:
@@ -126,7 +126,7 @@ def test_a_quantity_fits_its_reason(quantity: int, reason: AdjustmentReason, wor
 
 def test_stock_is_never_below_zero(acme: World) -> None:
     with tenant_context(acme.id):
-        with pytest.raises(OutOfStock, match="A-1 has 5 in stock, and 6 are wanted"):
+        with pytest.raises(OutOfStock, match="A-1 has 5 units in stock, but 6 are needed"):
             adjust("A-1", -6)
 
         assert products.get("A-1").stock == ledger("A-1") == 5
@@ -135,11 +135,11 @@ def test_stock_is_never_below_zero(acme: World) -> None:
 def test_stock_is_never_more_than_its_column_holds(acme: World) -> None:
     with tenant_context(acme.id):
         with pytest.raises(TooMuchStock, match="2,147,483,647"):
-            adjust("A-1", stock.MOST)
+            adjust("A-1", stock.MAX_STOCK)
 
-        adjust("A-1", stock.MOST - 5)
+        adjust("A-1", stock.MAX_STOCK - 5)
 
-        assert products.get("A-1").stock == stock.MOST
+        assert products.get("A-1").stock == stock.MAX_STOCK
 
 
 def test_more_than_the_cap_is_asked_for(acme: World) -> None:
@@ -152,7 +152,9 @@ def test_more_than_the_cap_is_asked_for(acme: World) -> None:
         with agreeing():
             adjust("A-1", -1001)
 
-        assert asked == ["Change the stock of A-1 by -1,001 units? An assistant may move up to 1,000 without asking."]
+        assert asked == [
+            "Change the stock of A-1 by -1,001 units? An assistant may change it by up to 1,000 units without asking."
+        ]
         assert products.get("A-1").stock == 4
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from core import periods
-from core.periods import NAMES, UnknownPeriod
+from core.periods import PERIOD_NAMES, UnknownPeriod
 
 # In Taipei it is Tuesday the 24th already.
 NOW = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_what_is_no_period_is_answered_with_those_there_are(text: str) -> None:
 
 
 def test_every_name_is_known() -> None:
-    assert [periods.parse(name).name for name in NAMES] == list(NAMES)
+    assert [periods.parse(name).name for name in PERIOD_NAMES] == list(PERIOD_NAMES)
 
 
 def test_the_first_and_the_last_year_have_their_neighbours() -> None:

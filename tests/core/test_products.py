@@ -83,14 +83,16 @@ def test_more_opening_stock_than_the_cap_is_asked_for(acme: World, declined: lis
         with pytest.raises(Declined):
             create("B-2", opening_stock=1001)
 
-        assert declined == ["Change the stock of B-2 by 1,001 units? An assistant may move up to 1,000 without asking."]
+        assert declined == [
+            "Change the stock of B-2 by 1,001 units? An assistant may change it by up to 1,000 units without asking."
+        ]
         assert skus() == ["B-1", "A-1"]
 
 
 def test_a_sku_is_taken_once_in_a_tenant(acme: World, globex: World) -> None:
     with tenant_context(acme.id):
         create("B-1")
-        with pytest.raises(SkuTaken, match="There is a product 'B-1' already"):
+        with pytest.raises(SkuTaken, match="A product with the sku 'B-1' exists already"):
             create("B-1")
 
         assert skus() == ["B-1", "A-1"]
@@ -155,7 +157,8 @@ def test_another_tenants_product_is_an_unknown_one(acme: World, globex: World) -
         found = skus(search="rocket")
 
     assert str(error.value) == (
-        "There is no category 'Rockets'. There are: -. Call get_tenant_products with one of them, or with none."
+        "There is no category 'Rockets'. The categories are: -. "
+        "Call get_tenant_products with one of them, or without category."
     )
     assert found == []
 
@@ -187,7 +190,7 @@ def test_an_unknown_category_names_those_there_are(acme: World) -> None:
         with pytest.raises(CategoryNotFound) as error:
             skus(category="Teas")
 
-        assert "There is no category 'Teas'. There are: Pots, Tea. Call" in str(error.value)
+        assert "There is no category 'Teas'. The categories are: Pots, Tea. Call" in str(error.value)
         assert skus(category="Tea", is_active=False) == []
 
 
@@ -280,7 +283,9 @@ def test_a_product_goes_off_sale_when_a_person_agrees(acme: World, questions: li
         again = product_changes.set_active("A-1", is_active=False)
         back = product_changes.set_active("A-1", is_active=True)
 
-        assert questions == ["Take A-1 Acme anvil off sale? Draft orders that hold it and can't be placed then: 1."]
+        assert questions == [
+            "Take A-1 Acme anvil off sale? Draft orders that contain it, and can't be placed afterwards: 1."
+        ]
         assert [len(change.changes) for change in (first, again, back)] == [1, 0, 1]
         assert products.get("A-1").is_active
 

@@ -88,13 +88,13 @@ def test_what_is_given_changes_and_the_rest_stays(acme: World) -> None:
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"locale": "fr"}, "A locale is one of zh-hant, en."),
+        ({"locale": "fr"}, "The locale must be one of: zh-hant, en."),
         ({"time_zone": "Taipei"}, "There is no time zone 'Taipei'. Did you mean 'Asia/Taipei'?"),
         ({"time_zone": "Europe/Brelin"}, "Did you mean 'Europe/Berlin'?"),
         ({"time_zone": "localtime"}, "There is no time zone 'localtime'."),
         ({"currency": "eur"}, "There is no currency 'eur'. Use the three letters of ISO 4217"),
-        ({"currency": "USD"}, "The currency can't change any more"),
-        ({"max_discount_percent": 101}, "max_discount_percent is a number from 0 to 100."),
+        ({"currency": "USD"}, "The currency can't be changed any more"),
+        ({"max_discount_percent": 101}, "max_discount_percent must be a number from 0 to 100."),
     ],
 )
 def test_a_value_that_is_none_is_refused(choices: Any, words: str, acme: World) -> None:
@@ -117,9 +117,9 @@ def test_raised_caps_are_asked_for_together(acme: World) -> None:
             settings.change(**caps)  # type: ignore[arg-type]  # each is an int
 
         assert asked == [
-            "Raise the discount that an assistant may give without asking from 10% to 20%? "
-            "Raise the order that an assistant may place without asking from €50,000.00 to €100,000.00? "
-            "Raise the units that an assistant may move at once without asking from 1,000 to 5,000?"
+            "Raise the largest discount that an assistant may give without asking from 10% to 20%? "
+            "Raise the largest order that an assistant may place without asking from €50,000.00 to €100,000.00? "
+            "Raise the largest stock change that an assistant may make without asking from 1,000 to 5,000 units?"
         ]
         assert settings.get().max_order_minor == 10_000_000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,29 @@ def test_placeholders_survive_translation(package: str, language: str) -> None:
         names = {part.partition("}")[0] for part in text.split("{")[1:]}
 
         assert names == {part.partition("}")[0] for part in translated.split("{")[1:]}, text
+
+
+def test_chinese_has_chinese_punctuation() -> None:
+    """But for the answers that the specification quotes with ASCII colons and commas."""
+    quoted = {
+        "- 創建時間: ",
+        "- 名稱: ",
+        "- 狀態: ",
+        "- 子域名: ",
+        "- 用戶數量: ",
+        "租戶 {name}: ",
+        "用戶列表:",
+        "租戶列表:",
+        "租戶資訊:",
+    }
+    ascii_beside_chinese = re.compile(r"[\u4e00-\u9fff}][:;,!?]( |$)|[\u4e00-\u9fff]\(")
+
+    for package in ("core", "mcp_server"):
+        for text, translated in catalogue(package, "zh_Hant").items():
+            is_chinese = re.search("[\u4e00-\u9fff]", translated) and not translated.startswith(tuple(quoted))
+            found = ascii_beside_chinese.search(translated) if is_chinese else None
+
+            assert not found, f"{text!r}: write a full-width mark for {found and found.group()!r}"
 
 
 @each_catalogue

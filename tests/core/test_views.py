@@ -1,4 +1,4 @@
-"""The Django door: `/t/<tenant>/...` is that tenant's, and only the middleware makes it so."""
+"""The Django views: `/t/<tenant>/...` is that tenant's, and only the middleware makes it so."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from django.urls import path
 from django.utils import translation
 
 import rls
-from core.middleware import SCOPES, SIGNED, requires
+from core.middleware import SCOPES_OF_VIEWS, SIGNED_VIEWS, requires
 from core.models import Product
 from core.scopes import Scope
 from core.urls import urlpatterns as project_urls
-from mcp_server.http.bearer import INVALID, MALFORMED, MISSING, Challenge
+from mcp_server.http.bearer import HEADER_MALFORMED, TOKEN_INVALID, TOKEN_MISSING, Challenge
 from mcp_server.tokens import tokens
 from tests.world import World, platform_token, working
 
@@ -40,7 +40,7 @@ def asgi(url: str, **headers: str) -> Any:
     return async_to_sync(AsyncClient(raise_request_exception=False).get)(url, headers=headers)
 
 
-doors = pytest.mark.parametrize("get", [wsgi, asgi])
+both_servers = pytest.mark.parametrize("get", [wsgi, asgi])
 
 
 def add_products(world: World, *names: str) -> None:
@@ -67,7 +67,7 @@ async def download(world: World) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode(), newline="")))
 
 
-@doors
+@both_servers
 def test_info_is_the_tenants_own(acme: World, globex: World, get: Get) -> None:
     info = get("/t/globex/api/info", **bearer(globex.token)).json()
 
@@ -80,7 +80,7 @@ def test_info_is_the_tenants_own(acme: World, globex: World, get: Get) -> None:
     assert rls.current_tenant_id() is None
 
 
-@doors
+@both_servers
 def test_products_and_orders_are_the_tenants_own(acme: World, globex: World, get: Get) -> None:
     products = get("/t/acme/api/products", **bearer(acme.token)).json()["items"]
     orders = get("/t/globex/api/orders", **bearer(globex.token)).json()["items"]
@@ -155,7 +155,7 @@ def test_a_page_or_limit_out_of_range_is_refused(acme: World, query: str) -> Non
     assert [answer.status_code for answer in answers] == [400, 400]
 
 
-@doors
+@both_servers
 def test_every_refusal_is_the_same_answer(acme: World, globex: World, admin: psycopg.Connection, get: Get) -> None:
     admin.execute("UPDATE core_tenant SET is_active = false WHERE subdomain = 'globex'")
 
@@ -169,20 +169,20 @@ def test_every_refusal_is_the_same_answer(acme: World, globex: World, admin: psy
 
     for reason, answer in answers.items():
         assert answer.status_code == 401, reason
-        assert (answer.json(), answer["WWW-Authenticate"]) == (INVALID.body, INVALID.header), reason
+        assert (answer.json(), answer["WWW-Authenticate"]) == (TOKEN_INVALID.body, TOKEN_INVALID.header), reason
 
 
-@doors
+@both_servers
 @pytest.mark.parametrize("tenant", ["acme", "nowhere"])
 @pytest.mark.parametrize(
     ("authorization", "challenge"),
     [
-        ("", MISSING),
-        ("Basic dXNlcjpwYXNz", MISSING),
-        ("Bearer", MALFORMED),
-        ("Bearer one two", MALFORMED),
-        ("Bearer one, Bearer two", MALFORMED),
-        ("Bearer t\xf6ken", INVALID),
+        ("", TOKEN_MISSING),
+        ("Basic dXNlcjpwYXNz", TOKEN_MISSING),
+        ("Bearer", HEADER_MALFORMED),
+        ("Bearer one two", HEADER_MALFORMED),
+        ("Bearer one, Bearer two", HEADER_MALFORMED),
+        ("Bearer t\xf6ken", TOKEN_INVALID),
     ],
 )
 def test_a_request_without_one_token_is_told_so(
@@ -257,7 +257,7 @@ urlpatterns = [
 ]
 
 
-@doors
+@both_servers
 @pytest.mark.urls(__name__)
 def test_a_request_without_a_language_gets_the_tenants(acme: World, get: Get) -> None:
     silent = get("/t/acme/language", **bearer(acme.token))
@@ -266,7 +266,7 @@ def test_a_request_without_a_language_gets_the_tenants(acme: World, get: Get) ->
     assert (silent.content, explicit.content) == (b"en", b"zh-hant")
 
 
-@doors
+@both_servers
 @pytest.mark.urls(__name__)
 def test_a_view_that_raises_leaves_no_context(acme: World, get: Get) -> None:
     answer = get("/t/acme/fails", **bearer(acme.token))
@@ -314,5 +314,5 @@ def test_every_view_of_a_tenant_says_its_scope_or_is_signed() -> None:
     views = [pattern.callback for pattern in project_urls if "<str:tenant>" in str(pattern.pattern)]
 
     assert len(views) == 5
-    assert set(views) <= SCOPES.keys() | SIGNED
-    assert [view.__name__ for view in SIGNED] == ["export"]
+    assert set(views) <= SCOPES_OF_VIEWS.keys() | SIGNED_VIEWS
+    assert [view.__name__ for view in SIGNED_VIEWS] == ["export"]

@@ -16,6 +16,7 @@ import tempfile
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import httpx2
 import pytest
 from django import conf
 from mcp import Client
+from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
 
 from tests.mcp_server.processes import ERAS, Era, connected, free_port, wait_until_ready
@@ -240,6 +242,35 @@ def test_a_ticket_is_a_resource_and_the_open_ones_are_in_a_prompt(helpdesk: Help
     assert "Please help." in read.contents[0].text
     assert f"To be read ({era}) ({ticket})" in prompt.messages[0].content.text
     assert "printer" not in prompt.messages[0].content.text
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_resource_that_is_not_there_says_so(helpdesk: Helpdesk, era: Era) -> None:
+    theirs = opened(helpdesk, "globex", "Not to be read elsewhere")
+
+    async def refusal(client: Client, ticket: str) -> str:
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource(f"ticket://{ticket}")
+        return caught.value.message
+
+    for ticket in (theirs, "nonsense"):
+        said = talk(helpdesk, "acme", partial(refusal, ticket=ticket), era)
+        assert said.startswith(f"There is no ticket {ticket}. Call open_tickets")
+
+
+def test_a_change_leaves_an_event_of_its_organisation(helpdesk: Helpdesk) -> None:
+    opened(helpdesk, "acme", "On record")
+    code = (
+        "import rls; from helpdesk.models import Organisation; from mcp_server.ledger.models import AuditEvent\n"
+        "with rls.platform_context(actor='tests', reason='look'):\n"
+        "    found = AuditEvent.objects.filter(details__subject='On record')\n"
+        "    print([(e.tenant.slug, e.action, e.actor, e.subject) for e in found.select_related('tenant')])"
+    )
+
+    said = helpdesk.python("manage.py", "shell", "-c", code)
+
+    assert "('acme', 'open_ticket', 'demo', 'subject On record" in said
+    assert "globex" not in said
 
 
 # What it is made of.

@@ -11,7 +11,7 @@ Every module here is also run against a container, and `test_mutations.py` shows
 | 22, 24 | test_hostile_sql |
 | 23 | test_leaks |
 | 25 | test_platform_work, test_hostile_sql, tests/rls/test_platform |
-| 26-30 | test_mcp_door |
+| 26-30 | test_mcp_endpoint |
 | 31-34 | test_the_audit, tests/rls/test_audit |
 | 35 | tests/mcp_server/test_asgi |
 | 36 | test_tenant_life |

@@ -183,9 +183,9 @@ def test_explain_names_what_a_role_reaches_and_the_policy_that_decides() -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["core.Nothing"], "core.Nothing is no model"),
-        (["nonsense"], "nonsense is no model"),
-        (["core.Product", "--role", "postgres"], "postgres is no role of the project"),
+        (["core.Nothing"], "core.Nothing is not a model"),
+        (["nonsense"], "nonsense is not a model"),
+        (["core.Product", "--role", "postgres"], "postgres is not a role of the project"),
     ],
 )
 def test_explain_says_what_it_needs(arguments: list[str], message: str) -> None:

@@ -39,7 +39,7 @@ from tests.isolation import (
     test_hostile_sql,
     test_leaks,
     test_lifetime,
-    test_mcp_door,
+    test_mcp_endpoint,
     test_no_context,
     test_pgbouncer,
     test_platform_work,
@@ -717,14 +717,14 @@ def test_a_refusal_to_serve_needs_the_look_at_the_role(postgres_server: Server, 
 
 
 AT_THE_DOOR = [
-    test_mcp_door.test_two_hundred_interleaved_calls_of_both_eras,
-    test_mcp_door.test_sessions_and_sse_keep_tenants_apart,
-    test_mcp_door.test_stdio_serves_its_tenant,
-    test_mcp_door.test_resources_prompts_and_completions_run_in_the_context_too,
-    test_mcp_door.test_a_tool_that_raises_or_is_cancelled_leaves_nothing,
-    test_mcp_door.test_what_is_read_of_a_tenant_is_its_own,
-    test_mcp_door.test_what_is_suggested_to_a_tenant_is_its_own,
-    test_mcp_door.test_what_a_tenant_hears_is_its_own,
+    test_mcp_endpoint.test_two_hundred_interleaved_calls_of_both_eras,
+    test_mcp_endpoint.test_sessions_and_sse_keep_tenants_apart,
+    test_mcp_endpoint.test_stdio_serves_its_tenant,
+    test_mcp_endpoint.test_resources_prompts_and_completions_run_in_the_context_too,
+    test_mcp_endpoint.test_a_tool_that_raises_or_is_cancelled_leaves_nothing,
+    test_mcp_endpoint.test_what_is_read_of_a_tenant_is_its_own,
+    test_mcp_endpoint.test_what_is_suggested_to_a_tenant_is_its_own,
+    test_mcp_endpoint.test_what_a_tenant_hears_is_its_own,
 ]
 
 

@@ -64,7 +64,7 @@ def test_a_tool_that_says_it_only_reads_cannot_write(name: str, era: Era, acme: 
 
     text = result.content[0].text
     assert result.is_error
-    assert text.startswith(f"{name} only reads, and tried to write. Nothing was changed. Report reference ")
+    assert text.startswith(f"{name} may only read, but tried to write. Nothing was changed. Report reference ")
     [record] = records(server, reference=text.rstrip(".").rpartition(" ")[2], level="ERROR")
     assert "an MCP tool that writes is declared with read_only=False" in record["traceback"]
     assert stock_of(acme) == 5
@@ -76,7 +76,7 @@ def test_a_platform_tool_that_says_it_only_reads_cannot_write(acme: World, serve
     result = call(server, acme, "shop_sneak_everywhere", given, tenant="", token=platform_token())
 
     assert result.is_error
-    assert "only reads, and tried to write" in result.content[0].text
+    assert "may only read, but tried to write" in result.content[0].text
     assert stock_of(acme) == 5
 
 
@@ -173,7 +173,7 @@ READS: dict[str, Callable[[EndpointServer], Awaitable[Any]]] = {
 @pytest.mark.parametrize("kind", READS)
 def test_what_is_read_cannot_write(kind: str, acme: World, sneaky: EndpointServer) -> None:
     with (
-        pytest.raises(MCPError, match="only reads, and tried to write"),
+        pytest.raises(MCPError, match="may only read, but tried to write"),
         translation.override("en"),
         tenant_context(acme.id),
     ):

@@ -23,7 +23,7 @@ from core.services import tenants
 from mcp_server.tokens.models import ApiToken
 from rls import tenant_context, tenanted_task
 from rls.models import Tenanted
-from tests.isolation.test_mcp_door import CALL, INITIALIZE, first_data, http, open_session
+from tests.isolation.test_mcp_endpoint import CALL, INITIALIZE, first_data, http, open_session
 from tests.mcp_server.processes import Process, connected_over_stdio
 from tests.world import World, working
 

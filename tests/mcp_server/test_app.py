@@ -14,8 +14,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
 from django.test import override_settings
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
@@ -23,8 +25,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from core.models import Product
-from mcp_server import MCP, Answer, Endpoint, Principal, anyone, by_token, checks, workers
+from mcp_server import MCP, Answer, Endpoint, Principal, anyone, by_token, checks, configuration, workers
 from mcp_server.app import mounted
+from mcp_server.management.commands.mcp import chosen
 from mcp_server.tokens import resolver
 from tests.world import World, platform_token
 
@@ -319,8 +322,6 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_settings_that_a_project_does_not_have_hold_what_is_safe(acme: World) -> None:
-    from django.conf import settings
-
     with override_settings():
         for name in ("MCP_SESSIONS", "MCP_ALLOWED_ORIGINS", "PUBLIC_URL", "DATABASE_POOL_SIZE", "MCP_AUTH"):
             delattr(settings, name)
@@ -352,3 +353,54 @@ def test_what_a_server_declares_at_the_platform_needs_a_platform_to_be_there(acm
         return await tools(client, "/mcp/acme/"), await tools(client, "/mcp/", token)
 
     assert asked(mcp.asgi(), story) == (["both_names"], ["nothing"])
+
+
+SEVERAL = "from mcp_server import MCP\nfirst = MCP('first', apps=[])\nsecond = MCP('second', apps=[]).asgi()\n"
+
+
+def test_a_command_is_told_which_of_several_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "several_asgi.py").write_text(SEVERAL)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with override_settings(ASGI_APPLICATION="several_asgi.second"):
+        assert chosen("second").name == "second"
+        for name in ("", "third"):
+            with pytest.raises(CommandError, match="choose one of the servers with --server: first, second"):
+                chosen(name)
+
+
+def test_a_command_of_a_project_without_a_server_says_what_to_write() -> None:
+    with override_settings(ASGI_APPLICATION=None), pytest.raises(CommandError, match="set ASGI_APPLICATION to one"):
+        chosen("")
+
+
+@pytest.mark.parametrize(
+    ("pool", "count"),
+    [({"min_size": 1, "max_size": 7}, 7), ({"min_size": 3}, 3), (True, 4), ({}, 10), (False, 10)],
+)
+def test_a_process_has_as_many_workers_as_its_pool_has_connections(
+    pool: object, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", {"pool": pool})
+
+    assert configuration.worker_count() == count
+
+
+def test_static_files_are_those_of_the_projects_finders(acme: World) -> None:
+    async def django(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("Django's")(scope, receive, send)
+
+    async def story(client: httpx2.AsyncClient) -> list[Any]:
+        found = await client.get("/static/admin/css/base.css")
+        again = await client.get("/static/admin/css/base.css", headers={"If-None-Match": found.headers["etag"]})
+        others = [
+            (await client.get(path)).text
+            for path in ("/static/admin/../../models.py", "/static/nothing.css", "/static/", "/static/%00")
+        ]
+        return [found.status_code, found.headers["content-type"], again.status_code, {*others}]
+
+    app = naming("static").asgi(django=django)
+
+    assert asked(app, story) == [200, "text/css; charset=utf-8", 304, {"Django's"}]
+    with override_settings(STATIC_URL="https://cdn.example/static/"):
+        assert asked(app, lambda client: client.get("/static/admin/css/base.css")).text == "Django's"

@@ -183,6 +183,14 @@ def test_a_taken_port_is_one_sentence(server: Process) -> None:
     assert "is taken" in refused.stderr
 
 
+@pytest.mark.parametrize("variable", ["PORT", "WORKERS"])
+def test_what_is_no_number_is_one_sentence(variable: str) -> None:
+    refused = run(["-m", "mcp_server"], **{variable: "many"})
+
+    assert refused.returncode == 1
+    assert refused.stderr == f"mcp_server: {variable} is 'many': set it to a whole number\n"
+
+
 def test_a_missing_database_url_is_one_sentence() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.endswith("DATABASE_URL")}
     refused = subprocess.run(

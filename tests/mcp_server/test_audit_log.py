@@ -46,7 +46,7 @@ def test_pages_follow_each_other(acme: World, globex: World, server: Process) ->
 
     actions = [event["action"] for page in (first, second) for event in page.structured_content["events"]]
     assert actions == ["adjust_stock", "create_order"]
-    assert "This cursor is not of this list" in elsewhere.content[0].text
+    assert "This cursor does not belong to this list" in elsewhere.content[0].text
 
 
 def test_an_unknown_period_is_answered_in_words(acme: World, server: Process) -> None:

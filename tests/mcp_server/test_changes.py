@@ -265,7 +265,7 @@ def test_a_confirmation_is_for_one_call_of_one_tenant(acme: World, globex: World
         result = call(server, world, {**given, "confirmation": confirmation})
         forged = call(server, world, {**given, "confirmation": f"{confirmation}x"})
 
-        assert "The confirmation is not for this call as things stand now." in result.content[0].text
+        assert "The confirmation does not match this call and the data as it is now." in result.content[0].text
         assert forged.content[0].text == result.content[0].text
         assert name_of(world).endswith("anvil")
 
@@ -291,7 +291,7 @@ def test_an_answer_that_does_not_fit_the_question_changes_nothing(
 
     assert result.is_error
     assert result.content[0].text == (
-        "The answer does not fit the question. Nothing was changed; call shop_rename again."
+        "The answer does not match the question. Nothing was changed; call shop_rename again."
     )
     assert name_of(acme) == "Acme anvil"
 
@@ -303,4 +303,4 @@ def test_a_refusal_that_begins_with_the_word_resolver_is_told_as_it_is(acme: Wor
     result = call(server, acme, {"sku": "Resolver 1", "quantity": -5, "reason": "count"}, name="adjust_stock")
 
     assert result.is_error
-    assert result.content[0].text.startswith("Resolver 1 has 0 in stock, and 5 are wanted.")
+    assert result.content[0].text.startswith("Resolver 1 has 0 units in stock, but 5 are needed.")

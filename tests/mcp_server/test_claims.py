@@ -130,6 +130,6 @@ def test_who_lacks_the_scopes_is_told_so_in_its_language(server: Process, acme: 
     ]
 
     assert errors == [
-        "prompts/list is not offered here, or not to this token. initialize or server/discover say what is.",
+        "prompts/list is not offered here, or not to this token. initialize or server/discover tells what is offered.",
         "這裡沒有提供 prompts/list，或這個權杖無權使用。可用的項目請見 initialize 或 server/discover 的回應。",
     ]

@@ -15,7 +15,7 @@ import uvicorn
 
 from mcp_server import __main__
 from mcp_server.http import connections, serve
-from mcp_server.http.bodies import MAX_BYTES
+from mcp_server.http.bodies import MAX_BODY_BYTES
 from mcp_server.http.connections import MAX_HEAD_BYTES
 from tests.mcp_server import raw
 from tests.mcp_server.processes import Process, free_port
@@ -224,7 +224,7 @@ def test_who_is_refused_early_must_end_too(hasty: Process, acme: World) -> None:
 
 def test_a_body_that_is_too_large_is_refused_before_its_end(server: Process, acme: World) -> None:
     with raw.connection(server) as opened:
-        opened.sendall(raw.head(acme, **{"Content-Length": "1000000000"}) + b"\r\n" + b" " * (MAX_BYTES + 1))
+        opened.sendall(raw.head(acme, **{"Content-Length": "1000000000"}) + b"\r\n" + b" " * (MAX_BODY_BYTES + 1))
 
         assert opened.recv(65536).startswith(b"HTTP/1.1 413 ")
 
@@ -233,8 +233,8 @@ def test_an_operator_is_told_of_the_same_options() -> None:
     page = Path("docs/how-to/deploy.md").read_text(encoding="utf-8")
     [line] = re.findall(r"^uvicorn core\.asgi:application .*$", page, re.MULTILINE)
 
-    assert f"--http {connections.OPTIONS['http']}" in line
-    assert f"--timeout-keep-alive {connections.OPTIONS['timeout_keep_alive']}" in line
+    assert f"--http {connections.UVICORN_OPTIONS['http']}" in line
+    assert f"--timeout-keep-alive {connections.UVICORN_OPTIONS['timeout_keep_alive']}" in line
 
 
 def test_python_m_keeps_connections_for_75_seconds(monkeypatch: pytest.MonkeyPatch, database: str) -> None:

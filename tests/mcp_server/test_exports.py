@@ -43,7 +43,7 @@ def test_all_data_is_taken_away_by_the_link(format: str, era: Era, acme: World, 
     _, named, counted, where, zone = text.text.splitlines()
     assert named == f"{told['file_name']} ({told['media_type']})"
     assert counted.startswith("tenant 1, customers 1, products 1, ")
-    assert where.endswith(f" it is at {told['url']} , {told['resource']}")
+    assert where.endswith(f": {told['url']} , {told['resource']}")
     assert zone == "Times: UTC."
 
 
@@ -55,7 +55,7 @@ def test_the_answer_is_in_the_tenants_language(server: Process) -> None:
     told = result.structured_content
     first, _, _, last, _ = result.content[0].text.splitlines()
     assert first == f"已匯出 {told['rows']} 列資料，格式為 Excel，共 {told['bytes']:,} 位元組。"
-    assert last.endswith(f"以前可由此下載：{told['url']} , {told['resource']}")
+    assert last.endswith(f"以前下載：{told['url']} , {told['resource']}")
 
 
 def test_the_resource_opens_the_export_of_its_tenant_alone(acme: World, globex: World, server: Process) -> None:

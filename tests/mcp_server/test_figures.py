@@ -91,8 +91,8 @@ def test_sales_of_a_month(era: Era, shop: World, server: Process) -> None:
     assert result.content[0].text.splitlines() == [
         "Sales from Mar 1, 2026 to Mar 31, 2026: revenue €325.00, orders 2, units 33, average order €162.50",
         "Discounts €5.00, payments €305.00, refunds €6.10 (1), cancelled orders 1",
-        "Against the period before (Feb 1, 2026 to Feb 28, 2026): revenue +62.5%, orders +100%, units +65%",
-        "Revenue of the lines, before discounts of orders:",
+        "Compared with the period before (Feb 1, 2026 to Feb 28, 2026): revenue +62.5%, orders +100%, units +65%",
+        "Revenue of the order lines, before order discounts:",
         "- CUP 茶杯: €310.00, orders 1, units 31",
         "- POT pot: €20.00, orders 1, units 2",
         as_of(result),
@@ -174,7 +174,7 @@ def test_what_stands_out(shop: World, server: Process) -> None:
     assert rate["value"] == {"percent": 2.0, "refunded_minor": 610, "received_minor": 30500}
     assert rate["period"]["start"] == "2026-03-01T00:00:00Z"
     assert rate["as_of"]
-    assert rate["method"] == "Money refunded in the period, divided by the money received in the period."
+    assert rate["method"] == "The money refunded in the period, divided by the money received in it."
 
 
 @pytest.mark.parametrize("name", ["get_sales_statistics", "get_business_insights"])

@@ -280,7 +280,7 @@ def test_another_tool_refuses_it(name: str, made_up: str, acme: World, server: P
     result = call(server, acme, name, {made_up: "x"})
 
     assert result["isError"]
-    assert text(result).startswith(f"{name} does not take '{made_up}'. It takes: ")
+    assert text(result).startswith(f"{name} does not take '{made_up}'. Its arguments are: ")
 
 
 def test_the_documents_call_works_at_both_endpoints(acme: World, server: Process) -> None:
@@ -355,8 +355,8 @@ def test_no_text_has_a_nul_in_it(
 
     assert result["isError"]
     assert text(result) == (
-        f"{name} can't be called like this: {place}: A text has no NUL (U+0000) in it. "
-        "Correct the arguments and call it again."
+        f"The arguments of {name} are not valid: {place}: A text must not contain NUL (U+0000). "
+        "Correct them and call it again."
     )
 
 
@@ -418,7 +418,7 @@ def test_a_number_that_is_none_is_refused_in_words(
         assert answer["error"]["code"] == PARSE_ERROR, answer
     else:
         assert answer["result"]["isError"], answer
-        assert f"{name} can't be called like this: " in text(answer["result"])
+        assert f"The arguments of {name} are not valid: " in text(answer["result"])
 
 
 def raw(server: Process, world: World, name: str, arguments: str) -> Any:
@@ -438,7 +438,7 @@ def raw(server: Process, world: World, name: str, arguments: str) -> Any:
 def test_a_text_is_no_way_around_it(number: str, acme: World, server: Process) -> None:
     result = call(server, acme, "add_numbers", {"a": number, "b": 1})
 
-    assert text(result).startswith("add_numbers can't be called like this: a: Input should be a finite number.")
+    assert text(result).startswith("The arguments of add_numbers are not valid: a: Input should be a finite number.")
 
 
 @pytest.mark.parametrize(
@@ -465,7 +465,7 @@ def test_a_sum_that_no_number_is_is_refused_in_words(a: str, b: str, acme: World
     result = raw(server, acme, "add_numbers", f'{{"a": {a}, "b": {b}}}')["result"]
 
     assert result["isError"]
-    assert text(result) == "The sum is larger than any number can be. Call add_numbers with smaller ones."
+    assert text(result) == "The sum is too large for a number. Call add_numbers with smaller numbers."
 
 
 def test_an_answer_with_such_a_number_is_refused_whatever_tool_gives_it() -> None:

@@ -39,7 +39,7 @@ def test_a_shop_keeper_restocks_what_is_short(era: Era, acme: World, server: Pro
     after = call(server, acme, {"low_only": True}, era=era, name="get_inventory")
     shown = call(server, acme, {"sku": "TEA-1"}, era=era, name="get_product")
 
-    assert short.content[0].text == ("Stock, what is short first:\n- TEA-1 Oolong: 2 in stock, LOW (reorder level 5)")
+    assert short.content[0].text == ("Stock, the shortest first:\n- TEA-1 Oolong: 2 in stock, LOW (reorder level 5)")
     assert bought.content[0].text == "TEA-1 Oolong: 2 in stock before, 42 now."
     assert (bought.structured_content["stock_before"], bought.structured_content["stock_after"]) == (2, 42)
     assert after.structured_content["products"] == []
@@ -55,7 +55,7 @@ def test_the_same_in_chinese(server: Process) -> None:
     short = call(server, taipei, {"low_only": True}, name="get_inventory")
     broken = call(server, taipei, {"sku": "TEA-1", "quantity": -1, "reason": "damage"}, name="adjust_stock")
 
-    assert short.content[0].text == "庫存（由最缺的開始）：\n- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"
+    assert short.content[0].text == "庫存（最需補貨者在前）：\n- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"
     assert broken.content[0].text == "TEA-1 Oolong：庫存原為 2，現為 1，已偏低。"
 
 
@@ -79,7 +79,9 @@ def test_a_person_decides_about_more_than_the_cap(
 
     call(stateful_server, acme, arguments, era=era, callback=person(answer, asked), name="adjust_stock")
 
-    assert asked == ["Change the stock of A-1 by 1,500 units? An assistant may move up to 1,000 without asking."]
+    assert asked == [
+        "Change the stock of A-1 by 1,500 units? An assistant may change it by up to 1,000 units without asking."
+    ]
     assert on_hand(acme, "A-1") == units
 
 
@@ -93,16 +95,19 @@ def test_many_at_once_take_no_more_than_there_is(acme: World, server: Process) -
 
     refused = [result.content[0].text for result in results if result.is_error]
     assert len(refused) == 11
-    assert all("A-1 has 0 in stock, and 1 are wanted." in text for text in refused)
+    assert all("A-1 has 0 units in stock, but 1 are needed." in text for text in refused)
     assert on_hand(acme, "A-1") == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"quantity": -6, "reason": "count"}, "A-1 has 5 in stock, and 6 are wanted. Call get_product to see it."),
+        (
+            {"quantity": -6, "reason": "count"},
+            "A-1 has 5 units in stock, but 6 are needed. Call get_product to see it.",
+        ),
         ({"quantity": 0, "reason": "count"}, "A quantity of 0 changes nothing."),
-        ({"quantity": 2**31 - 1, "reason": "count"}, "Stock is counted up to 2,147,483,647 units."),
+        ({"quantity": 2**31 - 1, "reason": "count"}, "A product can have at most 2,147,483,647 units in stock."),
         ({"quantity": 2**31, "reason": "count"}, "quantity: "),
         ({"quantity": 1, "reason": "sale"}, "'purchase', 'return', 'damage' or 'count'"),
         ({"quantity": 1, "reason": "opening"}, "'purchase', 'return', 'damage' or 'count'"),

@@ -19,7 +19,7 @@ from tests.mcp_server.processes import Process
 from tests.mcp_server.servers import own
 from tests.world import World, platform_token
 
-MOST_BYTES = 40_000
+MAX_BYTES = 40_000
 MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientInfo": {"name": "tests", "version": "1"},
@@ -63,7 +63,7 @@ def test_the_list_of_tools_is_short(
     ours = [each for each in listed if not each["name"].startswith("shop_")]
     assert ours
     assert len(answer.content) < size(listed) + 500, "more travels than is measured"
-    assert size(ours) < MOST_BYTES, "shorten a description, or say it once in the instructions"
+    assert size(ours) < MAX_BYTES, "shorten a description, or say it once in the instructions"
 
 
 def size(tools: list[dict[str, Any]]) -> int:

@@ -101,7 +101,7 @@ def test_a_second_round_that_is_sent_twice_changes_one_thing(
         with tenant_context(acme.id):
             assert AuditEvent.objects.filter(action="shop_count_up").count() == 1
     else:
-        assert "agreed to for one change, which was made" in second["content"][0]["text"]
+        assert "This confirmation was for one change, which was made" in second["content"][0]["text"]
 
 
 def test_second_rounds_that_are_sent_at_once_change_one_thing(
@@ -128,7 +128,7 @@ def test_a_confirmation_is_good_once_at_the_platform(sent: Send, acme: World, ad
 
     assert not first["isError"]
     assert second["content"][0]["text"] == (
-        "This was agreed to for one change, which was made. For another one call again with dry_run=true."
+        "This confirmation was for one change, which was made. For another change call again with dry_run=true."
     )
     assert stock_of(acme) == 6
     ended = admin.execute(
@@ -154,7 +154,7 @@ def test_a_confirmation_is_not_for_another_tenant_of_the_same_name(server: Proce
     result = deleted(confirmation=confirmation)
 
     assert result["isError"]
-    assert "The confirmation is not for this call as things stand now." in result["content"][0]["text"]
+    assert "The confirmation does not match this call and the data as it is now." in result["content"][0]["text"]
 
 
 @pytest.mark.parametrize("state", ["", "forged", "v1.forged"])
@@ -200,7 +200,7 @@ def test_a_question_that_has_changed_is_asked_again(acme: World, server: Process
     before = stock_of(acme)
     done = adjusted(inputResponses=YES, requestState=again["requestState"])
 
-    assert "up to 7 without asking" in again["inputRequests"]["form"]["params"]["message"]
+    assert "up to 7 units without asking" in again["inputRequests"]["form"]["params"]["message"]
     assert before == 5
     assert not done["isError"]
     assert stock_of(acme) == 2005

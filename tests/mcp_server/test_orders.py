@@ -80,7 +80,7 @@ def test_the_text_is_for_people(acme: World, server: Process) -> None:
     assert heading.endswith(", Wile E. <wile@acme.example>: €39.98")
     assert line == "- 2 x A-1 Acme anvil at €19.99: €39.98"
     assert payment.endswith(" payment (card): €39.98, by acme token")
-    assert ending == "What can follow: shipped (update_order_status status=shipped), cancelled (cancel_order)"
+    assert ending == "It can become: shipped (update_order_status status=shipped), cancelled (cancel_order)"
     assert units == "Money: EUR, 2 decimals. Times: UTC."
 
 
@@ -94,7 +94,7 @@ def test_the_text_is_in_the_tenants_language(server: Process) -> None:
     assert seen.startswith("訂單 1（已付款），")
     assert "- 2 x A-1 台北 anvil，單價 €19.99：€39.98" in seen
     assert seen.endswith(
-        "接下來可以是：已出貨 (update_order_status status=shipped), 已取消 (cancel_order)\n"
+        "可變更為：已出貨（update_order_status status=shipped）、已取消（cancel_order）\n"
         "幣別：EUR，小數 2 位。 時區：UTC。"
     )
     assert "現場顧客：€19.99" in made
@@ -107,7 +107,7 @@ def test_the_text_is_in_the_tenants_language(server: Process) -> None:
     [
         (
             "en",
-            "Order 1 is paid. To cancel it puts its units (2) back into stock and refunds €39.98. Cancel it?",
+            "Order 1 is paid. Cancelling it returns its units (2) to stock and refunds €39.98. Cancel it?",
         ),
         ("zh-hant", "訂單 1 目前為「已付款」。取消後會有 2 件商品回到庫存，並退款 €39.98。要取消嗎？"),
     ],
@@ -157,7 +157,7 @@ def test_a_client_that_cannot_ask_cancels_in_two_steps(era: Era, acme: World, se
     ("name", "arguments", "words"),
     [
         ("create_order", {"items": [{"sku": "A-1", "quantity": 1}], "discount_minor": 1000}, "above the limit of 10%"),
-        ("place_order", {"number": 2}, "Order 2 comes to €59.97, above the limit of €50.00. Place it?"),
+        ("place_order", {"number": 2}, "The total of order 2 is €59.97, above the limit of €50.00. Place the order?"),
     ],
 )
 def test_what_is_above_a_limit_takes_a_person(
@@ -208,10 +208,10 @@ def test_a_dry_run_takes_nothing_and_no_number(acme: World, server: Process) -> 
         ("get_order", {"number": 2}, "There is no order 2. Call list_orders to see the numbers."),
         ("list_orders", {"period": "soon"}, "soon"),
         ("list_orders", {"status": "lost"}, "'draft', 'placed', 'paid', 'shipped', 'delivered' or 'cancelled'"),
-        ("list_orders", {"cursor": "x"}, "This cursor is not of this list"),
+        ("list_orders", {"cursor": "x"}, "This cursor does not belong to this list"),
         ("update_order_status", {"number": 1, "status": "cancelled"}, "'paid', 'shipped' or 'delivered'"),
-        ("update_order_status", {"number": 1, "status": "delivered"}, "What can follow: shipped (update_order_status)"),
-        ("add_order_item", {"number": 1, "sku": "A-1", "quantity": 1}, "only a draft takes more"),
+        ("update_order_status", {"number": 1, "status": "delivered"}, "It can become: shipped (update_order_status)"),
+        ("add_order_item", {"number": 1, "sku": "A-1", "quantity": 1}, "only a draft can be added to"),
     ],
 )
 def test_a_refusal_says_what_to_do(
@@ -275,4 +275,4 @@ def test_orders_are_listed_by_customer(acme: World, globex: World, server: Proce
     [order] = found.structured_content["orders"]
     assert (order["number"], order["unit_count"], order["customer"]["name"]) == (1, 2, "Wile E.")
     assert " Wile E. <wile@acme.example>: €39.98, 2 units\n" in found.content[0].text
-    assert theirs.content[0].text == "No orders are like this. Call list_orders with fewer filters.\nTimes: UTC."
+    assert theirs.content[0].text == "No orders match these filters. Call list_orders with fewer filters.\nTimes: UTC."

@@ -357,7 +357,7 @@ def test_in_a_storm_of_cuts_nothing_is_lost_doubled_or_unexplained(
     with tenant_context(acme.id):
         assert AuditEvent.objects.filter(action="shop_restock").count() == callers * calls_each
     # Of one row, so that others may be in the way too.
-    busy = "Others are working on the same rows. Nothing was changed; call again."
+    busy = "Another call is changing the same rows. Nothing was changed; call again."
     assert texts <= {LOST_CHANGE, WITH_KEY, busy}
     assert len(remote.records(level="ERROR")) == errors
     assert len(remote.records(level="WARNING")) - warnings < cuts

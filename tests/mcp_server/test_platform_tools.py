@@ -26,7 +26,11 @@ from tests.world import World, make_tenant, platform_token, working
 TOOLS: list[tuple[str, dict[str, Any], str]] = [
     ("list_tenants", {}, "- Acme (acme) - active - 1 users - created "),
     ("get_tenant_info", {"tenant_id": "acme"}, "- Subdomain: acme"),
-    ("create_tenant", {"subdomain": "initech", "name": "Initech"}, "Created Initech (initech). No token was made"),
+    (
+        "create_tenant",
+        {"subdomain": "initech", "name": "Initech"},
+        "Created Initech (initech). The tenant has no token yet",
+    ),
     ("suspend_tenant", {"tenant_id": "acme"}, "Suspended Acme (acme)"),
     ("resume_tenant", {"tenant_id": "acme"}, "Resumed Acme (acme)"),
     ("get_platform_stats", {}, "2 active tenants, 0 suspended; 2 users, 2 products, 2 orders."),
@@ -37,7 +41,7 @@ GOES = (
     "1 users, 1 customers, 1 products, 2 stock movements, 1 orders, 1 order lines, 1 payments, 1 audit events, "
     "1 exports, 1 tokens"
 )
-QUESTION = f"Delete acme (Acme): {GOES}? There is no way back."
+QUESTION = f"Delete the tenant acme (Acme) with all its data: {GOES}? This can't be undone."
 
 Asked = list[str]
 
@@ -141,7 +145,7 @@ def test_a_person_is_asked_for_the_reason(
     result = call(stateful_server, name, arguments, era=era, callback=person(asked))
 
     assert words in result.content[0].text
-    assert asked == [f"Why is {name} called? The reason is kept in the audit."]
+    assert asked == [f"Why is {name} called? The reason is kept in the audit log."]
     assert audit(admin) == [("platform token", f"{name}: a ticket", "app_platform")]
 
 
@@ -161,7 +165,7 @@ def test_a_reason_that_is_refused_ends_the_call(acme: World, server: Process, ad
     result = call(server, "list_tenants", {}, callback=decline)
 
     assert result.is_error
-    assert "Nobody gave a reason. Nothing was done." in result.content[0].text
+    assert "No reason was given. Nothing was changed." in result.content[0].text
     assert audit(admin) == []
 
 
@@ -180,11 +184,11 @@ def test_a_tenant_is_made_without_a_token(server: Process, admin: psycopg.Connec
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"subdomain": "acme"}, "There is a tenant 'acme' already. Choose another subdomain."),
+        ({"subdomain": "acme"}, "A tenant with the subdomain 'acme' exists already. Choose another subdomain."),
         ({"subdomain": "Not A Label"}, "subdomain: String should match pattern"),
         ({"subdomain": "line\n"}, "subdomain: String should match pattern"),
         ({"subdomain": "initech", "name": "  "}, "name: This field cannot be blank."),
-        ({"subdomain": "initech", "name": "\0"}, "name: A text has no NUL (U+0000) in it"),
+        ({"subdomain": "initech", "name": "\0"}, "name: A text must not contain NUL (U+0000)"),
         ({"subdomain": "initech", "locale": "xx"}, "locale: Input should be 'zh-hant' or 'en'"),
     ],
 )
@@ -257,7 +261,7 @@ def test_a_deletion_that_a_person_declines_takes_nothing(
         stateful_server, "delete_tenant", {"tenant_id": "acme"}, era=era, callback=person(asked, agrees=False)
     )
 
-    assert asked == ["Why is delete_tenant called? The reason is kept in the audit.", QUESTION]
+    assert asked == ["Why is delete_tenant called? The reason is kept in the audit log.", QUESTION]
     assert result.is_error
     assert "The person did not agree. Nothing was changed." in result.content[0].text
     assert subdomains(admin) == {"acme"}
@@ -286,7 +290,7 @@ def test_a_client_that_cannot_ask_deletes_in_two_steps(
     assert "call delete_tenant with dry_run=true" in refused.content[0].text
     assert dry.structured_content["question"] == QUESTION
     assert outdated.is_error
-    assert "The confirmation is not for this call as things stand now." in outdated.content[0].text
+    assert "The confirmation does not match this call and the data as it is now." in outdated.content[0].text
     assert "9 products" in again.structured_content["question"]
     assert still == before == {"acme", "globex"}
     assert not done.is_error
@@ -299,8 +303,8 @@ def test_the_question_is_in_the_persons_language(server: Process) -> None:
     result = call(server, "delete_tenant", {"tenant_id": "test1", "reason": "清理", "dry_run": True}, language="zh-TW")
 
     assert result.structured_content["question"] == (
-        "要刪除 test1（測試租戶1）嗎？將一併刪除：1 位用戶、1 位客戶、1 項商品、2 筆庫存異動、1 筆訂單、1 行訂單明細、"
-        "1 筆收付款、1 筆稽核紀錄、1 個匯出檔、1 個權杖。刪除後無法復原。"
+        "要刪除租戶 test1（測試租戶1）及其全部資料（1 位用戶、1 位客戶、1 項商品、2 筆庫存異動、1 筆訂單、"
+        "1 行訂單明細、1 筆收付款、1 筆稽核紀錄、1 個匯出檔、1 個權杖）嗎？刪除後無法復原。"
     )
 
 

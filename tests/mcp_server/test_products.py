@@ -51,8 +51,8 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
     shown = call(server, acme, {"sku": "TEA-1"}, era=era, name="get_product")
 
     assert made.content[0].text == (
-        "There is a new product TEA-1 高山烏龍茶: €25.00, 12 in stock.\n"
-        "- To be ordered again at 5\n"
+        "Created the product TEA-1 高山烏龍茶: €25.00, 12 in stock.\n"
+        "- Reorder level: 5\n"
         "- Category: 茶葉\n"
         "Money: EUR, 2 decimals."
     )
@@ -83,7 +83,7 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
     )
     assert changed.structured_content["changes"] == [{"field": "name", "before": "高山烏龍茶", "after": "Oolong"}]
     assert shown.content[0].text.startswith(
-        "TEA-1 Oolong\n- Price: €25.00\n- In stock: 12, to be ordered again at 5\n- For sale: yes\n- Category: 茶葉\n"
+        "TEA-1 Oolong\n- Price: €25.00\n- In stock: 12, reorder level 5\n- For sale: yes\n- Category: 茶葉\n"
     )
     [movement] = shown.structured_content["movements"]
     assert (movement["quantity"], movement["reason"], movement["actor"]) == (12, "opening", "acme token")
@@ -139,7 +139,7 @@ def test_a_cursor_is_of_one_tenant_and_one_list(name: str, full: World, globex: 
 
     for result in (elsewhere, other_list, other_filter):
         assert result.is_error
-        assert "This cursor is not of this list with these filters." in result.content[0].text
+        assert "This cursor does not belong to this list with these filters." in result.content[0].text
 
 
 def test_another_tenants_products_do_not_exist(acme: World, globex: World, server: Process) -> None:
@@ -185,14 +185,14 @@ def test_a_product_goes_off_sale_in_two_steps(acme: World, server: Process) -> N
     units = "Money: EUR, 2 decimals."
     now = "It is now:\n- A-1 Acme anvil: €19.99, not for sale"
     assert done.content[0].text == f"A-1 Acme anvil has changed:\n- For sale: yes, now no\n{now}\n{units}"
-    assert again.content[0].text == f"A-1 Acme anvil is like this already; nothing has changed.\n{units}"
+    assert again.content[0].text == f"A-1 Acme anvil already has these values; nothing was changed.\n{units}"
     assert listed.content[0].text == f"Products:\n- A-1 Acme anvil: €19.99, not for sale\n{units}"
 
 
 def test_a_dry_run_makes_no_product(acme: World, server: Process) -> None:
     result = call(server, acme, {**TEA, "dry_run": True}, name="create_product")
 
-    assert "There is a new product TEA-1" in result.content[0].text
+    assert "Created the product TEA-1" in result.content[0].text
     with tenant_context(acme.id):
         assert not Product.objects.filter(sku="TEA-1").exists()
 
@@ -206,7 +206,7 @@ def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Proce
 
     refused = [result.content[0].text for result in results if result.is_error]
     assert len(refused) == 7
-    assert all("There is a product 'TEA-1' already." in text for text in refused)
+    assert all("A product with the sku 'TEA-1' exists already." in text for text in refused)
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Proce
         ("get_tenant_products", {"stock": "some"}, "'all', 'in_stock', 'low' or 'out'"),
         ("get_tenant_products", {"search": "a\0b"}, "search: "),
         ("get_product", {"sku": "A-1\0"}, "sku: "),
-        ("create_product", {**TEA, "sku": " TEA-1"}, "the first and the last of which are not spaces"),
+        ("create_product", {**TEA, "sku": " TEA-1"}, "must not begin or end with a space"),
         ("create_product", {**TEA, "price_minor": 10**15 + 1}, "price_minor: "),
-        ("create_product", {**TEA, "sku": "A-1"}, "There is a product 'A-1' already."),
+        ("create_product", {**TEA, "sku": "A-1"}, "A product with the sku 'A-1' exists already."),
         ("update_product", {"sku": "A-1"}, "one or more of: name, description, category, price_minor, reorder_level."),
     ],
 )

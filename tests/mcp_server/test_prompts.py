@@ -147,7 +147,7 @@ def test_what_a_third_partys_prompt_links_to_is_named_in_its_text() -> None:
         ]
 
     assert contents == [
-        TextContent(text="For more read the resource product://A-1 (Product)."),
+        TextContent(text="For details read the resource product://A-1 (Product)."),
         TextContent(text="Ring twice."),
         image,
     ]
@@ -171,7 +171,7 @@ def test_a_restock_plan_is_of_its_category(acme: World, server: Process) -> None
 
     assert "T-1" in figures.text
     assert "C-1" not in figures.text
-    assert [link.text for link in links] == ["For more read the resource product://T-1 (Product)."]
+    assert [link.text for link in links] == ["For details read the resource product://T-1 (Product)."]
 
 
 def test_a_restock_plan_says_that_nothing_is_low(acme: World, server: Process) -> None:
@@ -187,7 +187,7 @@ def test_a_follow_up_is_of_its_customer(acme: World, server: Process) -> None:
     _first, own, *links = prompted(server, acme, "customer_follow_up", {"customer": "WILE@acme.example"})
     _first, nobodys, *none = prompted(server, acme, "customer_follow_up", {"customer": "wile@globex.example"})
 
-    assert [link.text for link in links] == ["For more read the resource order://1 (Order)."]
+    assert [link.text for link in links] == ["For details read the resource order://1 (Order)."]
     assert none == []
     assert own.text != nobodys.text
 
@@ -197,7 +197,7 @@ def test_a_follow_up_is_of_its_customer(acme: World, server: Process) -> None:
     [
         ("month_end_report", {"month": "someday"}, "There is no period 'someday'"),
         ("restock_plan", {"category": "Nothing"}, "Nothing"),
-        ("restock_plan", {"kategory": "Tea"}, "restock_plan does not take 'kategory'. It takes: category."),
+        ("restock_plan", {"kategory": "Tea"}, "restock_plan does not take 'kategory'. Its arguments are: category."),
         ("weekly_briefing", {}, "There is no prompt weekly_briefing. Get one of: customer_follow_up, "),
     ],
 )

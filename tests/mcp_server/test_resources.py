@@ -15,7 +15,7 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
-from core.mcp_tools.resources.tenant import GUIDE, LEFT_OUT
+from core.mcp_tools.resources.tenant import EXCLUDED_MODELS, TOOLS_OF_TABLES
 from core.models import Export, Order, OrderStatus, Product, Tenant
 from core.scopes import Scope
 from core.services import exports
@@ -70,7 +70,7 @@ def test_what_can_be_read_is_listed_in_order_and_in_the_callers_language(era: Er
 
     assert [(each.uri, each.title) for each in resources] == [
         ("tenant://info", "租戶資訊"),
-        ("tenant://schema", "有哪些資料"),
+        ("tenant://schema", "資料結構"),
     ]
     assert [each.uri_template for each in templates] == [
         "export://{id}",
@@ -192,11 +192,11 @@ def test_the_schema_describes_what_the_tools_reach(acme: World, server: Process)
 def test_every_table_is_in_the_schema_or_left_out_for_a_reason() -> None:
     tenanted = {model for model in apps.get_models() if issubclass(model, Tenanted)} | {Tenant}
 
-    assert GUIDE.keys() | LEFT_OUT.keys() == tenanted, (
-        "add it to GUIDE or to LEFT_OUT in core/mcp_tools/resources/tenant.py"
+    assert TOOLS_OF_TABLES.keys() | EXCLUDED_MODELS.keys() == tenanted, (
+        "add it to TOOLS_OF_TABLES or to EXCLUDED_MODELS in core/mcp_tools/resources/tenant.py"
     )
-    assert not GUIDE.keys() & LEFT_OUT.keys()
-    assert all(LEFT_OUT.values())
+    assert not TOOLS_OF_TABLES.keys() & EXCLUDED_MODELS.keys()
+    assert all(EXCLUDED_MODELS.values())
 
 
 def test_a_small_export_is_read_in_one_piece(acme: World, server: Process) -> None:

@@ -29,10 +29,10 @@ def test_without_arguments_the_settings_are_shown(acme: World, globex: World, se
         "- Language: English\n"
         "- Currency: EUR\n"
         "- Time zone: UTC\n"
-        "- Stock of a new product is low at: 5\n"
-        "- Without asking, an assistant may give a discount of up to: 10%\n"
-        "- Without asking, an assistant may place an order of up to: €50,000.00\n"
-        "- Without asking, an assistant may change stock by up to: 1,000\n"
+        "- Reorder level of new products: 5\n"
+        "- Largest discount that an assistant may give without asking: 10%\n"
+        "- Largest order that an assistant may place without asking: €50,000.00\n"
+        "- Largest stock change that an assistant may make without asking: 1,000\n"
         "Money: EUR, 2 decimals. Times: UTC."
     )
     assert result.structured_content["changed"] == []
@@ -68,7 +68,7 @@ def test_a_person_decides_about_a_cap(
 
     call(stateful_server, acme, arguments, era=era, callback=person(answer, asked), name=TOOL)
 
-    assert asked == ["Raise the discount that an assistant may give without asking from 10% to 30%?"]
+    assert asked == ["Raise the largest discount that an assistant may give without asking from 10% to 30%?"]
     with tenant_context(acme.id):
         assert settings.get().max_discount_percent == percent
 
@@ -90,7 +90,7 @@ def test_an_empty_shop_chooses_its_currency(server: Process) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"currency": "USD"}, "The currency can't change any more"),
+        ({"currency": "USD"}, "The currency can't be changed any more"),
         ({"currency": "usd"}, "currency: "),
         ({"currency": "QQQ"}, "There is no currency 'QQQ'."),
         ({"time_zone": "Taipei"}, "Did you mean 'Asia/Taipei'?"),

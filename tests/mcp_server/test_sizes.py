@@ -238,7 +238,7 @@ def test_what_was_done_is_never_refused() -> None:
         cut = sizes.fitted(result_of(rows, "\n".join([LONG] * 20_000)), CHANGES)
 
     assert cut.structured_content is not None
-    assert cut.structured_content["cut"].startswith("It is done. Of each list at most ")
+    assert cut.structured_content["cut"].startswith("It is done. At most ")
     assert cut.structured_content["confirmation"] == "c" * 150
     assert cut.content[0].text.endswith(cut.structured_content["cut"])  # type: ignore[union-attr]  # it is a text
     assert sizes.size(cut) <= sizes.MAX_TOKENS

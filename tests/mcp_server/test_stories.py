@@ -76,16 +76,18 @@ def lines(result: Any) -> list[str]:
 
 RESTOCK = {
     "en": {
-        "short": ["Stock, what is short first:", "- TEA-1 Oolong: 2 in stock, LOW (reorder level 5)"],
-        "plan": "Make a plan of what to order again.",
+        "short": ["Stock, the shortest first:", "- TEA-1 Oolong: 2 in stock, LOW (reorder level 5)"],
+        "plan": "Make a restock plan.",
         "figure": "- TEA-1 Oolong: €5.00, 2 in stock (low)",
-        "question": "Change the stock of TEA-1 by 1,200 units? An assistant may move up to 1,000 without asking.",
+        "question": (
+            "Change the stock of TEA-1 by 1,200 units? An assistant may change it by up to 1,000 units without asking."
+        ),
         "bought": ["TEA-1 Oolong: 2 in stock before, 1,202 now."],
-        "after": ["No product is like this."],
+        "after": ["No products match these filters."],
         "event": " adjust_stock: product TEA-1, by shop token",
     },
     "zh-hant": {
-        "short": ["庫存（由最缺的開始）：", "- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"],
+        "short": ["庫存（最需補貨者在前）：", "- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"],
         "plan": "請擬定補貨計畫。",
         "figure": "- TEA-1 Oolong：€5.00，庫存 2（偏低）",
         "question": "要將 TEA-1 的庫存異動 1,200 件嗎？助理不經詢問最多只能異動 1,000 件。",
@@ -129,16 +131,17 @@ SALE = {
     "en": {
         "found": ["Products:", "- A-1 Shop anvil: €19.99, 5 in stock"],
         "questions": [
-            "The discount of €5.00 is 12.5% of the goods (€39.98), above the limit of 10%. Make the order with it?",
-            "Order 2 comes to €34.98, above the limit of €30.00. Place it?",
+            "The discount of €5.00 is 12.5% of the goods (€39.98), above the limit of 10%. "
+            "Create the order with this discount?",
+            "The total of order 2 is €34.98, above the limit of €30.00. Place the order?",
         ],
         "heading": ("Order 2 (draft), ", ", Bip <bip@shop.example>: €34.98"),
         "lines": ["- 2 x A-1 Shop anvil at €19.99: €39.98", "- Discount: €5.00"],
         "ends": [
-            "What can follow: placed (place_order), cancelled (cancel_order)",
-            "What can follow: paid (update_order_status status=paid), cancelled (cancel_order)",
-            "What can follow: shipped (update_order_status status=shipped), cancelled (cancel_order)",
-            "What can follow: delivered (update_order_status status=delivered)",
+            "It can become: placed (place_order), cancelled (cancel_order)",
+            "It can become: paid (update_order_status status=paid), cancelled (cancel_order)",
+            "It can become: shipped (update_order_status status=shipped), cancelled (cancel_order)",
+            "It can become: delivered (update_order_status status=delivered)",
         ],
         "listed": ("- #2 shipped ", " Bip <bip@shop.example>: €34.98, 2 units"),
     },
@@ -201,13 +204,13 @@ def test_an_order_is_taken(words: dict[str, Any], era: Era, shop: World, asking:
 
 CANCELLED = {
     "en": {
-        "question": "Order 1 is paid. To cancel it puts its units (2) back into stock and refunds €39.98. Cancel it?",
-        "seen": "What can follow: shipped (update_order_status status=shipped), cancelled (cancel_order)",
+        "question": "Order 1 is paid. Cancelling it returns its units (2) to stock and refunds €39.98. Cancel it?",
+        "seen": "It can become: shipped (update_order_status status=shipped), cancelled (cancel_order)",
         "done": "Back in stock: 2 units. Refunded: €39.98.",
         "refund": " refund (card): €39.98, by shop token",
         "movement": ": +2 (return), 7 after it, by shop token",
         "week": "Discounts €0.00, payments €39.98, refunds €39.98 (1), cancelled orders 1",
-        "refused": "Order 1 is cancelled and can't become cancelled: nothing can follow.",
+        "refused": "Order 1 is cancelled and can't become cancelled: its status is final.",
     },
     "zh-hant": {
         "question": "訂單 1 目前為「已付款」。取消後會有 2 件商品回到庫存，並退款 €39.98。要取消嗎？",
@@ -255,7 +258,7 @@ MONTH_END = {
         "sales": [
             "Sales from Mar 1, 2026 to Mar 31, 2026: revenue €325.00, orders 2, units 33, average order €162.50",
             "Discounts €5.00, payments €305.00, refunds €6.10 (1), cancelled orders 1",
-            "Against the period before (Feb 1, 2026 to Feb 28, 2026): revenue +62.5%, orders +100%, units +65%",
+            "Compared with the period before (Feb 1, 2026 to Feb 28, 2026): revenue +62.5%, orders +100%, units +65%",
         ],
         "chart": "Revenue from Mar 1, 2026 to Mar 31, 2026",
         "request": "Write the month-end report for Mar 1, 2026 to Mar 31, 2026.",

@@ -242,7 +242,7 @@ def test_a_tenant_has_so_many_streams_and_no_more(server: Process, acme: World, 
                         pass
                 return refusal.value.error.message
 
-    assert asyncio.run(story()) == "Too many are listening already. Close a stream, or listen again later."
+    assert asyncio.run(story()) == "Too many subscription streams are open. Close one, or subscribe again later."
 
 
 def test_so_many_uris_and_no_more(server: Process, acme: World) -> None:
@@ -253,7 +253,7 @@ def test_so_many_uris_and_no_more(server: Process, acme: World) -> None:
                     pass
             return refusal.value.error.message
 
-    assert asyncio.run(story()) == "At most 100 URIs can be watched at once."
+    assert asyncio.run(story()) == "A subscription can watch at most 100 URIs."
 
 
 def test_a_stream_does_not_last_for_ever(database: str, acme: World, tmp_path: Path) -> None:

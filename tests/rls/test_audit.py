@@ -22,7 +22,7 @@ from rls.embedded.binaries import find_binaries
 from rls.files import SQL_DIRECTORY
 from tests.postgres import Server
 
-DOOR = Path("migrations_sql/audit.sql")
+AUDIT_FILE = Path("migrations_sql/audit.sql")
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "
 
 # (rule, how the object's name begins, drift): what psql does, and how it is called when it is found.
@@ -517,7 +517,7 @@ def psql() -> str:
     return found or str(find_binaries().directory / "psql")
 
 
-def psql_audit(*arguments: str, file: Path = DOOR) -> subprocess.CompletedProcess[str]:
+def psql_audit(*arguments: str, file: Path = AUDIT_FILE) -> subprocess.CompletedProcess[str]:
     """The audit as an auditor without Python runs it."""
     command = [psql(), "--no-psqlrc", *arguments, os.environ["AUDITOR_DATABASE_URL"], "-f", str(file)]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The development server through its public door: real processes, real signals, real connections."""
+"""The development server through its public interface: real processes, real signals, real connections."""
 
 import os
 import pwd

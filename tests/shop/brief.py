@@ -8,7 +8,7 @@ django.setup()
 
 from mcp_server.watch import subscriptions  # noqa: E402
 
-subscriptions.LIFETIME = 0.0
+subscriptions.STREAM_LIFETIME = 0.0
 
 from core.asgi import application as app  # noqa: E402
 

@@ -8,7 +8,7 @@ django.setup()
 
 from mcp_server.http import connections, exchanges  # noqa: E402
 
-connections.HEAD_SECONDS = exchanges.BODY_SECONDS = 0.5
+connections.HEAD_TIMEOUT = exchanges.BODY_TIMEOUT = 0.5
 
 from core.asgi import application as app  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""`manage.py psql --tenant test1`: the auditor's door. psql as `app_tenant`, inside that tenant's context."""
+"""`manage.py psql --tenant test1`: psql as `app_tenant`, inside that tenant's context."""
 
 from __future__ import annotations
 

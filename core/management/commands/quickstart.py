@@ -103,18 +103,22 @@ def demo_tokens() -> dict[str, str]:
         with tenant_context(facts.id):
             demo.create(seed=list(TENANTS).index(facts.subdomain) + 1)
     kept = environment.kept_secrets()
-    found = {door: token for door in [*TENANTS, "platform"] if is_valid(token := kept.get(f"token {door}", ""), door)}
+    found = {
+        endpoint: token
+        for endpoint in [*TENANTS, "platform"]
+        if is_valid(token := kept.get(f"token {endpoint}", ""), endpoint)
+    }
     with working("quickstart", "mint the demo's tokens"):
-        for door in {*TENANTS, "platform"} - found.keys():
-            found[door] = tokens.create(name="quickstart", slug=None if door == "platform" else door)
-    environment.keep_secrets({f"token {door}": token for door, token in found.items()})
+        for endpoint in {*TENANTS, "platform"} - found.keys():
+            found[endpoint] = tokens.create(name="quickstart", slug=None if endpoint == "platform" else endpoint)
+    environment.keep_secrets({f"token {endpoint}": token for endpoint, token in found.items()})
     return found
 
 
-def is_valid(token: str, door: str) -> bool:
-    """Whether the token still opens the door, for every scope there is."""
-    is_platform = door == "platform"
-    principal = resolver.authenticate_platform(token) if is_platform else resolver.authenticate(token, slug=door)
+def is_valid(token: str, endpoint: str) -> bool:
+    """Whether the token is still accepted at this endpoint, a tenant's subdomain or "platform", and has every scope."""
+    is_platform = endpoint == "platform"
+    principal = resolver.authenticate_platform(token) if is_platform else resolver.authenticate(token, slug=endpoint)
     return principal is not None and principal.scopes >= set(Scope)
 
 
@@ -122,15 +126,19 @@ def banner(root: str, secrets: dict[str, str]) -> str:
     """What to paste where."""
     if not secrets:
         return TENANTS_OF_ITS_OWN.format(root=root)
-    doors = {door: (f"{root}/mcp/{door}/", f"Authorization: Bearer {secrets[door]}") for door in TENANTS}
-    url, header = doors["test1"]
+    endpoints = {
+        endpoint: (f"{root}/mcp/{endpoint}/", f"Authorization: Bearer {secrets[endpoint]}") for endpoint in TENANTS
+    }
+    url, header = endpoints["test1"]
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_tenants", "arguments": {}}}
     servers = {
-        door: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
-        for door, (url, header) in doors.items()
+        endpoint: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
+        for endpoint, (url, header) in endpoints.items()
     }
     return BANNER.format(
-        endpoints="\n".join(f"  {door:9} {url}\n            {header}\n" for door, (url, header) in doors.items()),
+        endpoints="\n".join(
+            f"  {endpoint:9} {url}\n            {header}\n" for endpoint, (url, header) in endpoints.items()
+        ),
         platform_url=f"{root}/mcp/",
         platform_token=secrets["platform"],
         claude=shlex.join(["claude", "mcp", "add", "--transport", "http", "test1", url, "--header", header]),

@@ -25,8 +25,8 @@ class Command(BaseCommand):
         create.add_argument("--locale", default="zh-hant", choices=[code for code, _ in settings.LANGUAGES])
         add_reason(create)
         for name, explained in (
-            ("suspend", "refuse it at every door, at once"),
-            ("resume", "let it work again"),
+            ("suspend", "refuse its requests at every endpoint, at once"),
+            ("resume", "serve its requests again"),
             ("delete", "delete it with every row it has"),
         ):
             command = commands.add_parser(name, help=explained)

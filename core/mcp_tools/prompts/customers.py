@@ -14,23 +14,26 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import Argument
 from mcp_server.declare.prompts import prompt
 
-SHOWN = 20
-NAMED = 5
+MAX_ORDERS = 20
+MAX_LINKS = 5
 
 
 @prompt(
     title=_("Customer follow-up"),
-    description=_("Who should hear from us about an order, with drafts of the messages."),
+    description=_("Which customers should hear from us about an order, with drafts of the messages."),
     scope=Scope.ORDERS_READ,
 )
 def customer_follow_up(
     customer: Annotated[str, Argument(_("Only this customer, by e-mail address."), suggestions.customers)] = "",
     period: Annotated[
         str,
-        Argument(_("Orders of a period, such as last_30_days. Without it, that one."), suggestions.period_names),
+        Argument(
+            _("Orders of a period, such as 2026-11 or last_month. The default is last_30_days."),
+            suggestions.period_names,
+        ),
     ] = "",
 ) -> list[PromptMessage]:
-    found = orders.page(customer_email=customer, period=period or "last_30_days", limit=SHOWN, cursor=None)
+    found = orders.page(customer_email=customer, period=period or "last_30_days", limit=MAX_ORDERS, cursor=None)
     return [
         messages.request(
             _("Say which customers should hear from us about their orders, and draft a short message to each."),
@@ -39,5 +42,5 @@ def customer_follow_up(
             _("Write in the customer's language, as far as you know it. Send nothing: I will read the drafts first."),
         ),
         messages.figures(OrderPage.of(found)),
-        *(messages.reading("order://{number}", number=str(row.order.number)) for row in found.rows[:NAMED]),
+        *(messages.reading("order://{number}", number=str(row.order.number)) for row in found.rows[:MAX_LINKS]),
     ]

@@ -17,19 +17,20 @@ from mcp_server.declare.resources import JSON, Content, resource
 from mcp_server.http.context import current_principal
 
 # A larger file would be more than an answer may be (see mcp_server.call.sizes); its URL gives it piece by piece.
-MOST_BYTES = 2**15
+MAX_EMBEDDED_BYTES = 2**15
 
 
 @resource(
     "export://{id}",
     title=_("Export"),
     description=_(
-        "A file with all data of this tenant, as export_tenant_data has made it: where it is, and up to 32 KiB itself."
+        "All data of this tenant in a file that export_tenant_data has made: its download link, and its "
+        "content if it is 32 KiB or less."
     ),
     scope=Scope.EXPORTS_WRITE,
 )
 def export(
-    id: Annotated[str, Argument(_("The part after export:// of the link that the tool gave."))],
+    id: Annotated[str, Argument(_("The part after export:// in the link that export_tenant_data returned."))],
 ) -> list[Content]:
     found = exports.open(id)
     facts = {
@@ -43,7 +44,7 @@ def export(
         "url": downloads.url(id),
     }
     contents = [Content(json.dumps(facts, cls=DjangoJSONEncoder), JSON)]
-    if found.byte_count <= MOST_BYTES:
+    if found.byte_count <= MAX_EMBEDDED_BYTES:
         data = b"".join(exports.part(found, number) for number in exports.part_numbers(found))
         contents.append(Content(data, exports.media_type(found)))
     return contents

@@ -21,7 +21,7 @@ from mcp_server.declare.resources import Content, Row, resource
 
 SVG = "image/svg+xml"
 # A chart has a bar for each: up to a quarter's days, up to two years' weeks.
-MOST_DAYS, MOST_WEEKS = 92, 105
+MAX_DAYS, MAX_WEEKS = 92, 105
 
 
 def rows_of_sales(period: str) -> Iterable[Row]:
@@ -32,7 +32,7 @@ def rows_of_sales(period: str) -> Iterable[Row]:
 @resource(
     "report://sales/{period}",
     title=_("Sales report"),
-    description=_("The sales of a period against the one before: the numbers, and a chart of the revenue."),
+    description=_("The sales of a period compared with the period before: the figures, and a chart of the revenue."),
     scope=Scope.REPORTS_READ,
     rows=rows_of_sales,
 )
@@ -45,9 +45,9 @@ def sales(
 
 
 def _group_by(period: Period) -> GroupBy:
-    if period.days <= MOST_DAYS:
+    if period.days <= MAX_DAYS:
         return GroupBy.DAY
-    return GroupBy.WEEK if period.days <= MOST_WEEKS * 7 else GroupBy.MONTH
+    return GroupBy.WEEK if period.days <= MAX_WEEKS * 7 else GroupBy.MONTH
 
 
 def _chart(figures: SalesFigures) -> str:

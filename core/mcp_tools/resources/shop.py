@@ -24,7 +24,7 @@ def rows_of_product(sku: str) -> Iterable[Row]:
 @resource(
     "product://{sku}",
     title=_("Product"),
-    description=_("A product with its last movements of stock, as get_product answers."),
+    description=_("A product with its latest stock movements: the same answer as get_product."),
     scope=Scope.PRODUCTS_READ,
     rows=rows_of_product,
 )
@@ -39,7 +39,7 @@ def rows_of_order(number: str) -> Iterable[Row]:
 @resource(
     "order://{number}",
     title=_("Order"),
-    description=_("An order with its lines, customer and payments, as get_order answers."),
+    description=_("An order with its lines, customer and payments: the same answer as get_order."),
     scope=Scope.ORDERS_READ,
     rows=rows_of_order,
 )

@@ -31,7 +31,7 @@ from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from mcp_server.tokens.models import ApiToken
 
 # Which tools read a table, and which write it.
-GUIDE: dict[type[Model], str] = {
+TOOLS_OF_TABLES: dict[type[Model], str] = {
     Tenant: "get_tenant_info",
     TenantSettings: "manage_tenant_settings",
     TenantUser: "get_tenant_users",
@@ -46,7 +46,7 @@ GUIDE: dict[type[Model], str] = {
 }
 
 # What is not described, and why.
-LEFT_OUT: dict[type[Model], str] = {
+EXCLUDED_MODELS: dict[type[Model], str] = {
     ApiToken: "The platform manages tokens: a tenant's role may not read them.",
     ProductTerm: "An index of what products say themselves.",
     IdempotencyKey: "It remembers calls, and is no data of the shop.",
@@ -54,7 +54,7 @@ LEFT_OUT: dict[type[Model], str] = {
     ExportPart: "The same.",
 }
 
-TYPES = {
+TYPES_OF_FIELDS = {
     "AutoField": "integer",
     "BooleanField": "boolean",
     "DateTimeField": "datetime",
@@ -84,12 +84,12 @@ def info() -> list[Content]:
 
 @resource(
     "tenant://schema",
-    title=_("What data there is"),
+    title=_("Data schema"),
     description=_("Every table of this tenant with its columns, and the tools that read and write it."),
     scope=Scope.TENANTS_READ,
 )
 def schema() -> list[Content]:
-    tables = [_table(model, tools) for model, tools in GUIDE.items()]
+    tables = [_table(model, tools) for model, tools in TOOLS_OF_TABLES.items()]
     guide = "Money is in the minor unit of its currency. A row is named by its sku, number, e-mail or username."
     return [Content(json.dumps({"guide": guide, "tables": tables}, ensure_ascii=False), JSON)]
 
@@ -119,4 +119,4 @@ def _type(field: Field[Any, Any]) -> str:
         return f"id of {field.related_model._meta.model_name}"
     if isinstance(field, GeneratedField):
         return _type(field.output_field)  # type: ignore[arg-type]  # a generated field has one
-    return TYPES.get(field.get_internal_type(), "text")
+    return TYPES_OF_FIELDS.get(field.get_internal_type(), "text")

@@ -10,7 +10,7 @@ from mcp_server.declare.tools import Answer, Endpoint, tool
 from mcp_server.errors import Refusal
 
 # Up to here each whole number is a float of its own.
-EXACT = 2**53
+MAX_EXACT_INTEGER = 2**53
 
 
 class Sum(Answer):
@@ -19,7 +19,11 @@ class Sum(Answer):
     result: float
 
     def text(self) -> str:
-        return str(int(self.result)) if self.result.is_integer() and abs(self.result) < EXACT else repr(self.result)
+        return (
+            str(int(self.result))
+            if self.result.is_integer() and abs(self.result) < MAX_EXACT_INTEGER
+            else repr(self.result)
+        )
 
 
 @tool(scope=None, title="Add numbers", read_only=True, endpoint=Endpoint)
@@ -28,5 +32,5 @@ def add_numbers(a: float, b: float) -> Sum:
     # Adding 0.0 makes 0 of -0.
     result = a + b + 0.0
     if not math.isfinite(result):
-        raise Refusal(_("The sum is larger than any number can be. Call add_numbers with smaller ones."))
+        raise Refusal(_("The sum is too large for a number. Call add_numbers with smaller numbers."))
     return Sum(result=result)

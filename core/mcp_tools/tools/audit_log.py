@@ -60,23 +60,25 @@ class AuditLog(Dated, Answer):
 
     def text(self) -> str:
         if not self.events:
-            return _("Nothing was changed like this.")
+            return _("No changes match these filters.")
         lines = (event.line() for event in self.events)
         return "\n".join([_("Changes, newest first:"), *lines, *listing.more(self.next_cursor)])
 
 
 @tool(scope=Scope.AUDIT_READ, title="Audit log", read_only=True)
 def get_audit_log(
-    action: Annotated[str, Field(max_length=64, description='The tool that changed something: "adjust_stock".')] = "",
+    action: Annotated[
+        str, Field(max_length=64, description='The name of the tool that made the change, such as "adjust_stock".')
+    ] = "",
     period: Annotated[
         str | None,
-        Field(max_length=40, description="When, such as today or 2026-11."),
+        Field(max_length=40, description="When the change was made, such as today or 2026-11."),
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> AuditLog:
-    """List who changed what with which tool, newest first. For a product's movements of stock call get_product, for an
-    order call get_order."""
+    """List changes with their tool, actor and subject, newest first. For a product's stock movements call get_product;
+    for an order call get_order."""
     when = periods.parse(period) if period is not None else None
     return AuditLog.of(
         events.page(

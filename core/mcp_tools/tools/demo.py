@@ -60,13 +60,13 @@ def create_demo_data(
         ),
     ] = Size.SMALL,
     orders: Annotated[
-        int | None, Field(ge=1, le=100, description="How many orders to add, where it is not what the size says.")
+        int | None, Field(ge=1, le=100, description="How many orders to add, instead of what the size says.")
     ] = None,
     seed: Annotated[int, Field(ge=0, le=2**31, description="The same seed gives the same shop.")] = 1,
 ) -> DemoData:
-    """Fill this tenant with a made-up shop to try things on: users, customers, products, stock, orders, payments.
+    """Fill this tenant with an invented shop for trials: users, customers, products, stock, orders, payments.
 
-    Only for a shop that is there to be tried: no tool removes them. A second call only adds orders. For real ones call
+    Use it only for a trial shop: no tool removes these data. A second call only adds orders. For real data call
     create_product and create_order instead.
     """
     counts = demo.create(

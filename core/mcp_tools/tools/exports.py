@@ -68,11 +68,11 @@ class ExportFile(Dated, Change):
                 rows=formats.number(self.rows), format=self.format.label, bytes=formats.number(self.bytes)
             ),
             f"{self.file_name} ({self.media_type})",
-            ", ".join(f"{each.table} {formats.number(each.rows)}" for each in self.tables),
+            _(", ").join(f"{each.table} {formats.number(each.rows)}" for each in self.tables),
         ]
         if not self.dry_run:
             lines.append(
-                _("Until {moment} it is at {link}").format(
+                _("Download it until {moment}: {link}").format(
                     moment=formats.moment(self.expires_at),
                     link=" , ".join(link for link in (self.url, self.resource) if link),
                 )
@@ -85,12 +85,12 @@ def export_tenant_data(
     format: Annotated[
         ExportFormat,
         Field(
-            description="csv: a zip with a file a table; xlsx: a workbook with a sheet a table; json: one document; "
-            "jsonl: a line a row, for large data."
+            description="csv: a zip with one file per table; xlsx: a workbook with one sheet per table; "
+            "json: one document; jsonl: one line per row, for large data."
         ),
     ],
 ) -> ExportFile:
-    """Write every row of this tenant into a file, and give the link to it, which anyone can open for an hour.
+    """Write every row of this tenant into a file and return a download link, which anyone can open for an hour.
 
     For figures call get_comprehensive_tenant_stats instead.
     """

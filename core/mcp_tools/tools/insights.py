@@ -68,7 +68,7 @@ class InsightsAnswer(Priced, Dated, Answer):
             _("Refund rate"): self.refund_rate,
             _("Best sellers"): self.best_sellers,
             _("Worst sellers"): self.worst_sellers,
-            _("Stock that runs out"): self.stock_outs,
+            _("Stock that runs out soon"): self.stock_outs,
             _("Unusual days"): self.unusual_days,
             _("Unusually large orders"): self.unusual_orders,
             _("Products that stopped selling"): self.stopped_sellers,
@@ -84,11 +84,14 @@ class InsightsAnswer(Priced, Dated, Answer):
                 self._refunds(),
                 *_section(_("Best sellers"), map(_seller, self.best_sellers.value)),
                 *_section(_("Worst sellers"), map(_seller, self.worst_sellers.value)),
-                *_section(_("Stock that runs out"), map(_stock_out, self.stock_outs.value)),
+                *_section(_("Stock that runs out soon"), map(_stock_out, self.stock_outs.value)),
                 *_section(_("Unusual days"), map(self._day, self.unusual_days.value)),
                 *_section(_("Unusually large orders"), map(self._order, self.unusual_orders.value)),
                 *_section(_("Products that stopped selling"), map(_stopped, self.stopped_sellers.value)),
-                *_section(_("How it was computed"), (f"{name}: {figure.method}" for name, figure in figures.items())),
+                *_section(
+                    _("How it is computed"),
+                    (_("{name}: {text}").format(name=name, text=figure.method) for name, figure in figures.items()),
+                ),
             ]
         )
 
@@ -108,7 +111,7 @@ class InsightsAnswer(Priced, Dated, Answer):
         )
 
     def _order(self, each: UnusualOrder) -> str:
-        return _("Order {number}: {total}, three quarters are up to {usual}").format(
+        return _("Order {number}: {total}, three quarters of the orders are up to {usual}").format(
             number=each.number,
             total=formats.money(each.total_minor, self.currency),
             usual=formats.money(each.usual_minor, self.currency),
@@ -143,10 +146,10 @@ def _stopped(each: StoppedSeller) -> str:
 @tool(scope=Scope.REPORTS_READ, title="Business insights", read_only=True)
 def get_business_insights(
     period: PeriodName = "last_30_days",
-    limit: Annotated[int, Field(ge=1, le=20, description="How many entries each list has at most.")] = 5,
+    limit: Annotated[int, Field(ge=1, le=20, description="Largest number of entries in each list.")] = 5,
 ) -> InsightsAnswer:
-    """Say what stands out in a period: best and worst sellers, stock that runs out, new and returning customers,
-    unusual days and orders, refunds. Each figure says how it was computed.
+    """Find what stands out in a period: best and worst sellers, stock that runs out, new and returning customers,
+    unusual days and orders, refunds. Each figure says how it is computed.
 
     For plain totals and trends call get_sales_statistics; for what to reorder now call get_inventory.
     """

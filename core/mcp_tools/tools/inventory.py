@@ -14,7 +14,7 @@ from core.models import Product, StockMovement
 from core.scopes import Scope
 from core.services import inventory
 from core.services.inventory import AdjustmentReason
-from core.services.stock import MOST
+from core.services.stock import MAX_STOCK
 from mcp_server.call.signature import Cursor, Limit
 from mcp_server.declare.tools import Answer, Change, tool
 from mcp_server.http.context import current_principal
@@ -69,9 +69,9 @@ class Inventory(Answer):
 
     def text(self) -> str:
         if not self.products:
-            return _("No product is like this.")
+            return _("No products match these filters.")
         lines = (product.line() for product in self.products)
-        return "\n".join([_("Stock, what is short first:"), *lines, *listing.more(self.next_cursor)])
+        return "\n".join([_("Stock, the shortest first:"), *lines, *listing.more(self.next_cursor)])
 
 
 class StockChange(Change):
@@ -114,13 +114,13 @@ class StockChange(Change):
 
 @tool(scope=Scope.PRODUCTS_READ, title="Stock on hand", read_only=True)
 def get_inventory(
-    low_only: Annotated[bool, Field(description="True: only what is at its reorder level or below.")] = False,
-    include_inactive: Annotated[bool, Field(description="True: also what is not for sale any more.")] = False,
+    low_only: Annotated[bool, Field(description="True: only products at their reorder level or below.")] = False,
+    include_inactive: Annotated[bool, Field(description="True: also products that are no longer for sale.")] = False,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Inventory:
-    """List stock on hand, what is short first. For one product's movements call get_product; to search by name,
-    category or price call get_tenant_products."""
+    """List products by stock on hand, the shortest first. For one product's stock movements call get_product; to
+    search by name, category or price call get_tenant_products."""
     return Inventory.of(
         inventory.page(limit=limit, cursor=cursor, low_only=low_only, include_inactive=include_inactive)
     )
@@ -130,14 +130,21 @@ def get_inventory(
 def adjust_stock(
     sku: Sku,
     quantity: Annotated[
-        int, Field(ge=-MOST, le=MOST, description="Units that came (positive) or went (negative); not the new stock.")
+        int,
+        Field(
+            ge=-MAX_STOCK,
+            le=MAX_STOCK,
+            description="Units that came in (positive) or went out (negative); not the new stock.",
+        ),
     ],
     reason: Annotated[
         AdjustmentReason,
-        Field(description="purchase: came in; damage: lost; count: found different when counted; return: came back."),
+        Field(
+            description="purchase: bought; damage: damaged or lost; count: corrected after counting; return: sent back."
+        ),
     ],
-    note: Annotated[str, Field(max_length=200, description="What to remember of it.")] = "",
+    note: Annotated[str, Field(max_length=200, description="A note that is kept with the movement.")] = "",
 ) -> StockChange:
-    """Write into the ledger that units of a product came or went. Sales do that themselves: call create_order and
-    place_order. To look first call get_product."""
+    """Record units of a product that came in or went out. For a sale call create_order and place_order, which record
+    it themselves. To see the stock call get_product."""
     return StockChange.of(inventory.adjust(sku, quantity, reason=reason, actor=current_principal().name, note=note))

@@ -14,12 +14,12 @@ from core.mcp_tools.tools.products import Sku
 from core.models import PaymentMethod
 from core.scopes import Scope
 from core.services import drafts, fulfilment, orders
-from core.services.drafts import MOST_MONEY, MOST_UNITS, Wanted
+from core.services.drafts import MAX_TOTAL_MINOR, MAX_UNITS, Wanted
 from core.services.fulfilment import Step
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
 
-Units = Annotated[int, Field(ge=1, le=MOST_UNITS, description="How many units.")]
+Units = Annotated[int, Field(ge=1, le=MAX_UNITS, description="Number of units.")]
 
 
 class Item(BaseModel):
@@ -56,19 +56,23 @@ class OrderCancelled(OrderChange):
 
 @tool(scope=Scope.ORDERS_WRITE, title="Create an order", read_only=False, asks=True)
 def create_order(
-    items: Annotated[list[Item], Field(min_length=1, max_length=50, description="What is ordered.")],
+    items: Annotated[
+        list[Item], Field(min_length=1, max_length=50, description="The products to order, with their quantities.")
+    ],
     customer_email: Annotated[
         str,
-        Field(max_length=254, description="Finds the customer, or makes one. Empty for a walk-in."),
+        Field(max_length=254, description="Finds the customer or creates one; empty for a walk-in."),
     ] = "",
     customer_name: Annotated[
-        str, Field(max_length=200, description="Of a new customer; a known one keeps its name.")
+        str, Field(max_length=200, description="Name of a new customer; an existing one keeps its name.")
     ] = "",
-    discount_minor: Annotated[int, Field(ge=0, le=MOST_MONEY, description="Off the whole order: 150 is 1.50 EUR.")] = 0,
-    note: Annotated[str, Field(max_length=1000, description="For the people who handle it.")] = "",
+    discount_minor: Annotated[
+        int, Field(ge=0, le=MAX_TOTAL_MINOR, description="Discount on the whole order: 150 is 1.50 EUR.")
+    ] = 0,
+    note: Annotated[str, Field(max_length=1000, description="A note for the people who handle the order.")] = "",
 ) -> OrderChange:
-    """Make a draft order at today's prices; it takes nothing from stock yet. Then call place_order to sell it, or
-    add_order_item for more. To find skus call get_tenant_products."""
+    """Create a draft order at today's prices; a draft takes nothing from stock. Then call place_order to sell it, or
+    add_order_item to add products. To find skus call get_tenant_products."""
     order = drafts.create(
         items=[Wanted(item.sku, item.quantity) for item in items],
         customer_email=customer_email,
@@ -81,14 +85,14 @@ def create_order(
 
 @tool(scope=Scope.ORDERS_WRITE, title="Add to an order", read_only=False)
 def add_order_item(number: Number, sku: Sku, quantity: Units) -> OrderChange:
-    """Add units of a product to a draft order; one that is in it already gets more units at its price. For an order
-    that is placed call create_order for a new one."""
+    """Add units of a product to a draft order; if the order contains the product already, its price stays. An order
+    that is placed can't be added to: call create_order instead."""
     return _changed(drafts.add_item(number, Wanted(sku, quantity)).number)
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Place an order", read_only=False, asks=True)
 def place_order(number: Number) -> OrderChange:
-    """Sell a draft order: its units leave the stock. To make one call create_order; when it is paid call
+    """Place a draft order: its units leave the stock. To create a draft call create_order; when the order is paid call
     update_order_status."""
     return _changed(fulfilment.place(number, actor=current_principal().name).number)
 
@@ -97,9 +101,11 @@ def place_order(number: Number) -> OrderChange:
 def update_order_status(
     number: Number,
     status: Annotated[Step, Field(description="A placed order becomes paid, then shipped, then delivered.")],
-    payment_method: Annotated[PaymentMethod | None, Field(description="How it was paid; with paid alone.")] = None,
+    payment_method: Annotated[
+        PaymentMethod | None, Field(description="How the order was paid; only with status=paid.")
+    ] = None,
 ) -> OrderChange:
-    """Say that a placed order was paid, shipped or delivered. To place a draft call place_order; to cancel call
+    """Record that a placed order was paid, shipped or delivered. To place a draft call place_order; to cancel call
     cancel_order."""
     actor = current_principal().name
     return _changed(fulfilment.advance(number, status, actor=actor, method=payment_method).number)
@@ -108,10 +114,12 @@ def update_order_status(
 @tool(scope=Scope.ORDERS_WRITE, title="Cancel an order", read_only=False, destructive=True, asks=True)
 def cancel_order(
     number: Number,
-    reason: Annotated[str, Field(min_length=1, max_length=200, description="Why; it stands in the stock's ledger.")],
+    reason: Annotated[
+        str, Field(min_length=1, max_length=200, description="Why it is cancelled; kept with the stock movements.")
+    ],
 ) -> OrderCancelled:
-    """Cancel an order that is not shipped: its units go back into stock, and what was paid is refunded. To see what
-    that is call get_order first."""
+    """Cancel an order that is not shipped: its units return to stock, and payments are refunded. To see both call
+    get_order first."""
     cancelled = fulfilment.cancel(number, reason=reason, actor=current_principal().name)
     facts: dict[str, Any] = {"returned_units": cancelled.units, "refund_minor": cancelled.refund_minor}
     return OrderCancelled.in_full(orders.get(number), **facts)

@@ -12,13 +12,13 @@ from core.mcp_tools.order_shapes import FullOrder, OrderSummary
 from core.models import OrderStatus
 from core.scopes import Scope
 from core.services import orders
-from core.services.drafts import MOST_LINES as MOST
+from core.services.drafts import MAX_LINES
 from core.services.orders import OrderRows
 from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated
 from mcp_server.declare.tools import Answer, tool
 
-Number = Annotated[int, Field(ge=1, le=2**31 - 1, description="Of an order; list_orders shows them.")]
+Number = Annotated[int, Field(ge=1, le=2**31 - 1, description="The order's number; list_orders shows it.")]
 
 
 class OrderPage(Dated, Answer):
@@ -35,7 +35,7 @@ class OrderPage(Dated, Answer):
 
     def text(self) -> str:
         if not self.orders:
-            return _("No orders are like this. Call list_orders with fewer filters.")
+            return _("No orders match these filters. Call list_orders with fewer filters.")
         return "\n".join([_("Orders:"), *(order.line() for order in self.orders), *listing.more(self.next_cursor)])
 
 
@@ -48,15 +48,15 @@ class OrderAnswer(FullOrder, Answer):
 
 @tool(scope=Scope.ORDERS_READ, title="Find orders", read_only=True)
 def list_orders(
-    status: Annotated[OrderStatus | None, Field(description="Where the order stands.")] = None,
+    status: Annotated[OrderStatus | None, Field(description="The order's status.")] = None,
     customer: Annotated[
-        str, Field(max_length=254, description="The customer's e-mail address, in whatever case.")
+        str, Field(max_length=254, description="The customer's e-mail address; upper and lower case are the same.")
     ] = "",
     period: Annotated[
         str,
         Field(
             max_length=40,
-            description="When it was made, such as last_30_days or 2026-11.",
+            description="When the order was created, such as last_30_days or 2026-11.",
         ),
     ] = "",
     limit: Limit = 20,
@@ -70,8 +70,8 @@ def list_orders(
 @tool(scope=Scope.ORDERS_READ, title="Get an order", read_only=True)
 def get_order(
     number: Number,
-    first_line: Annotated[int, Field(ge=1, le=MOST, description="The next_line of the answer before.")] = 1,
+    first_line: Annotated[int, Field(ge=1, le=MAX_LINES, description="The next_line of the previous answer.")] = 1,
 ) -> OrderAnswer:
-    """Show one order with its lines, its customer, its payments and what can follow. To find its number call
+    """Show one order with its lines, customer, payments and possible next statuses. To find its number call
     list_orders."""
     return OrderAnswer.in_full(orders.get(number), first_line=first_line)

@@ -16,7 +16,7 @@ from core.services.platform_stats import PlatformFigures, TenantFigures
 from mcp_server.declare.tools import Answer, Endpoint, tool
 from rls.audit import Finding, Level
 
-MOST_FINDINGS = 50
+MAX_FINDINGS = 50
 
 
 class TenantSize(BaseModel):
@@ -74,7 +74,7 @@ class PlatformStats(Answer):
             products=figures.products,
             orders=figures.orders,
             largest=[TenantSize.of(each) for each in figures.largest],
-            next_step=None if is_all else _("list_tenants shows the others."),
+            next_step=None if is_all else _("To see the others, call list_tenants."),
         )
 
     def text(self) -> str:
@@ -127,13 +127,13 @@ class IsolationAudit(Answer):
             is_green=not findings,
             errors=errors,
             warnings=len(findings) - errors,
-            findings=[Weakness.of(each) for each in findings[:MOST_FINDINGS]],
-            next_step=_others(len(findings) - MOST_FINDINGS) if len(findings) > MOST_FINDINGS else None,
+            findings=[Weakness.of(each) for each in findings[:MAX_FINDINGS]],
+            next_step=_others(len(findings) - MAX_FINDINGS) if len(findings) > MAX_FINDINGS else None,
         )
 
     def text(self) -> str:
         if self.is_green:
-            return _("Isolation audit: green. Every guard is as it was built.")
+            return _("Isolation audit: green. The database matches the SQL files.")
         lines = [
             _("Isolation audit: red, {errors} errors, {warnings} warnings.").format(
                 errors=formats.number(self.errors), warnings=formats.number(self.warnings)
@@ -144,20 +144,20 @@ class IsolationAudit(Answer):
 
 
 def _others(count: int) -> str:
-    return _("And {count} more: `manage.py rls audit` names all.").format(count=formats.number(count))
+    return _("And {count} more: `manage.py rls audit` lists all findings.").format(count=formats.number(count))
 
 
 @tool(scope=Scope.TENANTS_READ, title="Platform figures", read_only=True, endpoint=Endpoint.PLATFORM)
 def get_platform_stats() -> PlatformStats:
     """Count tenants, users, products and orders over all tenants, with the twenty largest tenants.
 
-    For each tenant with its age call list_tenants instead.
+    To list all tenants with their age call list_tenants instead.
     """
     return PlatformStats.of(platform_stats.get())
 
 
 @tool(scope=Scope.AUDIT_READ, title="Run the isolation audit", read_only=True, endpoint=Endpoint.PLATFORM)
 def run_isolation_audit() -> IsolationAudit:
-    """Compare the live database with what the SQL files write, and name what lets a row cross tenants, with the SQL
-    that mends it. It reads the catalog and no tenant's row. For figures call get_platform_stats instead."""
+    """Compare the live database with the SQL files, and list whatever could let a row cross tenants, with the SQL that
+    mends it. It reads the catalog and no tenant's rows. For figures call get_platform_stats instead."""
     return IsolationAudit.of(isolation.findings())

@@ -83,7 +83,7 @@ class TenantStatsAnswer(Priced, Dated, Answer):
                 ),
                 _("- Customers: {count}").format(count=formats.number(self.customers)),
                 _("- Orders: {count} ({statuses})").format(
-                    count=formats.number(self.orders), statuses=", ".join(statuses)
+                    count=formats.number(self.orders), statuses=_(", ").join(statuses)
                 ),
                 _("- Revenue: {total}, this month {recent}").format(
                     total=formats.money(self.revenue_minor, self.currency),
@@ -108,9 +108,10 @@ def _category_line(each: CategoryStats) -> str:
 
 @tool(scope=Scope.PRODUCTS_READ, title="Product statistics", read_only=True)
 def get_product_stats() -> ProductStatsAnswer:
-    """Count this tenant's products, low and missing stock, units and their value, with the largest categories.
+    """Count this tenant's products, those low or out of stock, units on hand and their value, with the largest
+    categories.
 
-    For the products call get_tenant_products, for what was sold get_sales_statistics.
+    For the products themselves call get_tenant_products; for sales call get_sales_statistics.
     """
     return ProductStatsAnswer.of(overview.products())
 

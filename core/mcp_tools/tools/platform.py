@@ -27,7 +27,7 @@ class TenantChange(Change):
 
 
 class NewTenant(TenantChange):
-    """A tenant that was made. Nobody has a token for it yet."""
+    """A tenant that was created. It has no token yet."""
 
     locale: str
 
@@ -37,18 +37,20 @@ class NewTenant(TenantChange):
 
 
 class SuspendedTenant(TenantChange):
-    """A tenant that is refused at every door."""
+    """A tenant whose requests are refused at every endpoint."""
 
     def text(self) -> str:
-        done = _("Suspended {name} ({subdomain}): every door refuses it at once.")
+        done = _("Suspended {name} ({subdomain}): its requests are refused from now on.")
         return f"{done.format(name=self.name, subdomain=self.subdomain)} {_resume()}"
 
 
 class ResumedTenant(TenantChange):
-    """A tenant that works again."""
+    """A tenant that is served again."""
 
     def text(self) -> str:
-        return _("Resumed {name} ({subdomain}): it works again.").format(name=self.name, subdomain=self.subdomain)
+        return _("Resumed {name} ({subdomain}): its requests are served again.").format(
+            name=self.name, subdomain=self.subdomain
+        )
 
 
 class DeletedTenant(Change):
@@ -75,15 +77,17 @@ def create_tenant(
             min_length=1,
             max_length=63,
             pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
-            description='Its name in URLs: lower-case letters, digits and inner hyphens, such as "test2".',
+            description='Name of the tenant in URLs: lower-case letters, digits and inner hyphens, such as "test2".',
         ),
     ],
-    name: Annotated[str, Field(min_length=1, max_length=100, description='Its name for people: "測試租戶2".')],
-    locale: Annotated[Locale, Field(description="The language in which it is answered.")] = "zh-hant",
+    name: Annotated[
+        str, Field(min_length=1, max_length=100, description='Name of the tenant for people, such as "測試租戶2".')
+    ],
+    locale: Annotated[Locale, Field(description="The language of the tenant's answers.")] = "zh-hant",
 ) -> NewTenant:
-    """Add an active tenant, empty and without a token, which manage.py alone mints.
+    """Create an active tenant without data and without a token; an operator creates tokens with manage.py.
 
-    To let a suspended one work again call resume_tenant instead.
+    To serve a suspended tenant again call resume_tenant instead.
     """
     tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
     return NewTenant(
@@ -97,7 +101,8 @@ def create_tenant(
 
 @tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
 def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
-    """Refuse a tenant at every door, at once; its data stays. To remove it for good call delete_tenant instead."""
+    """Suspend a tenant: its requests are refused at once at every endpoint, and its data is kept. To delete it call
+    delete_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=False)
     return SuspendedTenant(
         subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active, next_step=_resume()
@@ -106,7 +111,7 @@ def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
 
 @tool(scope=Scope.TENANTS_WRITE, title="Resume a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
 def resume_tenant(tenant_id: TenantId) -> ResumedTenant:
-    """Let a suspended tenant work again. For a new tenant call create_tenant instead."""
+    """Resume a suspended tenant: its requests are served again. For a new tenant call create_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=True)
     return ResumedTenant(subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active)
 
@@ -120,7 +125,7 @@ def resume_tenant(tenant_id: TenantId) -> ResumedTenant:
     endpoint=Endpoint.PLATFORM,
 )
 def delete_tenant(tenant_id: TenantId) -> DeletedTenant:
-    """Delete a tenant with every row it has. A person is asked first, and there is no way back.
+    """Delete a tenant with all its data. A person is asked first, and the deletion can't be undone.
 
     To keep the data call suspend_tenant instead.
     """
@@ -131,10 +136,10 @@ def delete_tenant(tenant_id: TenantId) -> DeletedTenant:
 
 def _mint(subdomain: str) -> str:
     return _(
-        "No token was made: an operator mints one in a shell with "
-        "`manage.py tokens create --tenant {subdomain} --name <name>`."
+        "The tenant has no token yet: an operator creates one in a shell with `manage.py tokens create "
+        "--tenant {subdomain} --name <name>`."
     ).format(subdomain=subdomain)
 
 
 def _resume() -> str:
-    return _("resume_tenant lets it work again.")
+    return _("To serve it again, call resume_tenant.")

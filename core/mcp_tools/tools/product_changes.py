@@ -9,19 +9,19 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from core import formats
-from core.mcp_tools.tools.products import MOST_MINOR, ProductSummary, Sku
+from core.mcp_tools.tools.products import MAX_MINOR, ProductSummary, Sku
 from core.scopes import Scope
 from core.services import product_changes
 from core.services.product_changes import FieldChange, ProductChange
-from core.services.stock import MOST
+from core.services.stock import MAX_STOCK
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
 
-Name = Annotated[str, Field(min_length=1, max_length=200, description="What people call it.")]
-Description = Annotated[str, Field(max_length=5000, description="For customers.")]
-Category = Annotated[str, Field(max_length=100, description="One that there is, or a new one.")]
-Price = Annotated[int, Field(ge=0, le=MOST_MINOR, description="In the currency's minor unit: 1999 is 19.99 EUR.")]
-ReorderLevel = Annotated[int, Field(ge=0, le=MOST, description="At this many units or fewer, stock is low.")]
+Name = Annotated[str, Field(min_length=1, max_length=200, description="The product's name for people.")]
+Description = Annotated[str, Field(max_length=5000, description="The description for customers.")]
+Category = Annotated[str, Field(max_length=100, description="An existing category, or a new one.")]
+Price = Annotated[int, Field(ge=0, le=MAX_MINOR, description="Price in the currency's minor unit: 1999 is 19.99 EUR.")]
+ReorderLevel = Annotated[int, Field(ge=0, le=MAX_STOCK, description="Stock is low at this many units or fewer.")]
 
 
 class Emptied(StrEnum):
@@ -41,13 +41,13 @@ class ProductCreated(ProductSummary, Change):
 
     def text(self) -> str:
         lines = [
-            _("There is a new product {sku} {name}: {price}, {stock} in stock.").format(
+            _("Created the product {sku} {name}: {price}, {stock} in stock.").format(
                 sku=self.sku,
                 name=self.name,
                 price=formats.money(self.price_minor, self.currency),
                 stock=formats.number(self.stock),
             ),
-            _("- To be ordered again at {level}").format(level=formats.number(self.reorder_level)),
+            _("- Reorder level: {level}").format(level=formats.number(self.reorder_level)),
         ]
         if self.category:
             lines.append(_("- Category: {category}").format(category=self.category))
@@ -85,7 +85,7 @@ class ProductChanged(Change):
     def text(self) -> str:
         who = {"sku": self.product.sku, "name": self.product.name}
         if not self.changes:
-            return _("{sku} {name} is like this already; nothing has changed.").format(**who)
+            return _("{sku} {name} already has these values; nothing was changed.").format(**who)
         changes = map(self._line, self.changes)
         return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
 
@@ -103,16 +103,18 @@ class ProductChanged(Change):
 
 @tool(scope=Scope.PRODUCTS_WRITE, title="Create a product", read_only=False, asks=True)
 def create_product(
-    sku: Annotated[str, Field(min_length=1, max_length=64, description="What identifies it; no other has it.")],
+    sku: Annotated[str, Field(min_length=1, max_length=64, description="Identifies the product; unique in the shop.")],
     name: Name,
     price_minor: Price,
     description: Description = "",
     category: Category = "",
-    opening_stock: Annotated[int, Field(ge=0, le=MOST, description="Units on hand from the beginning.")] = 0,
-    reorder_level: Annotated[ReorderLevel | None, Field(description="Without one, the shop's own setting.")] = None,
+    opening_stock: Annotated[int, Field(ge=0, le=MAX_STOCK, description="Units on hand at the beginning.")] = 0,
+    reorder_level: Annotated[
+        ReorderLevel | None, Field(description="Default: low_stock_threshold of the settings.")
+    ] = None,
 ) -> ProductCreated:
-    """Add a product to what the shop sells, priced in the shop's currency. To change one call update_product; to
-    change its stock call adjust_stock."""
+    """Create a product, priced in the shop's currency. To change a product call update_product; to change its stock
+    call adjust_stock."""
     product = product_changes.create(
         sku=sku,
         name=name,
@@ -141,10 +143,10 @@ def update_product(
     category: Category | None = None,
     price_minor: Price | None = None,
     reorder_level: ReorderLevel | None = None,
-    clear: Annotated[list[Emptied] | None, Field(max_length=2, description="What to empty.")] = None,
+    clear: Annotated[list[Emptied] | None, Field(max_length=2, description="Fields to empty.")] = None,
 ) -> ProductChanged:
-    """Change a product's name, description, category, price or reorder level; what is not given stays. For its stock
-    call adjust_stock, and to take it off sale set_product_active. Orders keep the price that they were made with."""
+    """Change a product's name, description, category, price or reorder level; fields that are not given stay. For its
+    stock call adjust_stock, to take it off sale set_product_active. Existing orders keep their prices."""
     return ProductChanged.of(
         product_changes.update(
             sku,
@@ -166,9 +168,9 @@ def update_product(
     asks=True,
 )
 def set_product_active(
-    sku: Sku, is_active: Annotated[bool, Field(description="False: it can't be sold any more.")]
+    sku: Sku, is_active: Annotated[bool, Field(description="False: the product can't be sold.")]
 ) -> ProductChanged:
-    """Put a product on sale, or take it off; nothing of it is deleted. For its other facts call update_product."""
+    """Put a product on sale, or take it off sale; nothing is deleted. For its other fields call update_product."""
     return ProductChanged.of(product_changes.set_active(sku, is_active=is_active))
 
 

@@ -21,11 +21,11 @@ from mcp_server.declare.tools import Answer, tool
 from mcp_server.pages import Page
 
 # Of money: far from the end of a bigint, so that sums of many lines fit too.
-MOST_MINOR = 10**15
+MAX_MINOR = 10**15
 
 Sku = Annotated[
     str,
-    Field(min_length=1, max_length=64, description="Of a product."),
+    Field(min_length=1, max_length=64, description="The product's sku."),
 ]
 
 
@@ -83,7 +83,7 @@ class ProductPage(Answer):
 
     def text(self) -> str:
         if not self.products:
-            return _("No products are like this. Call get_tenant_products with fewer filters, or create_product.")
+            return _("No products match these filters. Call get_tenant_products with fewer filters, or create_product.")
         return "\n".join(
             [_("Products:"), *(product.line() for product in self.products), *listing.more(self.next_cursor)]
         )
@@ -137,7 +137,7 @@ class ProductAnswer(ProductSummary, Dated, Answer):
         lines = [
             f"{self.sku} {self.name}",
             _("- Price: {price}").format(price=formats.money(self.price_minor, self.currency)),
-            _("- In stock: {stock}, to be ordered again at {level}").format(
+            _("- In stock: {stock}, reorder level {level}").format(
                 stock=formats.number(self.stock), level=formats.number(self.reorder_level)
             ),
             _("- For sale: {answer}").format(answer=_("yes") if self.is_active else _("no")),
@@ -148,27 +148,35 @@ class ProductAnswer(ProductSummary, Dated, Answer):
             lines.append(_("- Category: {category}").format(category=self.category))
         if self.description:
             lines.append(_("- Description: {description}").format(description=self.description))
-        lines.append(_("- Made: {moment}").format(moment=formats.moment(self.created_at)))
+        lines.append(_("- Created: {moment}").format(moment=formats.moment(self.created_at)))
         if self.movements:
-            lines += [_("Last movements of stock:"), *(movement.line() for movement in self.movements)]
+            lines += [_("Latest stock movements:"), *(movement.line() for movement in self.movements)]
         return "\n".join(lines)
 
 
 @tool(scope=Scope.PRODUCTS_READ, title="Find products", read_only=True)
 def get_tenant_products(
-    search: Annotated[str, Field(max_length=200, description="Beginnings of words of name, sku or category.")] = "",
-    category: Annotated[str | None, Field(min_length=1, max_length=100, description="Exactly this category.")] = None,
-    is_active: Annotated[bool | None, Field(description="True: for sale; false: not any more.")] = None,
-    min_price_minor: Annotated[int | None, Field(ge=0, le=MOST_MINOR, description="In the minor unit.")] = None,
-    max_price_minor: Annotated[int | None, Field(ge=0, le=MOST_MINOR, description="In the minor unit.")] = None,
-    stock: Annotated[StockLevel, Field(description="By units on hand; low is at the reorder level or below.")] = (
+    search: Annotated[
+        str, Field(max_length=200, description="Words of name, sku or category, or their beginnings.")
+    ] = "",
+    category: Annotated[
+        str | None, Field(min_length=1, max_length=100, description="The category's exact name.")
+    ] = None,
+    is_active: Annotated[bool | None, Field(description="True: for sale; false: no longer for sale.")] = None,
+    min_price_minor: Annotated[
+        int | None, Field(ge=0, le=MAX_MINOR, description="Lowest price, in the minor unit.")
+    ] = None,
+    max_price_minor: Annotated[
+        int | None, Field(ge=0, le=MAX_MINOR, description="Highest price, in the minor unit.")
+    ] = None,
+    stock: Annotated[StockLevel, Field(description="Stock level; low is at the reorder level or below.")] = (
         StockLevel.ALL
     ),
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> ProductPage:
-    """List or search this tenant's products, newest first. For one product with its movements call get_product; for
-    what has to be ordered call get_inventory; for totals call get_product_stats."""
+    """List or search this tenant's products, newest first. For one product with its stock movements call get_product;
+    for products to reorder call get_inventory; for totals call get_product_stats."""
     return ProductPage.of(
         products.page(
             limit=limit,
@@ -185,7 +193,7 @@ def get_tenant_products(
 
 @tool(scope=Scope.PRODUCTS_READ, title="Get a product", read_only=True)
 def get_product(sku: Sku) -> ProductAnswer:
-    """Show one product with its last 5 movements of stock. To find its sku call get_tenant_products."""
+    """Show one product with its latest 5 stock movements. To find its sku call get_tenant_products."""
     product = products.get(sku)
     return ProductAnswer.of(
         product,

@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 from pydantic import Field
 
 from core import formats
-from core.mcp_tools.tools.products import MOST_MINOR
+from core.mcp_tools.tools.products import MAX_MINOR
 from core.mcp_tools.units import Priced
 from core.models import LOCALES
 from core.scopes import Scope
 from core.services import settings
 from core.services.settings import SettingsChange
-from core.services.stock import MOST
+from core.services.stock import MAX_STOCK
 from mcp_server.call.units import Zoned
 from mcp_server.declare.tools import Change, tool
 
@@ -56,22 +56,22 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
         with translation.override(self.locale if "locale" in self.changed else translation.get_language()):
             return "\n".join(
                 [
-                    _("The settings are now ({names} changed):").format(names=", ".join(self.changed))
+                    _("The settings are now as follows ({names} changed):").format(names=", ".join(self.changed))
                     if self.changed
                     else _("Settings:"),
                     _("- Language: {language}").format(language=dict(LOCALES)[self.locale]),
                     _("- Currency: {currency}").format(currency=self.currency),
                     _("- Time zone: {time_zone}").format(time_zone=self.time_zone),
-                    _("- Stock of a new product is low at: {units}").format(
+                    _("- Reorder level of new products: {units}").format(
                         units=formats.number(self.low_stock_threshold)
                     ),
-                    _("- Without asking, an assistant may give a discount of up to: {percent}").format(
+                    _("- Largest discount that an assistant may give without asking: {percent}").format(
                         percent=formats.percent(self.max_discount_percent / 100)
                     ),
-                    _("- Without asking, an assistant may place an order of up to: {total}").format(
+                    _("- Largest order that an assistant may place without asking: {total}").format(
                         total=formats.money(self.max_order_minor, self.currency)
                     ),
-                    _("- Without asking, an assistant may change stock by up to: {units}").format(
+                    _("- Largest stock change that an assistant may make without asking: {units}").format(
                         units=formats.number(self.max_stock_change)
                     ),
                 ]
@@ -87,30 +87,33 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
     asks=True,
 )
 def manage_tenant_settings(
-    locale: Annotated[Literal["zh-hant", "en"] | None, Field(description="The language that people read.")] = None,
+    locale: Annotated[Literal["zh-hant", "en"] | None, Field(description="The language of answers.")] = None,
     currency: Annotated[
-        str | None, Field(pattern="^[A-Z]{3}$", description="ISO 4217; only before there are products and orders.")
+        str | None, Field(pattern="^[A-Z]{3}$", description="ISO 4217 code; fixed once there are products or orders.")
     ] = None,
     time_zone: Annotated[
         str | None,
-        Field(min_length=1, max_length=64, description="IANA name, such as Asia/Taipei."),
+        Field(min_length=1, max_length=64, description="IANA name of the time zone, such as Asia/Taipei."),
     ] = None,
     low_stock_threshold: Annotated[
-        int | None, Field(ge=0, le=MOST, description="Reorder level of new products that are given none.")
+        int | None, Field(ge=0, le=MAX_STOCK, description="Default reorder level of new products.")
     ] = None,
     max_discount_percent: Annotated[
-        int | None, Field(ge=0, le=100, description="The largest discount that an assistant gives without asking.")
+        int | None, Field(ge=0, le=100, description="Largest discount that an assistant may give without asking.")
     ] = None,
     max_order_minor: Annotated[
         int | None,
-        Field(ge=0, le=MOST_MINOR, description="The largest order it places without asking, in the minor unit."),
+        Field(
+            ge=0, le=MAX_MINOR, description="Largest order total that it may place without asking, in the minor unit."
+        ),
     ] = None,
     max_stock_change: Annotated[
-        int | None, Field(ge=0, le=MOST, description="The most units it moves at once without asking.")
+        int | None,
+        Field(ge=0, le=MAX_STOCK, description="Largest stock change, in units, that it may make without asking."),
     ] = None,
 ) -> TenantSettingsAnswer:
-    """Change this tenant's settings; what is not given stays, and without arguments they are shown. For its name, age
-    and number of users call get_tenant_info."""
+    """Change this tenant's settings; settings that are not given stay. Without arguments it shows them. For the
+    tenant's name, age and number of users call get_tenant_info."""
     return TenantSettingsAnswer.of(
         settings.change(
             locale=locale,

@@ -19,7 +19,7 @@ from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 
 # Of more groups by time, the last ones: as many as two years have weeks.
-MOST_GROUPS = 105
+MAX_GROUPS = 105
 
 
 class SalesAnswer(Priced, Dated, Answer):
@@ -46,7 +46,7 @@ class SalesAnswer(Priced, Dated, Answer):
     @classmethod
     def of(cls, sales: SalesFigures) -> Self:
         is_by_time = sales.group_by in BY_TIME
-        groups = sales.groups[-MOST_GROUPS:] if is_by_time else sales.groups
+        groups = sales.groups[-MAX_GROUPS:] if is_by_time else sales.groups
         return cls(
             period=Span.of(sales.period),
             is_over=sales.is_over,
@@ -98,7 +98,7 @@ class SalesAnswer(Priced, Dated, Answer):
             return []
         return [
             _(
-                "Against the period before ({first} to {last}): revenue {revenue}, orders {orders}, units {units}"
+                "Compared with the period before ({first} to {last}): revenue {revenue}, orders {orders}, units {units}"
             ).format(
                 **self.previous_period.days(),
                 revenue=_signed(self.differences["revenue_minor"]),
@@ -118,7 +118,7 @@ class SalesAnswer(Priced, Dated, Answer):
             for each in self.groups
         ]
         if self.revenue_of_groups == "lines" and lines:
-            lines.insert(0, _("Revenue of the lines, before discounts of orders:"))
+            lines.insert(0, _("Revenue of the order lines, before order discounts:"))
         return [*lines, self.next_step] if self.next_step else lines
 
     def _money(self, minor: int) -> str:
@@ -140,7 +140,7 @@ def _next_step(groups: list[SalesGroup], sales: SalesFigures) -> str | None:
         return _("There are more: call again with a shorter period.")
     if len(groups) == len(sales.groups):
         return None
-    return _("For those before call again with period={period}.").format(period=_before(groups[0], sales))
+    return _("For earlier ones call again with period={period}.").format(period=_before(groups[0], sales))
 
 
 def _before(group: SalesGroup, sales: SalesFigures) -> str:
@@ -163,9 +163,9 @@ def _signed(difference: Difference) -> str:
 @tool(scope=Scope.REPORTS_READ, title="Sales statistics", read_only=True)
 def get_sales_statistics(
     period: PeriodName = "last_30_days",
-    group_by: Annotated[GroupBy, Field(description="What sales are added up by.")] = GroupBy.DAY,
-    compare: Annotated[bool, Field(description="Whether to compare with the period just before.")] = True,
-    limit: Annotated[Limit, Field(description="How many categories or products, by revenue.")] = 20,
+    group_by: Annotated[GroupBy, Field(description="How the sales are grouped.")] = GroupBy.DAY,
+    compare: Annotated[bool, Field(description="Whether to compare with the period before.")] = True,
+    limit: Annotated[Limit, Field(description="Number of categories or products, by revenue.")] = 20,
 ) -> SalesAnswer:
     """Add up this tenant's sales in a period: orders, units, revenue, discounts and refunds, in groups.
 

@@ -125,9 +125,9 @@ def list_tenants(
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> TenantList:
-    """List the tenants in sight: at a tenant's URL that tenant alone, at the platform's URL all of them.
+    """List the tenants: at a tenant's endpoint that tenant alone, at the platform's endpoint all of them.
 
-    For one of them call get_tenant_info instead.
+    For one tenant call get_tenant_info instead.
     """
     found, next_cursor = tenants.page(limit=limit, cursor=cursor)
     return TenantList(
@@ -160,7 +160,7 @@ def get_any_tenant_info(tenant_id: TenantId) -> TenantInfo:
 
 @tool(scope=Scope.USERS_READ, title="List users", read_only=True)
 def get_tenant_users(limit: Limit = 20, cursor: Cursor = None) -> UserList:
-    """List this tenant's users by name, with their roles. For the number alone call get_tenant_info instead."""
+    """List this tenant's users by name, with their roles. For their number alone call get_tenant_info instead."""
     found = tenants.users(limit=limit, cursor=cursor)
     return UserList(
         users=[UserSummary(username=user.username, email=user.email, role=user.role) for user in found.rows],

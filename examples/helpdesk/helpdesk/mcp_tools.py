@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from pydantic import Field
 
 from helpdesk.models import Agent, Comment, Ticket
@@ -87,23 +88,25 @@ def close_ticket(ticket: TicketId) -> TicketRow:
     return row(found)
 
 
-@resource("ticket://{ticket}", title="Ticket", description="A ticket with its comments.", scope="tickets:read")
-def ticket_text(ticket: Annotated[str, Argument("The id of a ticket.")]) -> TicketPage:
-    return page(find(UUID(ticket)))
+@resource("ticket://{ticket}", scope="tickets:read")
+def ticket_as_json(ticket: Annotated[str, Argument("The id of a ticket.")]) -> TicketPage:
+    """A ticket with its comments."""
+    return page(find(ticket))
 
 
-@prompt(title="Go through the open tickets", description="Suggests whom to answer first.", scope="tickets:read")
+@prompt(scope="tickets:read")
 def triage() -> str:
-    subjects = "\n".join(f"- {each.subject} ({each.id})" for each in open_tickets())
+    """Suggests which open tickets to answer first."""
+    subjects = "\n".join(f"- {ticket.subject} ({ticket.id})" for ticket in open_tickets())
     return f"These are the open tickets of this organisation. Say which to answer first, and why.\n{subjects}"
 
 
-def find(ticket: UUID) -> Ticket:
+def find(ticket: UUID | str) -> Ticket:
     """The ticket of the organisation whose endpoint was called; that of another one does not exist."""
-    found = Ticket.objects.filter(id=ticket).first()
-    if found is None:
-        raise Refusal(f"There is no ticket {ticket}. Call open_tickets to see those that are open.")
-    return found
+    try:
+        return Ticket.objects.get(id=ticket)
+    except (Ticket.DoesNotExist, ValidationError):
+        raise Refusal(f"There is no ticket {ticket}. Call open_tickets to see those that are open.") from None
 
 
 def row(ticket: Ticket) -> TicketRow:

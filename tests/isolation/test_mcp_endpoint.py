@@ -1,4 +1,4 @@
-"""Cases 26-30: the MCP door, with real processes and the official client."""
+"""Cases 26-30: the MCP endpoint, with real processes and the official client."""
 
 from __future__ import annotations
 
@@ -406,7 +406,7 @@ def test_an_argument_that_no_schema_names_is_refused_in_words(
 
     assert result.is_error
     assert f"get_tenant_users does not take '{argument}'" in result.content[0].text
-    assert "It takes: limit, cursor." in result.content[0].text
+    assert "Its arguments are: limit, cursor." in result.content[0].text
 
 
 @pytest.mark.parametrize("argument", ["tenant_id", "tenant", "subdomain", "tenant_slug"])

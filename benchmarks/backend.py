@@ -1,6 +1,6 @@
 """The cost of row-level security through the ORM, against stock Django that filters by tenant itself.
 
-    make bench            # python -m benchmarks.hook
+    make bench            # python -m benchmarks.backend
 
 They read the same rows of the same table over one connection each, in turns. Stock Django connects as a
 superuser, whom no policy slows down, and writes the tenant into each query; a third run leaves the filter out.
