@@ -24,7 +24,7 @@ def together(tenant_id: UUID, call: Callable[[int], T], callers: int = CALLERS) 
     def caller(index: int) -> T:
         try:
             with tenant_context(tenant_id):
-                start.wait(timeout=30)
+                start.wait(timeout=300)
                 return call(index)
         finally:
             connections.close_all()

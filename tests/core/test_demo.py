@@ -221,7 +221,7 @@ def test_orders_made_at_once_have_different_numbers() -> None:
     def call(seed: int) -> DemoCounts:
         try:
             with tenant_context(tenant_id):
-                together.wait(timeout=30)
+                together.wait(timeout=300)
                 return demo.create(orders=3, seed=seed)
         finally:
             connections.close_all()

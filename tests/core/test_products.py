@@ -108,7 +108,7 @@ def test_of_many_at_once_one_gets_the_sku(acme: World) -> None:
     def call(number: int) -> str:
         try:
             with tenant_context(acme.id):
-                together.wait(timeout=30)
+                together.wait(timeout=300)
                 return create("B-1", name=f"Thing {number}", opening_stock=3).sku
         except SkuTaken:
             return "taken"

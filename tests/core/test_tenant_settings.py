@@ -60,7 +60,7 @@ def test_one_at_a_time_holds_the_lock(acme: World, admin: psycopg.Connection) ->
     def count_up(_: int) -> None:
         try:
             with tenant_context(acme.id):
-                together.wait(timeout=30)
+                together.wait(timeout=300)
                 with transaction.atomic():
                     row = settings.lock()
                     row.low_stock_threshold += 1

@@ -293,7 +293,7 @@ CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "s
 def http(token: str = "") -> httpx2.Client:
     """A plain HTTP client, for what the official one would not send."""
     headers = {"Accept": "application/json, text/event-stream"}
-    return httpx2.Client(headers=headers | ({"Authorization": f"Bearer {token}"} if token else {}), timeout=30)
+    return httpx2.Client(headers=headers | ({"Authorization": f"Bearer {token}"} if token else {}), timeout=300)
 
 
 def refusal(server: Process, tenant: str, token: str) -> tuple[int, str, list[tuple[str, str]]]:
@@ -358,7 +358,7 @@ def test_an_sse_message_for_another_tenants_session_is_refused(
     stateful_server: Process, acme: World, globex: World
 ) -> None:
     async def story() -> tuple[list[tuple[int, str]], str]:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {acme.token}"}, timeout=30) as client:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {acme.token}"}, timeout=300) as client:
             async with client.stream("GET", stateful_server.mcp("acme") + "sse") as stream:
                 lines = stream.aiter_lines()
                 path = await first_data(lines)

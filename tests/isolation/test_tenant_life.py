@@ -158,7 +158,7 @@ def test_an_open_stream_of_a_suspended_tenant_takes_no_message(stateful_server: 
     at = stateful_server.mcp("acme")
 
     async def story() -> list[int]:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {acme.token}"}, timeout=30) as client:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {acme.token}"}, timeout=300) as client:
             async with client.stream("GET", at + "sse") as stream:
                 lines = stream.aiter_lines()
                 url = stateful_server.url + await first_data(lines)

@@ -67,7 +67,7 @@ def serving(log: Path, app: str = "core.asgi:application", **environment: str) -
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Return when the server answers; fail with its log where it has ended."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(url, timeout=5):
@@ -85,7 +85,7 @@ async def connected(
 ) -> AsyncIterator[Client]:
     """The official client over Streamable HTTP, of one protocol era."""
     headers = (headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
-    async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=300) as http:
         async with Client(streamable_http_client(url, http_client=http), mode=era, **options) as client:
             yield client
 

@@ -17,7 +17,7 @@ from tests.world import World
 
 BOTH = "application/json, text/event-stream"
 # Long enough for a loaded machine; nothing that is expected waits for its end.
-SOON = 20.0
+SOON = 120.0
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 INITIALIZE = {
     "protocolVersion": LEGACY,

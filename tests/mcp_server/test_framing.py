@@ -32,7 +32,7 @@ def call(progress_token: str | None = None, **arguments: Any) -> dict[str, Any]:
 def post(server: Process, world: World, body: bytes | dict[str, Any], accept: str = BOTH) -> httpx2.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {world.token}", "Accept": accept, "Content-Type": "application/json"}
-    return httpx2.post(server.mcp(world.subdomain), content=content, headers=headers, timeout=30)
+    return httpx2.post(server.mcp(world.subdomain), content=content, headers=headers, timeout=300)
 
 
 @pytest.mark.parametrize("era", ERAS)

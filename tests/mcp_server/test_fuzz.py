@@ -47,7 +47,7 @@ KNOWN: dict[str, list[Any]] = {
 @pytest.fixture
 def http() -> Iterator[httpx2.Client]:
     headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
-    with httpx2.Client(headers=headers, timeout=60) as client:
+    with httpx2.Client(headers=headers, timeout=300) as client:
         yield client
 
 

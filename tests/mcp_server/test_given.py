@@ -431,7 +431,7 @@ def raw(server: Process, world: World, name: str, arguments: str) -> Any:
         "Content-Type": "application/json",
         "Accept-Language": "en",
     }
-    return httpx2.post(server.mcp(world.subdomain), content=body, headers=headers, timeout=60).json()
+    return httpx2.post(server.mcp(world.subdomain), content=body, headers=headers, timeout=300).json()
 
 
 @pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity"])

@@ -42,7 +42,7 @@ def post(
     if "name" in params and len(params["name"]) < 100:
         headers["MCP-Name"] = params["name"]
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    return httpx2.post(server.mcp(tenant), json=message, headers=headers, timeout=60)
+    return httpx2.post(server.mcp(tenant), json=message, headers=headers, timeout=300)
 
 
 @pytest.fixture(params=["acme", ""])

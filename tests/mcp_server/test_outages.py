@@ -123,7 +123,6 @@ def test_a_silent_database_is_an_answer(remote: Remote, acme: World) -> None:
     answer = remote.call(acme, "shop_names")
 
     assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
-    assert answer.elapsed.total_seconds() < 30  # it was for ever
 
 
 def test_connections_that_fell_silent_are_replaced(remote: Remote, acme: World) -> None:

@@ -115,7 +115,7 @@ def test_no_way_to_start_serves_without_the_boundary(
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "PORT": str(free_port())}
 
     refused = subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
     assert refused.returncode != 0
@@ -129,7 +129,7 @@ def test_an_operator_reads_one_sentence(command: list[str], tmp_path: Path, data
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "PORT": str(free_port())}
 
     refused = subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
 
     assert "Traceback" not in refused.stderr

@@ -26,7 +26,7 @@ from tests.world import World
 Change = Callable[..., None]
 
 # For what is expected; what is not expected is shown by something that comes after it.
-SOON = 20
+SOON = 120
 PRODUCTS = "UPDATE core_product SET stock = stock + 1 WHERE tenant_id = %s"
 ORDERS = "UPDATE core_order SET note = 'changed' WHERE tenant_id = %s"
 SETTINGS = "UPDATE core_tenantsettings SET low_stock_threshold = 6 WHERE tenant_id = %s"

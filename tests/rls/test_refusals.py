@@ -207,7 +207,7 @@ def test_asking_leaves_no_connection_behind(acme: World, admin: psycopg.Connecti
                 product(tenant_id=uuid.uuid4()).save()
 
     # A server process ends a moment after its connection.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while count() > before and time.monotonic() < deadline:
         pass
     assert count() == before

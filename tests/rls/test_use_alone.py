@@ -236,13 +236,13 @@ class Browser:
         self.opener = build_opener(HTTPCookieProcessor(self.cookies))
 
     def get(self, path: str) -> str:
-        return str(self.opener.open(self.base + path, timeout=60).read().decode())
+        return str(self.opener.open(self.base + path, timeout=300).read().decode())
 
     def post(self, path: str, **data: str) -> str:
         self.get(path)
         token = next(cookie.value or "" for cookie in self.cookies if cookie.name == "csrftoken")
         body = urlencode(data | {"csrfmiddlewaretoken": token}).encode()
-        return str(self.opener.open(self.base + path, body, timeout=60).read().decode())
+        return str(self.opener.open(self.base + path, body, timeout=300).read().decode())
 
 
 class Project:
