@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, InternalError, OperationalError, connections
-from mcp.server.mcpserver import MCPServer
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,15 +19,13 @@ from mcp_server import configuration, workers
 from mcp_server.declare import discovery, prompts, resources, tools
 from mcp_server.declare.registry import Registry, Spec
 from mcp_server.declare.tools import Endpoint
-from mcp_server.http.authentication import Authenticate, Backend, Protected, by_token
-from mcp_server.http.bodies import WholeBodies
-from mcp_server.http.envelopes import Envelopes
+from mcp_server.http.authentication import Authenticate, Backend, by_token
 from mcp_server.http.exchanges import Exchanges
-from mcp_server.http.hosts import NamedHosts, SharedOrigins
+from mcp_server.http.hosts import SharedOrigins
+from mcp_server.http.requests import Trimmed, unavailable
 from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.statics import Statics
-from mcp_server.http.streaming import Framing
-from rls.backends import lost
+from mcp_server.http.transport import Transport
 from rls.backends.postgresql.lasting import keep_pulses
 from rls.context import PLATFORM_ALIAS
 
@@ -42,11 +33,6 @@ if TYPE_CHECKING:
     from django.core.handlers.asgi import ASGIHandler
 
     from mcp_server.server import EndpointServer
-
-logger = logging.getLogger(__name__)
-
-# Hosts and origins are compared by NamedHosts, before anything else.
-UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
 class MCP:
@@ -158,61 +144,6 @@ class MCP:
         return self._transports[endpoint]
 
 
-class Transport:
-    """One endpoint over HTTP: Streamable HTTP, and, where there are sessions, the pair of HTTP and SSE before it."""
-
-    def __init__(self, mcp: EndpointServer, backend: Backend) -> None:
-        self._streamable = StreamableHTTP(mcp)
-        self.messages = _guarded(self._streamable, backend)
-        # MCP specification 2024-11-05: GET `sse`, POST `messages/`.
-        self.sse_pair = _guarded(mcp.sse_app(transport_security=UNGUARDED), backend)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """What requests need."""
-        async with self._streamable.running():
-            yield
-
-
-class StreamableHTTP:
-    """The Streamable HTTP transport of one MCP server (MCP specification, "Transports")."""
-
-    def __init__(self, mcp: MCPServer[Any]) -> None:
-        self.is_stateless = not configuration.has_sessions()
-        plain, streaming = (self._manager(mcp, json_response=is_json) for is_json in (True, False))
-        self.managers = [plain, streaming]
-        self.app = Framing(
-            plain=plain.handle_request, streaming=streaming.handle_request, has_sessions=not self.is_stateless
-        )
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """What requests need."""
-        async with AsyncExitStack() as stack:
-            for manager in self.managers:
-                await stack.enter_async_context(manager.run())
-            yield
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = ["POST"] if self.is_stateless else ["POST", "GET", "DELETE"]
-        if scope["method"] not in allowed:
-            refusal = JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
-            await refusal(scope, receive, send)
-            return
-        # No event is kept to be sent again, and the SDK answers whoever asks for one with nothing: it is a new stream.
-        headers = [(name, value) for name, value in scope["headers"] if name != b"last-event-id"]
-        await self.app({**scope, "headers": headers}, receive, send)
-
-    def _manager(self, mcp: MCPServer[Any], *, json_response: bool) -> StreamableHTTPSessionManager:
-        # Each call of it makes another one.
-        mcp.streamable_http_app(
-            stateless_http=self.is_stateless,
-            json_response=json_response,
-            transport_security=UNGUARDED,
-        )
-        return mcp.session_manager
-
-
 class Application(Starlette):
     """The ASGI application of one MCP object."""
 
@@ -224,33 +155,6 @@ class Application(Starlette):
             lifespan=mcp.lifespan,
             exception_handlers=dict.fromkeys([OperationalError, InterfaceError, InternalError], unavailable),
         )
-
-
-class TenantConvertor(Convertor[str]):
-    """One path segment, with or without the slash after it: neither `/mcp/acme` nor `/mcp/acme/` redirects."""
-
-    regex = "[^/]+/?"
-
-    def convert(self, value: str) -> str:
-        return value.removesuffix("/")
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("tenant", TenantConvertor())
-
-
-class Trimmed:
-    """Removes the white space around header values, which is no part of them (RFC 9110 5.5); httptools leaves it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "headers" in scope:
-            scope = {**scope, "headers": [(name, value.strip()) for name, value in scope["headers"]]}
-        await self.app(scope, receive, send)
 
 
 class Served:
@@ -279,15 +183,6 @@ def mounted() -> list[MCP]:
     return list(dict.fromkeys(each for each in found if isinstance(each, MCP)))
 
 
-def unavailable(request: Request, error: Exception) -> JSONResponse:
-    """503: the database did not answer before a tool was reached. The next try gets a new connection."""
-    if lost.is_lost(error) or lost.is_read_only(error):
-        lost.warn(error)
-    else:
-        logger.error("the database does not answer", exc_info=error)
-    return JSONResponse({"error": "unavailable"}, 503, headers={"Retry-After": "1"})
-
-
 def _routes(mcp: MCP, django: ASGIApp | None, at: str) -> list[BaseRoute]:
     tenants = Served(mcp, Endpoint.TENANT)
     routes: list[BaseRoute] = [Route(f"{at}/{{tenant:tenant}}", tenants)]
@@ -299,8 +194,3 @@ def _routes(mcp: MCP, django: ASGIApp | None, at: str) -> list[BaseRoute]:
     if django is not None:
         routes.append(Mount("/", Statics(django)))
     return routes
-
-
-def _guarded(transport: ASGIApp, backend: Backend) -> ASGIApp:
-    """A transport behind what every request to it passes."""
-    return NamedHosts(Protected(WholeBodies(Envelopes(transport)), backend))
