@@ -272,7 +272,7 @@ def test_a_confirmation_is_for_one_call_of_one_tenant(acme: World, globex: World
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("", "Dry run: nothing was changed."), ("zh-TW,en;q=0.5", "試算：沒有任何變更。"), ("xx", "Dry run")],
+    [("", "Dry run: nothing was changed."), ("zh-TW,en;q=0.5", "試執行：沒有任何變更。"), ("xx", "Dry run")],
 )
 def test_a_request_chooses_the_language(language: str, words: str, acme: World, server: Process) -> None:
     result = call(server, acme, {"sku": "A-1", "name": "Feather", "dry_run": True}, language=language)

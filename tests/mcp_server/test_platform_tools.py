@@ -303,7 +303,7 @@ def test_the_question_is_in_the_persons_language(server: Process) -> None:
 
     assert result.structured_content["question"] == (
         "要刪除租戶 test1（測試租戶1）及其全部資料（1 位用戶、1 位客戶、1 項商品、2 筆庫存異動、1 筆訂單、"
-        "1 行訂單明細、1 筆收付款、1 筆稽核紀錄、1 個匯出檔、1 個權杖）嗎？刪除後無法復原。"
+        "1 筆訂單明細、1 筆收付款、1 筆稽核紀錄、1 個匯出檔、1 個權杖）嗎？刪除後無法復原。"
     )
 
 

@@ -70,7 +70,7 @@ def test_what_can_be_read_is_listed_in_order_and_in_the_callers_language(era: Er
 
     assert [(each.uri, each.title) for each in resources] == [
         ("tenant://info", "租戶資訊"),
-        ("tenant://schema", "資料結構"),
+        ("tenant://schema", "資料表結構"),
     ]
     assert [each.uri_template for each in templates] == [
         "export://{id}",

@@ -90,9 +90,9 @@ RESTOCK = {
         "short": ["庫存（最需補貨者在前）：", "- TEA-1 Oolong：庫存 2，偏低（補貨點 5）"],
         "plan": "請擬定補貨計畫。",
         "figure": "- TEA-1 Oolong：€5.00，庫存 2（偏低）",
-        "question": "要將 TEA-1 的庫存異動 1,200 件嗎？助理不經詢問最多只能異動 1,000 件。",
+        "question": "要將 TEA-1 的庫存異動 1,200 件嗎？助理未經詢問最多只能異動 1,000 件。",
         "bought": ["TEA-1 Oolong：庫存原為 2，現為 1,202。"],
-        "after": ["沒有符合的商品。"],
+        "after": ["沒有符合條件的商品。"],
         "event": " adjust_stock：product TEA-1（shop token）",
     },
 }
