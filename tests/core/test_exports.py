@@ -372,5 +372,5 @@ def test_no_row_is_kept_when_its_batch_is_written(format: ExportFormat, admin: p
     assert made.export.row_count == 10_000 + PRODUCTS + 1
     # Two full batches of one table. What is allocated for a row, which has ten values, is free again.
     (early, before), (late, after) = (sorted(blocks.items())[each] for each in (-5, -2))
-    assert late - early == 3 * exports.BATCH
+    assert late - early == 3 * exports.BATCH_SIZE
     assert after - before < late - early
