@@ -165,6 +165,9 @@ class Served:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp = getattr(self._mcp.transport(self._endpoint), self._by)
+        if self._endpoint is Endpoint.PLATFORM:
+            # An application around us may have a parameter of this name in its path: it is no tenant of ours.
+            scope = {**scope, "path_params": {**scope.get("path_params", {}), "tenant": ""}}
         await app(scope, receive, send)
 
 

@@ -18,7 +18,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult
 
 import rls
-from mcp_server import workers
+from mcp_server import approval, workers
+from mcp_server.approval import Asker
 from mcp_server.call import asking, confirmations, outages, progress, results, signature, transaction
 from mcp_server.call.asking import Round
 from mcp_server.call.calls import Call
@@ -84,7 +85,9 @@ def recorded(spec: Recorded) -> Iterator[Record]:
     started = time.perf_counter()
     try:
         _require_scope(spec, record.principal)
-        yield record
+        # What changes something has an asker of its own: see mcp_server.call.transaction.
+        with approval.answered_by(_refusing(spec)):
+            yield record
     except (Refusal, ToolError) as error:
         record.outcome = "refused"
         raise ToolError(str(error)) from error
@@ -228,6 +231,16 @@ async def _again(function: Callable[[], Awaitable[Any]]) -> Any:
 def _read(call: Call) -> CallToolResult | InputRequiredResult:
     with call.working(), rls.read_only():
         return results.of(call.spec.shape, call.run())
+
+
+def _refusing(spec: Recorded) -> Asker:
+    def refuse(question: str, about: str) -> None:
+        raise TypeError(
+            f"{spec.kind} {spec.name} asks a person, and only a tool that changes something may: declare it with "
+            "@tool(..., read_only=False, asks=True)"
+        )
+
+    return refuse
 
 
 def _require_scope(spec: Recorded, principal: Principal) -> None:

@@ -55,6 +55,16 @@ def refuse_spec(spec: ToolSpec) -> None:
         raise ImproperlyConfigured(
             f"{who} must be a plain def, because it runs in a transaction; write `def {spec.function.__name__}(...)`"
         )
+    if spec.is_read_only and spec.asks:
+        raise ImproperlyConfigured(
+            f"{who} asks a person, and has no change that could wait for the answer; write `read_only=False`, or "
+            "remove `asks=True`"
+        )
+    if spec.is_at_platform and spec.scope is None and not spec.is_read_only:
+        raise ImproperlyConfigured(
+            f"{who} changes something, and without a scope it has no platform context, no reason and no transaction "
+            'there; write `scope="tenants:write"`, or the scope that it needs'
+        )
     parameters = inspect.signature(spec.function).parameters
     named = next((each for each in TENANT_NAMES if each in parameters), None)
     if named is not None and not spec.is_at_platform:

@@ -131,6 +131,18 @@ def test_at_the_root_of_a_mount_the_tenant_is_the_path(acme: World) -> None:
     assert asked(app, lambda client: text(client, "/assist/acme", "root_names")) == "Acme anvil"
 
 
+def test_a_tenant_in_the_path_of_the_application_around_it_does_not_open_the_platform(acme: World) -> None:
+    mcp = naming("around", platform=True, authenticate=by_token)
+    app = Starlette(routes=[Mount("/{tenant}", mcp.asgi())], lifespan=mcp.lifespan)
+    token = platform_token()
+
+    async def story(client: httpx2.AsyncClient) -> list[int]:
+        calls = [("/acme/mcp/", acme.token), ("/acme/mcp/", token), ("/globex/mcp/acme/", acme.token)]
+        return [(await call(client, path, "tools/list", each)).status_code for path, each in calls]
+
+    assert asked(app, story) == [401, 200, 200]
+
+
 def test_an_application_that_forgets_the_lifespan_is_told_what_to_write(
     acme: World, caplog: pytest.LogCaptureFixture
 ) -> None:

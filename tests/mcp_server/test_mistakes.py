@@ -104,6 +104,26 @@ def test_a_declaration_is_refused_where_it_stands(make: Callable[[], Callable[..
         own().tool(scope=None, read_only=False)(make())
 
 
+def bad_tool() -> Callable[..., Any]:
+    def bad() -> str:
+        """Bad."""
+        return ""
+
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"read_only": True, "asks": True}, r"asks a person, and has no change.*; write `read_only=False`"),
+        ({"read_only": False, "endpoint": Endpoint.PLATFORM}, r'changes something, .*; write `scope="tenants:write"`'),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], line: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"{WHO} {line}"):
+        own().tool(scope=None, **options)(bad_tool())
+
+
 def query_set() -> Callable[..., Any]:
     def bad() -> QuerySet[Product]:
         """Bad."""

@@ -14,6 +14,7 @@ import pytest
 from django.utils import translation
 from jsonschema import Draft202012Validator
 from mcp.server.mcpserver import Audio, Context, Image
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CallToolResult,
@@ -277,6 +278,34 @@ def test_a_change_needs_no_class_of_its_own(acting: World) -> None:
     assert Product.objects.get().stock == 9
     [event] = AuditEvent.objects.filter(action="set_stock")
     assert (event.subject, event.details) == ("sku A-1, stock 9", {"sku": "A-1", "stock": 9})
+
+
+def test_a_tool_that_only_reads_asks_nobody_and_is_not_taken_for_agreed(
+    acting: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    mcp = own()
+    sent: list[str] = []
+
+    @mcp.tool(scope="all", read_only=True)
+    def mailed() -> str:
+        """Mails."""
+        ask("Mail everybody?")
+        sent.append("mail")
+        return "Mailed"
+
+    @mcp.tool(scope="all", read_only=True)
+    async def mailed_async() -> str:
+        """Mails."""
+        ask("Mail everybody?")
+        sent.append("mail")
+        return "Mailed"
+
+    for name in ("mailed", "mailed_async"):
+        with pytest.raises(ToolError, match=f"{name} failed unexpectedly"):
+            called(mcp, name)
+
+    assert sent == []
+    assert "tool mailed asks a person, and only a tool that changes something may" in caplog.text
 
 
 def test_a_change_may_return_a_text_an_image_or_nothing(acting: World) -> None:
