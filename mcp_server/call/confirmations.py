@@ -23,7 +23,7 @@ from rls.context import PLATFORM_ALIAS
 LIFETIME_SECONDS = 600  # seconds
 # No questions have this name.
 NO_QUESTIONS = ""
-# How the origin of platform work begins that a person has agreed to.
+# How the origin of platform work begins that a person has agreed to, or has said the reason of in a form.
 ORIGIN_PREFIX = "mcp, agreed to in "
 
 # The committed platform work of the last hours with this origin: no yes is good for as long.
