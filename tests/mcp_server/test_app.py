@@ -368,6 +368,19 @@ def test_at_the_root_there_is_no_place_for_django() -> None:
         naming("rooted").asgi(django=get_asgi_application(), at="/")
 
 
+def test_a_new_project_is_reached_on_this_machine_as_its_django_is(acme: World) -> None:
+    app = naming("new").asgi()
+
+    async def story(client: httpx2.AsyncClient) -> list[int]:
+        hosts = ("localhost:8000", "evil.example")
+        return [(await client.get("/mcp/acme/", headers={"Host": host})).status_code for host in hosts]
+
+    with override_settings(DEBUG=True, ALLOWED_HOSTS=[]):
+        assert asked(app, story) == [405, 421]
+    with override_settings(DEBUG=False, ALLOWED_HOSTS=[]):
+        assert asked(app, story) == [421, 421]
+
+
 def test_another_kind_of_session_is_refused() -> None:
     with override_settings(MCP_SESSIONS="sometimes"), pytest.raises(ImproperlyConfigured, match="set it to stateless"):
         naming("sometimes").asgi()
