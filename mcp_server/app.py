@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, InternalError, OperationalError, connections
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -97,7 +98,14 @@ class MCP:
         """An ASGI application: tenants at `<at>/<slug>/`, the platform at `<at>/`, and `django` at all other paths.
 
         Without `django` it is to be mounted under another application, which runs `lifespan`.
+
+        Raises ImproperlyConfigured: `at` is "/", which leaves `django` no path of one segment.
         """
+        if django is not None and not at.strip("/"):
+            raise ImproperlyConfigured(
+                f"MCP({self.name!r}).asgi(django=..., at={at!r}): every path of one segment would be a tenant's, as "
+                '/admin/; write at="/mcp"'
+            )
         return Application(self, cast("ASGIApp | None", django), at=f"/{at.strip('/')}".rstrip("/"))
 
     def prepare(self) -> None:

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
@@ -133,8 +134,8 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         registry=declared,
         tools=_published(declared.tools(endpoint)),
         middleware=[told_by_reference, boundary, given.forms],
-        # Workers share the key, and what was sealed for one principal opens for no other.
-        request_state_security=RequestStateSecurity(keys=[f"{mcp.name}/{endpoint.value}/{settings.SECRET_KEY}"]),
+        # Workers share the keys, and what was sealed for one principal opens for no other.
+        request_state_security=RequestStateSecurity(keys=_sealing_keys(f"{mcp.name}/{endpoint.value}")),
         # Not those of the SDK, which know no tenants: see TenantServer.
         subscriptions=False,
     )
@@ -145,6 +146,13 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
 def refuse_unservable(spec: ToolSpec) -> None:
     """Raise ImproperlyConfigured where a tool can't be served as it is declared."""
     _as_tool(spec, set())
+
+
+def _sealing_keys(name: str) -> list[str]:
+    """The keys that seal the rounds of a call: of SECRET_KEY, and, to open them only, of SECRET_KEY_FALLBACKS."""
+    secrets = dict.fromkeys([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
+    # The SDK takes no key of less than 32 bytes, whatever the project's is.
+    return [salted_hmac("mcp_server.request_state", name, secret, algorithm="sha256").hexdigest() for secret in secrets]
 
 
 def _published(specs: list[ToolSpec]) -> list[Tool]:

@@ -28,7 +28,9 @@ def is_read_only() -> bool:
 
 @contextmanager
 def read_only() -> Iterator[None]:
-    """Within the block no statement of a serving role can write, in whatever context or transaction: Note [Read only].
+    """Within the block no statement can write, in whatever context or transaction: Note [Read only].
+
+    That goes for the serving roles and for the owner, by whose backends it is sent, and for no other backend.
 
     It follows `await`, `sync_to_async` and callbacks of `on_commit`, as a tenant context does. A transaction that is
     open already can write again after the block.

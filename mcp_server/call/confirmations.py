@@ -23,8 +23,8 @@ from rls.context import PLATFORM_ALIAS
 LIFETIME_SECONDS = 600  # seconds
 # No questions have this name.
 NO_QUESTIONS = ""
-# How the origin of platform work begins that a person has agreed to.
-ORIGIN_PREFIX = "mcp, agreed to in "
+# How the origin of platform work begins that a person has agreed to, and that came in a round to which nobody had to.
+ORIGIN_PREFIX, ROUND_PREFIX = "mcp, agreed to in ", "mcp, in the round "
 
 # The committed platform work of the last hours with this origin: no yes is good for as long.
 USED_QUERY = """
@@ -87,7 +87,9 @@ def key(yes: Yes) -> str:
 
 def origin(yes: Yes | None) -> str:
     """The origin of the platform work that a person agreed to, or that nobody was asked about."""
-    return f"{ORIGIN_PREFIX}{yes.name}" if yes and yes.name else "mcp"
+    if yes is None or not yes.name:
+        return "mcp"
+    return f"{ROUND_PREFIX if yes.questions == NO_QUESTIONS else ORIGIN_PREFIX}{yes.name}"
 
 
 def require_unused(yes: Yes) -> None:

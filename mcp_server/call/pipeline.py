@@ -144,7 +144,7 @@ async def _changed(
     No transaction waits for a person: it would hold locks, and a connection of the pool. So where the answer comes in
     the middle of the call, as in the older protocols, the function is called a second time.
     """
-    yes = _agreed(call, context, earlier) or confirmations.of(call)
+    yes = _agreed(call, context, earlier) or confirmations.of(call) or _reasoned(earlier)
     done = await workers.run(transaction.perform, call, yes)
     if not isinstance(done, Undecided):
         return done
@@ -171,6 +171,13 @@ def _agreed(call: Call, context: Context[Any, Any], earlier: Round | None) -> Ye
     if answer is None or not answer.confirm:
         raise _declined()
     return Yes(earlier.questions, earlier.nonce)
+
+
+def _reasoned(earlier: Round | None) -> Yes | None:
+    """What a round stands for that was asked for a reason: a yes to nothing, so that it is good for one change."""
+    if earlier is None or earlier.asked != "reason":
+        return None
+    return Yes(confirmations.NO_QUESTIONS, earlier.nonce)
 
 
 async def _reason(call: Call, context: Context[Any, Any], earlier: Round | None) -> str | InputRequiredResult:

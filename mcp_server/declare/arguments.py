@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ Words = str | Promise
 MAX_ARGUMENT_LENGTH = 300
 
 # Called in a worker with what was typed so far, and how many suggestions are wanted at most.
-Completer = Callable[[str, int], list[str]]
+Completer = Callable[[str, int], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mcp_server.declare.tools import ToolSpec
 
 LEDGER = "mcp_server.ledger"
+# Of a tool that changes something (mcp_server.ledger.models, `action`).
+MAX_NAME_LENGTH = 64
 TENANT_NAMES = ("tenant", "tenant_id")
 NAMELESS = {
     Parameter.POSITIONAL_ONLY: "is positional-only; remove the `/`",
@@ -64,6 +66,11 @@ def refuse_spec(spec: ToolSpec) -> None:
         raise ImproperlyConfigured(
             f"{who} changes something, and without a scope it has no platform context, no reason and no transaction "
             'there; write `scope="tenants:write"`, or the scope that it needs'
+        )
+    if not spec.is_read_only and len(spec.name) > MAX_NAME_LENGTH:
+        raise ImproperlyConfigured(
+            f"{who} changes something, and its name has more than the {MAX_NAME_LENGTH} characters that the ledger "
+            'keeps; write `name="..."` with a shorter one'
         )
     parameters = inspect.signature(spec.function).parameters
     named = next((each for each in TENANT_NAMES if each in parameters), None)

@@ -137,7 +137,7 @@ def tool(
         read_only, destructive, idempotent: the hints of the MCP specification, "Tool annotations". A tool that is
             not read-only runs in one transaction, and takes `dry_run` and `idempotency_key` too (see
             mcp_server.call.transaction); one that is can't write.
-        asks: its service may ask for a person's approval (see mcp_server.approval).
+        asks: its service may ask for a person's approval (see mcp_server.approval); for what is not read-only.
         endpoint: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
             context, and takes a `reason`), or at both.
         name: the tool's name where it is not the function's.

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server import configuration
 
 ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
+# Django's, where ALLOWED_HOSTS is empty (HttpRequest.get_host).
+DEBUG_HOSTS = [".localhost", "127.0.0.1", "[::1]"]
 ALLOWED_METHODS = ["POST", "GET", "DELETE"]
 # Beside those that every origin may send. A request of 2026-07-28 mirrors arguments in headers, `Mcp-Param-...`.
 REQUEST_HEADERS = ["Authorization", "Last-Event-ID"]
@@ -96,4 +98,5 @@ def allowed_origins() -> frozenset[str]:
 
 def _is_ours(host: str) -> bool:
     domain, _port = split_domain_port(host)
-    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+    allowed = settings.ALLOWED_HOSTS or (DEBUG_HOSTS if settings.DEBUG else [])
+    return bool(domain) and validate_host(domain, allowed)

@@ -20,8 +20,11 @@ NEWEST_FIRST = ("-created_at", "-id")
 
 
 def write(*, action: str, subject: str, actor: str, details: dict[str, Any]) -> None:
-    """Remember a change, in its transaction. `details` are plain JSON values; of `subject`, 200 characters are kept."""
-    _events().create(action=action, subject=subject[:200], actor=actor, details=details)
+    """Remember a change, in its transaction. `details` are plain JSON values.
+
+    Of `subject` 200 characters are kept, of `actor` 100.
+    """
+    _events().create(action=action, subject=subject[:200], actor=actor[:100], details=details)
 
 
 def page(

@@ -53,7 +53,8 @@ async def complete(ref: Reference, argument: CompletionArgument, context: Comple
 
 
 async def _ask(completing: Completing, completer: Completer, value: str) -> Completion:
-    values = await read(completing, completer, value, MAX_VALUES + 1)
+    # A query that nobody has run yet is run in the worker, in the tenant's context.
+    values = await read(completing, lambda: list(completer(value, MAX_VALUES + 1)))
     if len(values) > MAX_VALUES:
         return Completion(values=values[:MAX_VALUES], has_more=True)
     return Completion(values=values, total=len(values), has_more=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.db import connections
 from django.utils.translation import gettext as _
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
@@ -33,6 +34,7 @@ from mcp_server.declare.resources import Content
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
 from mcp_server.read.reading import NotThere, read
+from rls.context import PLATFORM_ALIAS
 
 # Until 2025-11-25 (MCP specification, "Resources", error handling); the SDK has no name for it any more.
 RESOURCE_NOT_FOUND = -32002
@@ -54,7 +56,8 @@ class ReadableServer(MCPServer[Any]):
         added = await super().list_resources() or await super().list_resource_templates()
         return Claims(
             resources=bool(readable or added),
-            watching=any(spec.rows is not None for spec in readable),
+            # The feed of changes connects as the platform does: see mcp_server.watch.feed.
+            watching=PLATFORM_ALIAS in connections and any(spec.rows is not None for spec in readable),
             prompts=bool(offered or await super().list_prompts()),
             completions=any(argument.complete for each in completable for argument in each.arguments.values()),
         )

@@ -19,13 +19,14 @@ from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.test import override_settings
+from mcp.server.request_state import InvalidRequestState, RequestStateBoundary, RequestStateCodec
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from core.models import Product
-from mcp_server import MCP, Answer, Endpoint, Principal, anyone, by_token, checks, configuration, workers
+from mcp_server import MCP, Answer, Endpoint, Principal, anyone, by_token, checks, configuration, server, workers
 from mcp_server.app import mounted
 from mcp_server.management.commands.mcp import chosen
 from mcp_server.tokens import resolver
@@ -344,6 +345,40 @@ def test_settings_that_a_project_does_not_have_hold_what_is_safe(acme: World) ->
         foreign = asked(app, lambda client: client.get("/mcp/acme/", headers={"Origin": "https://evil.example"}))
 
     assert (get.status_code, foreign.status_code) == (405, 403)
+
+
+def test_rounds_are_sealed_with_the_projects_secrets_however_short() -> None:
+    mcp = naming("m")
+
+    def codec(secret: str, *older: str) -> RequestStateCodec:
+        with override_settings(SECRET_KEY=secret, SECRET_KEY_FALLBACKS=[*older]):
+            served = server.build(mcp, Endpoint.TENANT)
+        [boundary] = [each for each in served.middleware if isinstance(each, RequestStateBoundary)]
+        return boundary._security.codec
+
+    sealed = codec("old").seal(b"a round")
+
+    assert codec("new", "old").unseal(sealed) == b"a round"
+    with pytest.raises(InvalidRequestState):
+        codec("new").unseal(sealed)
+
+
+def test_at_the_root_there_is_no_place_for_django() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r'write at="/mcp"'):
+        naming("rooted").asgi(django=get_asgi_application(), at="/")
+
+
+def test_a_new_project_is_reached_on_this_machine_as_its_django_is(acme: World) -> None:
+    app = naming("new").asgi()
+
+    async def story(client: httpx2.AsyncClient) -> list[int]:
+        hosts = ("localhost:8000", "evil.example")
+        return [(await client.get("/mcp/acme/", headers={"Host": host})).status_code for host in hosts]
+
+    with override_settings(DEBUG=True, ALLOWED_HOSTS=[]):
+        assert asked(app, story) == [405, 421]
+    with override_settings(DEBUG=False, ALLOWED_HOSTS=[]):
+        assert asked(app, story) == [421, 421]
 
 
 def test_another_kind_of_session_is_refused() -> None:

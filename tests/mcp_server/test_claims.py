@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
+from django.db import connections
 from mcp_types import METHOD_NOT_FOUND
 
 from core.scopes import Scope
+from mcp_server.declare.tools import Endpoint
+from mcp_server.principals import Principal
+from mcp_server.server import build
+from rls.context import PLATFORM_ALIAS
 from tests.mcp_server import raw
 from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.raw import message, post
+from tests.mcp_server.servers import own
 from tests.mcp_server.test_resources import narrow
 from tests.world import World, platform_token
 
@@ -133,3 +141,20 @@ def test_who_lacks_the_scopes_is_told_so_in_its_language(server: Process, acme: 
         "prompts/list is not offered here, or not to this token. initialize or server/discover tells what is offered.",
         "這裡沒有提供 prompts/list，或這個權杖無權使用。可用的項目請見 initialize 或 server/discover 的回應。",
     ]
+
+
+def test_without_a_platform_connection_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    mcp = own()
+
+    @mcp.resource("shelf://rows", scope=None, rows=lambda: [("shelf", None)])
+    def shelf() -> str:
+        """What stands on the shelf."""
+        return ""
+
+    served = build(mcp, Endpoint.TENANT)
+    principal = Principal("tests", tenant_id=uuid4(), slug="acme")
+    connected = asyncio.run(served.claims(principal)).watching
+    monkeypatch.delitem(connections.settings, PLATFORM_ALIAS)
+
+    assert connected
+    assert not asyncio.run(served.claims(principal)).watching

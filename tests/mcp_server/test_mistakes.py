@@ -124,6 +124,11 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], li
         own().tool(scope=None, **options)(bad_tool())
 
 
+def test_a_name_that_the_ledger_does_not_keep_is_refused() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r'more than the 64 characters .*; write `name="..."`'):
+        own().tool(scope=None, read_only=False, name="a" * 65)(bad_tool())
+
+
 def query_set() -> Callable[..., Any]:
     def bad() -> QuerySet[Product]:
         """Bad."""

@@ -118,6 +118,23 @@ def test_second_rounds_that_are_sent_at_once_change_one_thing(
     assert stock_of(acme) == 6
 
 
+def test_a_reason_that_was_asked_for_is_good_for_one_change(acme: World, server: Process) -> None:
+    token = platform_token()
+
+    def counted_up(**more: Any) -> dict[str, Any]:
+        params = {"_meta": ASKING, "name": "shop_count_up", "arguments": {}, **more}
+        result: dict[str, Any] = post(server, "", token, "tools/call", params).json()["result"]
+        return result
+
+    reason = {"form": {"action": "accept", "content": {"reason": "a test"}}}
+    answer = {"inputResponses": reason, "requestState": counted_up()["requestState"]}
+    first, second = (counted_up(**answer) for _ in range(2))
+
+    assert not first["isError"]
+    assert "was for one change, which was made" in second["content"][0]["text"]
+    assert stock_of(acme) == 6
+
+
 @pytest.mark.parametrize("tenant", [""], indirect=True)
 def test_a_confirmation_is_good_once_at_the_platform(sent: Send, acme: World, admin: psycopg.Connection) -> None:
     arguments: dict[str, Any] = {"question": "Sure?"}

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from mcp_types import PromptMessage, TextContent
 from starlette.requests import HTTPConnection
 
@@ -39,6 +40,10 @@ class Count(TypedDict):
 
 
 Sku = Annotated[str, Argument("The sku of a product.")]
+
+
+def names(typed: str, most: int) -> QuerySet[Product, str]:
+    return Product.objects.filter(name__istartswith=typed).values_list("name", flat=True)[:most]
 
 
 @pytest.fixture
@@ -141,6 +146,20 @@ def test_a_prompt_that_needs_an_argument_says_so(acme: World, mcp: MCP) -> None:
     error = answered(mcp, "prompts/get", name="look_after", arguments={"sku": " "})["error"]
 
     assert (error["code"], error["message"]) == (-32602, "look_after needs sku. Get it again with a value for each.")
+
+
+def test_suggestions_may_be_a_query_that_nobody_has_run_yet(acme: World, globex: World) -> None:
+    mcp = MCP("suggesting", apps=[], authenticate=anyone)
+
+    @mcp.prompt(scope=None)
+    def look_at(name: Annotated[str, Argument("Its name.", names)]) -> str:
+        """Looks at a product."""
+        return name
+
+    params = {"ref": {"type": "ref/prompt", "name": "look_at"}, "argument": {"name": "name", "value": "a"}}
+    completion = answered(mcp, "completion/complete", **params)["result"]["completion"]
+
+    assert completion["values"] == ["Acme anvil"]
 
 
 def test_what_needs_no_scope_is_for_everybody(acme: World) -> None:

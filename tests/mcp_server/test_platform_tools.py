@@ -82,7 +82,8 @@ def call(
 def audit(admin: psycopg.Connection) -> list[tuple[Any, ...]]:
     """Who worked across tenants over MCP, and why."""
     return admin.execute(
-        "SELECT actor, reason, role_name FROM app.platform_audit WHERE origin = 'mcp' ORDER BY id"
+        "SELECT actor, reason, role_name FROM app.platform_audit"
+        " WHERE origin = 'mcp' OR origin LIKE 'mcp, in the round %' ORDER BY id"
     ).fetchall()
 
 

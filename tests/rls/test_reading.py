@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
-from django.db import DatabaseError, InternalError, connection, transaction
+from django.db import DatabaseError, InternalError, connection, connections, transaction
 
 from core.models import Product, ProductTerm
 from rls import IsolationError, WriteRefused, platform_context, read_only, tenant_context
@@ -81,6 +81,18 @@ def test_it_follows_the_task_into_the_threads_of_the_async_orm(acme: World) -> N
 
     with pytest.raises(WriteRefused):
         asyncio.run(story())
+
+
+@pytest.mark.parametrize("is_tenants", [False, True])
+@pytest.mark.parametrize("statement", ["COMMENT ON TABLE core_product IS 'Sneaked'", "DELETE FROM auth_group"])
+def test_the_owner_cannot_write_in_it_either(statement: str, is_tenants: bool, acme: World) -> None:
+    with (
+        tenant_context(acme.id) if is_tenants else nullcontext(),
+        pytest.raises(DatabaseError, match=r"read-only transaction|only reads"),
+        read_only(),
+        connections["owner"].cursor() as cursor,
+    ):
+        cursor.execute(statement)
 
 
 def test_platform_work_can_only_read_in_it_and_is_recorded(acme: World) -> None:

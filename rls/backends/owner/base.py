@@ -17,13 +17,17 @@ from rls.backends import errors
 from rls.backends.postgresql import base, cursor
 from rls.context import current_tenant_id
 from rls.errors import TENANT_CONTEXT, NoTenantContext
+from rls.reading import is_read_only
 
 
 class Cursor(cursor.Cursor):
-    """A cursor that sends the tenant where a context is open, and clears it in a transaction where one was."""
+    """A cursor that sends the tenant where a context is open, and clears it in a transaction where one was.
+
+    In `rls.read_only()` it can't write either.
+    """
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        if current_tenant_id() is not None:
+        if current_tenant_id() is not None or is_read_only():
             return super().execute(query, params, **options)
         self.statement = None
         with cursor.turn(self.connection):
@@ -33,7 +37,9 @@ class Cursor(cursor.Cursor):
         return self
 
     def _prefix(self) -> str:
-        return f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';"
+        prefix = f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';"
+        # See rls.reading, Note [Read only].
+        return f"{prefix}SET LOCAL transaction_read_only=on;" if is_read_only() else prefix
 
     def _check_tag(self) -> None:
         """The owner runs DDL, so every command tag is allowed."""

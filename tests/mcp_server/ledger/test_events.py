@@ -39,6 +39,14 @@ def test_events_are_listed_newest_first_in_one_statement(acme: World, globex: Wo
         assert len(statements) == 1
 
 
+def test_a_long_name_of_a_caller_is_cut_and_no_error(acme: World) -> None:
+    with tenant_context(acme.id):
+        events.write(action="adjust_stock", subject="s" * 201, actor="a" * 101, details={})
+
+        event = AuditEvent.objects.get(action="adjust_stock")
+        assert (event.subject, event.actor) == ("s" * 200, "a" * 100)
+
+
 def test_events_are_found_by_tool_and_time(acme: World) -> None:
     with tenant_context(acme.id):
         write("adjust_stock", "product A-1")
