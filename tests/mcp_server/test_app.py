@@ -156,6 +156,17 @@ def test_an_application_that_forgets_the_lifespan_is_told_what_to_write(
     assert "lifespan=mcp.lifespan" in caplog.text
 
 
+def test_a_lifespan_within_another_leaves_the_outer_one_serving(acme: World) -> None:
+    mcp = naming("twice")
+
+    async def story(client: httpx2.AsyncClient) -> list[int]:
+        async with mcp.lifespan():
+            within = await call(client, "/mcp/acme/", "tools/list")
+        return [within.status_code, (await call(client, "/mcp/acme/", "tools/list")).status_code]
+
+    assert asked(mcp.asgi(), story) == [200, 200]
+
+
 def test_a_server_can_be_started_again(acme: World) -> None:
     app = naming("again").asgi()
 
