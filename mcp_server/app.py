@@ -136,11 +136,12 @@ class MCP:
             for transport in transports.values():
                 await stack.enter_async_context(transport.running())
             stack.enter_context(told_of_the_end(servers[Endpoint.TENANT].close))
-            self._transports = transports
+            # Where an application around ours runs it too, what was there before goes on afterwards.
+            before, self._transports = self._transports, transports
             try:
                 yield
             finally:
-                self._transports = {}
+                self._transports = before
 
     def transport(self, endpoint: Endpoint) -> Transport:
         """What answers requests. Raises RuntimeError: nothing does, outside of `lifespan`."""

@@ -130,7 +130,9 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
         call = replace(call, reason=reason)
     if spec.is_async:
         with rls.read_only():
-            return results.of(spec.shape, await _again(call.run))
+            found = results.of(spec.shape, await _again(call.run))
+        await progress.sent()
+        return found
     if spec.is_read_only:
         return await workers.run(lost.again, functools.partial(_read, call))
     return await _changed(call, context, earlier)

@@ -79,6 +79,8 @@ def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | I
         with approval.answered_by(lambda text, about: questions.append(_asked(call, text, about))):
             change = call.run()
         if isinstance(change, InputRequiredResult):
+            if call.spec.asks or call.spec.is_platform_work:
+                raise TypeError(f"tool {call.spec.name} asks by itself: say InputRequiredResult in what it returns")
             transaction.set_rollback(True, using=call.alias)
             return change
         if call.dry_run:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
+from mcp_server.declare import shapes
 from mcp_server.declare.registry import place
 
 if TYPE_CHECKING:
@@ -83,6 +84,19 @@ def refuse_spec(spec: ToolSpec) -> None:
         raise ImproperlyConfigured(
             f"{who}: its parameter {taken} has the name of one that the server adds; write `{taken}_of_mine`, or a "
             "better name"
+        )
+
+
+def refuse_two_questions(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where the tool asks by itself, and the server asks too: a round has one state.
+
+    The server would take the tool's for its own, in which a client may have chosen what stands.
+    """
+    if (spec.asks or spec.is_platform_work) and shapes.asks_by_itself(spec.function):
+        server_asks = "a person's approval" if spec.asks else "the reason of platform work"
+        raise ImproperlyConfigured(
+            f"tool {spec.name} ({place(spec.function)}) returns questions of its own, and the server asks for "
+            f"{server_asks}; write `mcp_server.ask(...)` in place of InputRequiredResult, or make two tools of it"
         )
 
 

@@ -91,6 +91,12 @@ def hints(function: Callable[..., Any]) -> dict[str, Any]:
         ) from error
 
 
+def asks_by_itself(function: Callable[..., Any]) -> bool:
+    """Whether a function may return a question of its own (MCP specification, "Multi round-trip requests")."""
+    annotation = hints(function)["return"]
+    return annotation is InputRequiredResult or InputRequiredResult in typing.get_args(annotation)
+
+
 def context_parameter(function: Callable[..., Any]) -> str | None:
     """The parameter that takes the SDK's Context, which is given and not published."""
     return next((name for name, hint in hints(function).items() if name != "return" and _is_context(hint)), None)

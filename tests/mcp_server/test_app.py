@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -26,7 +27,19 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from core.models import Product
-from mcp_server import MCP, Answer, Endpoint, Principal, anyone, by_token, checks, configuration, server, workers
+from mcp_server import (
+    MCP,
+    Answer,
+    Endpoint,
+    Principal,
+    anyone,
+    by_token,
+    checks,
+    configuration,
+    report_progress,
+    server,
+    workers,
+)
 from mcp_server.app import mounted
 from mcp_server.management.commands.mcp import chosen
 from mcp_server.tokens import resolver
@@ -154,6 +167,17 @@ def test_an_application_that_forgets_the_lifespan_is_told_what_to_write(
     assert answer.status_code == 500
     assert "MCP server 'forgotten' is not running" in caplog.text
     assert "lifespan=mcp.lifespan" in caplog.text
+
+
+def test_a_lifespan_within_another_leaves_the_outer_one_serving(acme: World) -> None:
+    mcp = naming("twice")
+
+    async def story(client: httpx2.AsyncClient) -> list[int]:
+        async with mcp.lifespan():
+            within = await call(client, "/mcp/acme/", "tools/list")
+        return [within.status_code, (await call(client, "/mcp/acme/", "tools/list")).status_code]
+
+    assert asked(mcp.asgi(), story) == [200, 200]
 
 
 def test_a_server_can_be_started_again(acme: World) -> None:
@@ -379,6 +403,24 @@ def test_a_new_project_is_reached_on_this_machine_as_its_django_is(acme: World) 
         assert asked(app, story) == [405, 421]
     with override_settings(DEBUG=False, ALLOWED_HOSTS=[]):
         assert asked(app, story) == [421, 421]
+
+
+def test_an_async_tool_tells_how_far_it_is_before_it_answers(acme: World) -> None:
+    mcp = MCP("slow", apps=[], authenticate=anyone)
+
+    @mcp.tool(scope=None, read_only=True)
+    async def slow() -> str:
+        """Takes its time."""
+        for done in (1, 2):
+            report_progress(done, 2)
+        return "Done"
+
+    params = {"name": "slow", "arguments": {}, "_meta": {"progressToken": "slow"}}
+    answer = asked(mcp.asgi(), lambda client: call(client, "/mcp/acme/", "tools/call", **params))
+    events = [json.loads(line[5:]) for line in answer.text.splitlines() if line.startswith("data:")]
+
+    assert [each["params"]["progress"] for each in events[:-1]] == [1, 2]
+    assert events[-1]["result"]["content"][0]["text"] == "Done"
 
 
 def test_another_kind_of_session_is_refused() -> None:

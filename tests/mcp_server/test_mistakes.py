@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.test import override_settings
+from mcp_types import InputRequiredResult
 from pydantic import BaseModel
 
 from core import settings
@@ -122,6 +123,26 @@ def bad_tool() -> Callable[..., Any]:
 def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], line: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"{WHO} {line}"):
         own().tool(scope=None, **options)(bad_tool())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"scope": None, "asks": True}, {"scope": "all", "endpoint": Endpoint.PLATFORM}],
+    ids=["asks", "platform"],
+)
+def test_a_tool_and_its_server_do_not_both_ask(options: dict[str, Any]) -> None:
+    mcp = own()
+
+    @mcp.tool(read_only=False, **options)
+    def bad(state: str) -> str | InputRequiredResult:
+        """Bad."""
+        return InputRequiredResult(request_state=state)
+
+    [error] = checks.unservable_tools(mcp.registry())
+
+    assert "tool bad (" in error.msg
+    assert "returns questions of its own, and the server asks for" in error.msg
+    assert "InputRequiredResult" in error.hint
 
 
 def test_a_name_that_the_ledger_does_not_keep_is_refused() -> None:
