@@ -58,8 +58,9 @@ class Call:
 
     @property
     def digest(self) -> bytes:
-        """32 bytes that are the same for the same caller, tool and arguments, and for no other."""
-        facts = [self.principal.subject, self.spec.name, self.plain_arguments]
+        """32 bytes that are the same for the same caller, server, tool and arguments, and for no other."""
+        server = self.context.mcp_server.name if self.context else ""
+        facts = [self.principal.subject, server, self.spec.name, self.plain_arguments]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).digest()
 
     @contextmanager

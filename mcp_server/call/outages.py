@@ -14,9 +14,6 @@ from mcp_server.call.calls import Call
 from mcp_server.declare.tools import Endpoint, ToolSpec
 from rls.backends import lost
 
-# What shows whether a change was done.
-HISTORY_TOOLS = {Endpoint.TENANT: "get_audit_log", Endpoint.PLATFORM: "list_tenants"}
-
 
 class Unsettled(Exception):
     """The connection was lost while a change was committed: it was done, or it was not."""
@@ -84,5 +81,5 @@ def _unsettled(call: Call) -> str:
             "it is not done twice, and you get its answer."
         )
     else:
-        next_call = _("Before you call {tool} again, see whether it was done: {history} tells.")
-    return told + " " + next_call.format(tool=call.spec.name, history=HISTORY_TOOLS[call.spec.endpoint])
+        next_call = _("Before you call {tool} again, see with a tool that reads whether it was done.")
+    return told + " " + next_call.format(tool=call.spec.name)

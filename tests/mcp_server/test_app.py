@@ -76,6 +76,18 @@ def naming(name: str, **options: Any) -> MCP:
     return mcp
 
 
+def marking(name: str) -> MCP:
+    """A server with one tool that changes something, and answers with the name of the server."""
+    mcp = MCP(name, apps=[], authenticate=anyone)
+
+    @mcp.tool(scope=None, read_only=False)
+    def mark() -> str:
+        """Mark."""
+        return name
+
+    return mcp
+
+
 def asked(app: Any, story: Callable[[httpx2.AsyncClient], Awaitable[Any]]) -> Any:
     """What a story with a client finds out, while the application's lifespan runs."""
 
@@ -167,6 +179,18 @@ def test_an_application_that_forgets_the_lifespan_is_told_what_to_write(
     assert answer.status_code == 500
     assert "MCP server 'forgotten' is not running" in caplog.text
     assert "lifespan=mcp.lifespan" in caplog.text
+
+
+def test_an_answer_that_one_server_kept_is_no_answer_of_another(acme: World) -> None:
+    async def marked(client: httpx2.AsyncClient) -> str:
+        given = {"name": "mark", "arguments": {"idempotency_key": "same"}}
+        answer = await call(client, "/mcp/acme/", "tools/call", **given)
+        return str(answer.json()["result"]["content"][0]["text"])
+
+    said = [asked(marking(name).asgi(), marked) for name in ("left", "left", "right")]
+
+    assert said[:2] == ["left", "left"]
+    assert said[2].startswith("This idempotency_key was used for another call.")
 
 
 def test_a_lifespan_within_another_leaves_the_outer_one_serving(acme: World) -> None:

@@ -52,8 +52,6 @@ def test_each_says_whether_anything_changed_and_what_to_do(language: str) -> Non
         assert text.isascii() == (language == "en")
     assert "idempotency_key" in said["change"]
     assert "idempotency_key" not in said["platform"] + said["platform, not kept"] + said["not kept"]
-    assert "get_audit_log" in said["not kept"]
-    assert "list_tenants" in said["platform, not kept"]
 
 
 def test_the_log_says_which() -> None:

@@ -44,7 +44,7 @@ WITH_KEY = (
     UNSETTLED + "Call shop_restock again with the same arguments and the same idempotency_key: "
     "it is not done twice, and you get its answer."
 )
-WITHOUT_KEY = UNSETTLED + "Before you call shop_restock again, see whether it was done: get_audit_log tells."
+WITHOUT_KEY = UNSETTLED + "Before you call shop_restock again, see with a tool that reads whether it was done."
 
 
 class Remote:
