@@ -17,6 +17,7 @@ pytest_plugins = ["rls.testing.plugin", "tests.wheel"]
 
 STACK = ExitStack()
 SERVER: list[postgres.Server] = []
+PLATFORM_CONNECTIONS = 60
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +49,10 @@ def postgres_server() -> postgres.Server:
 @pytest.fixture(scope="session")
 def database(postgres_server: postgres.Server, django_db_setup: str) -> str:
     """The name of this process's migrated database, where the processes that tests start find it too."""
+    # Each server that a test starts has connections of the platform, and there are more of them than anybody deploys.
+    with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('connection limit', 0))")
+        connection.execute(f"ALTER ROLE app_platform CONNECTION LIMIT {PLATFORM_CONNECTIONS}")
     os.environ.update(postgres_server.urls(django_db_setup))
     return django_db_setup
 

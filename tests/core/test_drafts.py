@@ -99,7 +99,7 @@ def test_an_order_is_never_more_than_its_columns_hold(acme: World) -> None:
         draft = drafts.create(items=[Wanted("DEAR", 1)])
 
         for item in (Wanted("DEAR", 2), Wanted("A-1", 1_000_001)):
-            with pytest.raises(OrderInvalid, match="at most 200 lines, 1,000,000 units a line"):
+            with pytest.raises(OrderInvalid, match="at most 200 lines, 1,000,000 units per line"):
                 drafts.create(items=[item])
         with pytest.raises(OrderInvalid, match="Split it"):
             drafts.add_item(draft.number, Wanted("DEAR", 1))
