@@ -13,7 +13,7 @@ PIP := env -u PYTHONPATH -u PYTHONHOME $(VENV)/python -m pip --no-input --disabl
 SOURCES := rls core mcp_server tests benchmarks examples manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-django lint fmt migrate audit matrix reference bench shell psql messages wheel lock clean
+.PHONY: help run test test-fast test-django lint fmt migrate audit matrix reference bench shell psql messages wheel lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ run: $(RUN_DEPS)  ## two demo tenants and a working MCP endpoint: PORT=8000
 test: ARGS ?= -n auto --dist loadgroup
 test: $(DEV_DEPS)  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup
 	@$(VENV)/python -m pytest $(ARGS)
+
+test-fast: $(DEV_DEPS)  ## the tests that take less than two minutes together
+	@$(VENV)/python -m pytest -q -n auto --dist loadgroup -m "not slow"
 
 test-django: $(DEV_DEPS)  ## Django's own suite on the backend, held against tests/django_suite/differences.toml; ARGS="queries lookup" runs a part
 	@$(VENV)/python -m tests.django_suite $(ARGS)
