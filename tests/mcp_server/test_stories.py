@@ -93,7 +93,7 @@ RESTOCK = {
         "question": "要將 TEA-1 的庫存異動 1,200 件嗎？助理未經詢問最多只能異動 1,000 件。",
         "bought": ["TEA-1 Oolong：庫存原為 2，現為 1,202。"],
         "after": ["沒有符合條件的商品。"],
-        "event": " adjust_stock：product TEA-1（shop token）",
+        "event": " adjust_stock：product TEA-1，經手人：shop token",
     },
 }
 
