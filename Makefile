@@ -34,7 +34,7 @@ test: ARGS ?= -n auto --dist loadgroup
 test: $(DEV_DEPS)  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup
 	@$(VENV)/python -m pytest $(ARGS)
 
-test-fast: $(DEV_DEPS)  ## the tests that take less than two minutes together
+test-fast: $(DEV_DEPS)  ## the tests without the files that take long
 	@$(VENV)/python -m pytest -q -n auto --dist loadgroup -m "not slow"
 
 test-django: $(DEV_DEPS)  ## Django's own suite on the backend, held against tests/django_suite/differences.toml; ARGS="queries lookup" runs a part
