@@ -60,6 +60,8 @@ def published(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult | InputR
             result = await _called(Call.of(spec, record.principal, given, mcp_context), mcp_context)
             if isinstance(result, InputRequiredResult):
                 record.outcome = "asked"
+            elif results.is_error(result):
+                record.outcome = "refused"
             return result
 
     call.__name__, call.__doc__ = spec.function.__name__, spec.function.__doc__
