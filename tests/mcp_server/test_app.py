@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.test import override_settings
@@ -345,6 +346,24 @@ def test_the_check_looks_at_what_asgi_application_serves(tmp_path: Path, monkeyp
     assert errors
     assert {error.id for error in errors} == {"mcp_server.E001"}
     assert any("adjust_stock" in error.msg for error in errors)
+
+
+TWINS = """
+from mcp_server import MCP
+first, second, third = (MCP(name, apps=[]) for name in ("twin", "twin", "other"))
+"""
+
+
+def test_two_servers_of_one_name_are_found_by_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "twins_asgi.py").write_text(TWINS)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with override_settings(ASGI_APPLICATION="twins_asgi.first"):
+        errors = [each for each in run_checks(tags=["mcp"]) if each.id == "mcp_server.E006"]
+
+    [error] = errors
+    assert "2 servers are called 'twin'" in error.msg
+    assert error.hint == "Give each MCP(...) of the project a name of its own."
 
 
 def test_a_project_without_an_asgi_application_has_nothing_to_check() -> None:

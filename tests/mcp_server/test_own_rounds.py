@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,7 +18,10 @@ from mcp_server import MCP, anyone
 from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
 from tests.mcp_server import raw
+from tests.mcp_server.held import LONG
 from tests.mcp_server.test_app import asked
+from tests.mcp_server.test_cancelling import MODERN as META
+from tests.mcp_server.test_cancelling import Stdio
 from tests.world import World
 
 MODERN = "2026-07-28"
@@ -45,9 +49,9 @@ def number_of(ctx: Context[Any, Any], name: str) -> int | None:
     return int(content["number"]) if content else None  # type: ignore[arg-type]
 
 
-def stocking() -> MCP:
+def stocking(name: str = "stocking") -> MCP:
     """A server with tools that ask by themselves before they change something."""
-    mcp = MCP("stocking", apps=[], authenticate=anyone)
+    mcp = MCP(name, apps=[], authenticate=anyone)
 
     @mcp.tool(scope=None, read_only=False)
     def add(ctx: Context[Any, Any], sku: str = "A-1") -> str | InputRequiredResult:
@@ -75,21 +79,23 @@ def stocking() -> MCP:
     return mcp
 
 
-def told(story: Callable[[Send], Awaitable[Any]]) -> Any:
-    """What a story finds out that sends calls of tools by acme, in the protocol that has rounds."""
+def told(story: Callable[[Send], Awaitable[Any]], of: MCP | None = None) -> Any:
+    """What a story finds out that sends calls, by acme where it does not say, in the protocol that has rounds."""
 
     async def with_client(client: httpx2.AsyncClient) -> Any:
-        async def send(name: str, arguments: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        async def send(
+            name: str, arguments: dict[str, Any] | None = None, at: str = "/mcp/acme/", **more: Any
+        ) -> dict[str, Any]:
             params = {"name": name, "arguments": arguments or {}, **more}
             message = raw.message("tools/call", params, MODERN)
             message["params"]["_meta"] = message["params"]["_meta"] | ROOMY
             headers = raw.headers("", MODERN, "tools/call", name) | {"Accept": raw.BOTH}
-            answer = (await client.post("/mcp/acme/", json=message, headers=headers)).json()
+            answer = (await client.post(at, json=message, headers=headers)).json()
             return dict(answer.get("result", answer))
 
         return await story(send)
 
-    return asked(stocking().asgi(), with_client)
+    return asked((of or stocking()).asgi(), with_client)
 
 
 def stock(world: World) -> int:
@@ -187,3 +193,35 @@ def test_a_callers_own_key_holds_across_the_rounds(acme: World) -> None:
 
     assert again == done
     assert stock(acme) == 7
+
+
+@pytest.mark.parametrize(("name", "at"), [("another", "/mcp/acme/"), ("stocking", "/mcp/globex/")])
+def test_a_round_opens_at_no_other_server_and_for_no_other_tenant(
+    name: str, at: str, acme: World, globex: World
+) -> None:
+    first = told(lambda send: send("add"))
+
+    same = told(lambda send: send("add", **answered(first, "anvils", 2)))
+    result = told(lambda send: send("add", at=at, **answered(first, "anvils", 2)), of=stocking(name))
+
+    assert same["content"][0]["text"] == "2 added"
+    assert result["error"]["data"] == {"reason": "invalid_request_state"}
+
+
+def test_a_round_over_stdio_opens_in_no_process_of_another_tenant(acme: World, globex: World, tmp_path: Path) -> None:
+    asking = META | ROOMY
+    params = {"name": "adjust_stock", "arguments": {"sku": "A-1", "quantity": 2000, "reason": "purchase"}}
+    yes = {"inputResponses": {"form": {"action": "accept", "content": {"confirm": True}}}}
+
+    with (
+        Stdio(acme, tmp_path / "acme", asking).running() as of_acme,
+        Stdio(globex, tmp_path / "globex", asking).running() as of_globex,
+    ):
+        asked = of_acme.call(params, 2).result(LONG)
+        answer = params | yes | {"requestState": asked["result"]["requestState"]}
+        elsewhere = of_globex.call(answer, 3).result(LONG)
+        at_home = of_acme.call(answer, 4).result(LONG)
+
+    assert elsewhere["error"]["data"] == {"reason": "invalid_request_state"}
+    assert not at_home["result"]["isError"]
+    assert (stock(acme), stock(globex)) == (2005, 5)
