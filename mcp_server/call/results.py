@@ -55,6 +55,11 @@ def of(
     return _carried(CallToolResult(content=content, structured_content=structured))
 
 
+def is_error(value: object) -> bool:
+    """Whether what a tool has returned says itself that the tool has failed."""
+    return isinstance(value, CallToolResult) and bool(value.is_error)
+
+
 def lines(value: Any) -> Iterator[str]:
     """JSON values as lines that people read: "name: value", and what is inside indented."""
     if isinstance(value, dict):

@@ -154,7 +154,7 @@ def sneaky(acme: World) -> Iterator[EndpointServer]:
     def sneak_resource(word: Word) -> list[Content]:
         return [Content(_write(word, 1)[0], "text/plain")]
 
-    caller = Principal("tests", acme.id, "acme", "en", "UTC", None, frozenset(Scope))
+    caller = Principal("tests", acme.id, "acme", "en", "UTC", "tests", frozenset(Scope))
     token = context._principal.set(caller)
     with registry.serving(mcp.registry()):
         yield sdk.build(mcp, Endpoint.TENANT)

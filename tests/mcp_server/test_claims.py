@@ -152,7 +152,7 @@ def test_without_a_platform_connection_nothing_is_watched(monkeypatch: pytest.Mo
         return ""
 
     served = build(mcp, Endpoint.TENANT)
-    principal = Principal("tests", tenant_id=uuid4(), slug="acme")
+    principal = Principal("tests", tenant_id=uuid4(), slug="acme", id="tests")
     connected = asyncio.run(served.claims(principal)).watching
     monkeypatch.delitem(connections.settings, PLATFORM_ALIAS)
 

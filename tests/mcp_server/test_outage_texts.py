@@ -14,7 +14,7 @@ from mcp_server.principals import Principal
 from mcp_server.watch.subscriptions import Listening
 from tests.support.servers import shop
 
-NOBODY = Principal("token", None, "", "en", "UTC", None, frozenset())
+NOBODY = Principal("token", None, "", "en", "UTC", "token", frozenset())
 
 
 def spec(name: str, endpoint: Endpoint = Endpoint.TENANT) -> ToolSpec:

@@ -164,7 +164,7 @@ def test_suggestions_may_be_a_query_that_nobody_has_run_yet(acme: World, globex:
 
 def test_what_needs_no_scope_is_for_everybody(acme: World) -> None:
     async def nobody(connection: HTTPConnection, slug: str) -> Principal:
-        return Principal("nobody", tenant_id=acme.id, slug=slug, locale="en")
+        return Principal("nobody", tenant_id=acme.id, slug=slug, locale="en", id="nobody")
 
     mcp = MCP("open", apps=[], authenticate=nobody)
 

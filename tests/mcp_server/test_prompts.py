@@ -116,7 +116,7 @@ def test_every_link_of_a_prompt_can_be_read(acme: World, server: Process) -> Non
 
 def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World) -> None:
     mcp = own()
-    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", scopes=frozenset(Scope)))
+    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", "tests", scopes=frozenset(Scope)))
 
     @mcp.prompt(title="Long", description="Long.", scope=Scope.REPORTS_READ)
     def long_and_linked() -> list[PromptMessage]:

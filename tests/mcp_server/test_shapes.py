@@ -152,7 +152,7 @@ STRUCTURED: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
 @pytest.fixture
 def acting(acme: World) -> Iterator[World]:
     """Calls of this task are those of acme."""
-    caller = Principal("tests", acme.id, "acme", scopes=frozenset({"all"}))
+    caller = Principal("tests", acme.id, "acme", id="tests", scopes=frozenset({"all"}))
     token = context._principal.set(caller)
     with translation.override("en"), tenant_context(acme.id):
         yield acme
