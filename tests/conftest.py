@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from rls.testing.rows import Rows
 from tests.support import postgres
 from tests.support.processes import Process, serving
-from tests.support.world import World, make_tenant
+from tests.support.world import Saved, World
 
 pytest_plugins = ["rls.testing.plugin", "tests.support.wheel"]
 
@@ -90,16 +92,26 @@ def clean(database: str, db: None) -> None:
     """Each test begins with the rows that the migrations left, and commits what it writes."""
 
 
+@pytest.fixture(scope="session")
+def saved(admin: psycopg.Connection, django_db_blocker: Any) -> Saved:
+    """`acme` and `globex`, made once for all tests of this process."""
+    saved = Saved(Rows(admin))
+    with django_db_blocker.unblock():
+        saved.make("acme", "Acme")
+        saved.make("globex", "Globex")
+    return saved
+
+
 @pytest.fixture
-def acme() -> World:
+def acme(db: None, saved: Saved) -> World:
     """A tenant with rows of every kind."""
-    return make_tenant("acme", "Acme")
+    return saved.put("acme")
 
 
 @pytest.fixture
-def globex() -> World:
+def globex(db: None, saved: Saved) -> World:
     """Another tenant, with rows of the same shape."""
-    return make_tenant("globex", "Globex")
+    return saved.put("globex")
 
 
 @pytest.fixture(scope="session")
