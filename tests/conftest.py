@@ -11,7 +11,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from rls.testing.rows import Rows
 from tests.support import postgres
 from tests.support.processes import Process, serving
 from tests.support.world import Saved, World
@@ -21,6 +20,7 @@ pytest_plugins = ["rls.testing.plugin", "tests.support.wheel"]
 TESTS = Path(__file__).parent
 STACK = ExitStack()
 SERVER: list[postgres.Server] = []
+SAVED: list[Saved] = []
 PLATFORM_CONNECTIONS = 60
 # What `make test-fast` leaves out: files that start servers, clusters, environments and wheels of their own, or try
 # hundreds of cases.
@@ -69,6 +69,23 @@ def postgres_server() -> postgres.Server:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: str, postgres_server: postgres.Server, django_db_blocker: Any) -> Iterator[str]:
+    """The plugin's, and the two tenants that tests ask for: they are made once, before the first test."""
+    with psycopg.connect(postgres_server.admin_url, dbname=django_db_setup, autocommit=True) as connection:
+        saved = Saved(connection)
+        with django_db_blocker.unblock():
+            saved.make("acme", "Acme")
+            saved.make("globex", "Globex")
+        SAVED.append(saved)
+        yield django_db_setup
+
+
+@pytest.fixture(scope="session")
+def saved(django_db_setup: str) -> Saved:
+    return SAVED[0]
+
+
+@pytest.fixture(scope="session")
 def database(postgres_server: postgres.Server, django_db_setup: str) -> str:
     """The name of this process's migrated database, where the processes that tests start find it too."""
     # Each server that a test starts has connections of the platform, and there are more of them than anybody deploys.
@@ -90,16 +107,6 @@ def admin(postgres_server: postgres.Server, database: str) -> Iterator[psycopg.C
 @pytest.fixture(autouse=True)
 def clean(database: str, db: None) -> None:
     """Each test begins with the rows that the migrations left, and commits what it writes."""
-
-
-@pytest.fixture(scope="session")
-def saved(admin: psycopg.Connection, django_db_blocker: Any) -> Saved:
-    """`acme` and `globex`, made once for all tests of this process."""
-    saved = Saved(Rows(admin))
-    with django_db_blocker.unblock():
-        saved.make("acme", "Acme")
-        saved.make("globex", "Globex")
-    return saved
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import psycopg
 from django.utils import timezone
 
 from core.models import (
@@ -77,14 +78,15 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
 
 
 class Saved:
-    """Tenants that were made once; a test that asks for one gets its rows, copied."""
+    """Tenants that were made once: whoever asks for one gets a copy of its rows."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, admin: psycopg.Connection) -> None:
+        """`admin` is a superuser in autocommit, on the rows that the migrations left."""
+        self._rows = Rows(admin)
         self._made: dict[str, tuple[World, list[Copy]]] = {}
 
     def make(self, subdomain: str, name: str) -> None:
-        """Make a tenant, and leave the database as it was."""
+        """Make a tenant, keep its rows, and leave the database as it was."""
         world = make_tenant(subdomain, name)
         self._made[subdomain] = world, self._rows.written()
         self._rows.restore()
@@ -94,6 +96,10 @@ class Saved:
         world, copies = self._made[subdomain]
         self._rows.put(copies)
         return world
+
+    def clear(self) -> None:
+        """Take away whatever was written."""
+        self._rows.restore()
 
 
 def working() -> AbstractContextManager[None]:
