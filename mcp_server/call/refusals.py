@@ -34,6 +34,9 @@ PROBLEM_TEXTS = {
     "string_too_long": _("String should have at most {max_length} characters"),
     "string_pattern_mismatch": _("String should match pattern '{pattern}'"),
     "nul": _("A text must not contain NUL (U+0000)"),
+    "half_character": _("A text must not contain half a character (U+D800 to U+DFFF)"),
+    "no_boolean": _("Input should be a number, not true or false"),
+    "no_room": _("Input should be a number between -2^63 and 2^63-1"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -59,6 +62,8 @@ PROBLEM_TEXTS = {
     "uuid_type": _("Input should be a UUID"),
     "uuid_parsing": _("Input should be a UUID"),
 }
+# Problems that mcp_server.call.given finds.
+MISFITS = ("nul", "half_character", "no_boolean", "no_room")
 
 
 def no_such_tool(name: str, known: Collection[str]) -> str:
@@ -91,7 +96,7 @@ def unfit(name: str, error: ValidationError) -> str:
 
 def no_room(name: str, place: str) -> str:
     """That a number is larger than any that can be meant."""
-    return _explained(name, [(place, str(_("Input should be a number between -2^63 and 2^63-1")))])
+    return _explained(name, [(place, str(PROBLEM_TEXTS["no_room"]))])
 
 
 def short(name: str) -> str:
@@ -106,8 +111,8 @@ def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
 
 
 def _place(problem: Any) -> str:
-    # A NUL is found in all the arguments at once.
-    location = problem["ctx"]["place"].split(".") if problem["type"] == "nul" else problem["loc"]
+    # What is no fit is looked for in all the arguments at once.
+    location = problem["ctx"]["place"].split(".") if problem["type"] in MISFITS else problem["loc"]
     return ".".join(short(str(each)) for each in location) or "arguments"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
 from collections.abc import Iterable, Iterator
 from types import FunctionType, MethodType
 
@@ -17,19 +16,19 @@ CLOSED = (ASGIHandler, type)
 
 
 def reachable(roots: Iterable[object]) -> Iterator[object]:
-    """These objects and all that can be found inside them, each once, the outer ones first.
+    """These objects, and after each what can be found inside it; each once, in their order.
 
     Nothing is called, and what is lazy is left out: to look at it would set it up.
     """
     seen: dict[int, object] = {}
-    waiting = deque(roots)
+    waiting = [*roots][::-1]
     while waiting:
-        found = waiting.popleft()
+        found = waiting.pop()
         # By its type: a lazy object says to `isinstance` that it is what it would become.
         if id(found) not in seen and not issubclass(type(found), LAZY):
             seen[id(found)] = found
             yield found
-            waiting.extend(_parts(found))
+            waiting += [*_parts(found)][::-1]
 
 
 def _parts(value: object) -> Iterable[object]:
