@@ -9,6 +9,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
+from mcp_server import sentences
+
 # Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
 MAX_PROBLEMS = 10
 # Characters of what a client has made up: enough to know it again.
@@ -69,13 +71,13 @@ MISFITS = ("nul", "half_character", "no_boolean", "no_room")
 def no_such_tool(name: str, known: Collection[str]) -> str:
     """That there is no tool of this name, and which there are."""
     words = _("There is no tool {name}. Call one of: {names}.")
-    return words.format(name=short(name), names=", ".join(known)) + _meant(name, known)
+    return sentences.joined([words.format(name=short(name), names=", ".join(known)), _meant(name, known)])
 
 
 def no_such_prompt(name: str, known: Collection[str]) -> str:
     """The same of a prompt."""
     words = _("There is no prompt {name}. Get one of: {names}.")
-    return words.format(name=short(name), names=", ".join(known)) + _meant(name, known)
+    return sentences.joined([words.format(name=short(name), names=", ".join(known)), _meant(name, known)])
 
 
 def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | None:
@@ -85,7 +87,7 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
     takes = _("Its arguments are: {names}. Call it again without the others.").format(names=", ".join(known))
-    return f"{refused} {takes}" + "".join(_meant(each, known) for each in strange)
+    return sentences.joined([refused, takes, *(_meant(each, known) for each in strange)])
 
 
 def unfit(name: str, error: ValidationError) -> str:
@@ -129,4 +131,4 @@ def _words(problem: Any) -> str:
 
 def _meant(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name[:MAX_NAME_LENGTH], known, n=1)
-    return f" {_('Did you mean {name}?').format(name=repr(close[0]))}" if close else ""
+    return _("Did you mean {name}?").format(name=repr(close[0])) if close else ""
