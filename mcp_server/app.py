@@ -23,6 +23,7 @@ from mcp_server.declare.tools import Endpoint
 from mcp_server.http.authentication import Authenticate, Backend, by_token
 from mcp_server.http.exchanges import Exchanges
 from mcp_server.http.hosts import SharedOrigins
+from mcp_server.http.nesting import reachable
 from mcp_server.http.requests import Trimmed, unavailable
 from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.statics import Statics
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
     from django.core.handlers.asgi import ASGIHandler
 
     from mcp_server.server import EndpointServer
+
+
+# What is said where a project has no server, or none that can be found.
+NO_SERVER_TEXT = (
+    'there is no MCP server: set ASGI_APPLICATION to one, as "config.asgi.application", where config/asgi.py says '
+    'application = MCP("my project").asgi(django=get_asgi_application()), or to the application that mounts it'
+)
 
 
 class MCP:
@@ -188,11 +196,12 @@ def check_database() -> None:
 
 
 def mounted() -> list[MCP]:
-    """The MCP objects of the project: those that the module of ASGI_APPLICATION names, or serves."""
+    """The MCP objects of the project: those that the module of ASGI_APPLICATION names, and those that are mounted in
+    the applications that it names, however deep.
+    """
     module, _, _ = str(getattr(settings, "ASGI_APPLICATION", None) or "").rpartition(".")
     named = vars(import_module(module)).values() if module else ()
-    found = [each.mcp if isinstance(each, Application) else each for each in named]
-    return list(dict.fromkeys(each for each in found if isinstance(each, MCP)))
+    return [each for each in reachable(named) if isinstance(each, MCP)]
 
 
 def _routes(mcp: MCP, django: ASGIApp | None, at: str) -> list[BaseRoute]:

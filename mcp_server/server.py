@@ -33,6 +33,7 @@ from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
 from mcp_server.declare import mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
+from mcp_server.declare.schemas import Schema
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.principals import Principal
@@ -207,17 +208,21 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
             "model_config": FINITE,
             "__module__": __name__,
             # Not in what the client has sent: the SDK reads lists and objects out of texts before it.
-            "refuse_nul": model_validator(mode="before")(_refuse_nul),
+            "refuse_misfits": model_validator(mode="before")(_refusing_misfits(tool.parameters)),
         },
     )
     return tool
 
 
-@classmethod  # type: ignore[misc]  # of the class that is made in _as_tool
-def _refuse_nul(cls: type[BaseModel], arguments: Any) -> Any:
-    if place := given.with_nul(arguments):
-        raise PydanticCustomError("nul", "NUL", {"place": place})
-    return arguments
+def _refusing_misfits(schema: Schema) -> Any:
+    """A validator for the arguments that a schema describes."""
+
+    def refuse(cls: type[BaseModel], arguments: Any) -> Any:
+        if found := given.misfit(schema, arguments):
+            raise PydanticCustomError(found.problem, "{place}", {"place": found.place})  # type: ignore[arg-type]  # asks for a literal
+        return arguments
+
+    return classmethod(refuse)
 
 
 def _asked(tool: Tool) -> Asked:

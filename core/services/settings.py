@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from core import defaults, formats
 from core.models import Order, Product, TenantSettings
-from mcp_server import approval
+from mcp_server import approval, sentences
 from mcp_server.errors import Refusal
 
 
@@ -72,7 +72,7 @@ def change(**choices: Unpack[Choices]) -> SettingsChange:
         _check(changes)
         questions = _questions(row, changes)
         if questions:
-            approval.ask(" ".join(questions))
+            approval.ask(sentences.joined(questions))
         for name, value in changes.items():
             setattr(row, name, value)
         row.save(update_fields=list(changes))

@@ -16,7 +16,7 @@ from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN_VALIDATOR
 from core.services import tenant_rows
-from mcp_server import approval, pages
+from mcp_server import approval, pages, sentences
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
 from rls.context import PLATFORM_ALIAS
@@ -98,7 +98,7 @@ def create(*, subdomain: str, name: str, locale: str = defaults.LOCALE) -> Tenan
         TenantSettings(tenant=tenant, locale=locale).clean_fields(exclude=["id", "created_at", "tenant"])
     except ValidationError as error:
         raise TenantInvalid(
-            " ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
+            sentences.joined(f"{field}: {sentences.joined(each)}" for field, each in error.message_dict.items())
         ) from error
     try:
         with transaction.atomic(using=PLATFORM_ALIAS):

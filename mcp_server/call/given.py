@@ -7,9 +7,11 @@ nothing something that they make up: `random_string`, `sessionId`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
@@ -19,6 +21,10 @@ from mcp_server.declare.schemas import Schema
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 # The kinds of values that a form sends an empty text for, and what else is empty.
 TEXT_KINDS = ("string", "integer", "number")
+# What no text of PostgreSQL holds: NUL, and half of a pair of UTF-16, which is no character alone.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+# What is read as an integer out of a text.
+INTEGER = re.compile(r"[+-]?[0-9_]+(\.0*)?")
 EMPTY_VALUES: dict[str, object] = {"array": [], "object": {}}
 
 
@@ -74,18 +80,60 @@ def out_of_range(schema: Schema, value: object, at: tuple[str, ...] = ()) -> str
     return next((place for place in found if place is not None), None)
 
 
-def with_nul(value: object, at: tuple[str, ...] = ()) -> str | None:
-    """The place of the first text with a NUL, the one character that no text of PostgreSQL holds (8.3)."""
-    if isinstance(value, str):
-        return ".".join(at) if "\0" in value else None
+class Misfit(NamedTuple):
+    """A value that is no fit though pydantic takes it: its place, and the type of the error (see call.refusals)."""
+
+    place: str
+    problem: str
+
+
+def misfit(schema: Schema, value: object, at: tuple[str, ...] = ()) -> Misfit | None:
+    """The first value that a function or the database would choke on, or take for another one.
+
+    A text with NUL or half a character, which no text of PostgreSQL holds (8.3); true and false for a number, which
+    Python takes for 1 and 0; a text that is read as a number the database has no room for.
+    """
+    problem = _problem(_kinds(schema), value)
+    if problem:
+        return Misfit(".".join(at), problem)
     inner: Iterable[tuple[str, object]] = ()
     if isinstance(value, dict):
-        if strange := next((name for name in value if "\0" in name), None):
-            return ".".join((*at, strange.replace("\0", "\\0")))
+        if strange := next((name for name in value if UNSTORABLE.search(name)), None):
+            shown = strange.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+            return Misfit(".".join((*at, shown)), _problem([], strange))
         inner = value.items()
     elif isinstance(value, list):
         inner = ((str(number), each) for number, each in enumerate(value))
-    return next((place for name, each in inner if (place := with_nul(each, (*at, name))) is not None), None)
+    return next((found for name, each in inner if (found := misfit(_part(schema, name), each, (*at, name)))), None)
+
+
+def _problem(kinds: list[str], value: object) -> str:
+    """The type of what is wrong with a value of one of these kinds; '' where nothing is."""
+    if isinstance(value, bool):
+        return "no_boolean" if kinds and not {"integer", "number"}.isdisjoint(kinds) and "boolean" not in kinds else ""
+    if not isinstance(value, str):
+        return ""
+    if found := UNSTORABLE.search(value):
+        return "nul" if found[0] == "\0" else "half_character"
+    is_number = "integer" in kinds and "string" not in kinds and INTEGER.fullmatch(value.strip())
+    return "no_room" if is_number and not MIN_INTEGER <= Decimal(value.strip()) <= MAX_INTEGER else ""
+
+
+def _alternatives(schema: Schema) -> Iterator[Schema]:
+    yield schema
+    for each in schema.get("anyOf", ()):
+        yield from _alternatives(each)
+
+
+def _part(schema: Schema, name: str) -> Schema:
+    """What describes the value at a name or a number in what this schema describes, in any of its alternatives."""
+    found: list[Schema] = []
+    for each in _alternatives(schema):
+        if name in each.get("properties", {}):
+            found.append(each["properties"][name])
+        found += [each[word] for word in ("items", "additionalProperties") if isinstance(each.get(word), dict)]
+        found += each.get("prefixItems", ())
+    return {"anyOf": found}
 
 
 def _filled(schema: Schema, value: Any) -> Any:

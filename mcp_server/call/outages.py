@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
 
+from mcp_server import sentences
 from mcp_server.call.calls import Call
 from mcp_server.declare.tools import Endpoint, ToolSpec
 from rls.backends import lost
@@ -60,7 +61,8 @@ def words(spec: object, error: Exception) -> str:
         return _unsettled(error.call)
     if not isinstance(spec, ToolSpec) or spec.is_read_only:
         return _nothing_changed()
-    return _("The connection to the database was lost, and nothing was changed.") + " " + _same_key(spec)
+    lost_before = _("The connection to the database was lost, and nothing was changed.")
+    return sentences.joined([lost_before, _same_key(spec)])
 
 
 def _nothing_changed() -> str:
@@ -82,4 +84,4 @@ def _unsettled(call: Call) -> str:
         )
     else:
         next_call = _("Before you call {tool} again, see with a tool that reads whether it was done.")
-    return told + " " + next_call.format(tool=call.spec.name)
+    return sentences.joined([told, next_call.format(tool=call.spec.name)])

@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult
 
 import rls
-from mcp_server import approval, workers
+from mcp_server import approval, sentences, workers
 from mcp_server.approval import Asker
 from mcp_server.call import asking, confirmations, outages, progress, results, signature, transaction
 from mcp_server.call.asking import Round
@@ -215,23 +215,21 @@ def _declined() -> ToolError:
 
 
 def _two_steps(call: Call, undecided: Undecided) -> ToolError:
-    return ToolError(
-        _("A person has to agree first: {question}").format(question=undecided.text)
-        + " "
-        + _(
-            "Nobody can be asked over this connection, so approval takes two steps: call {tool} with "
-            "dry_run=true, show the person the question, and, if the answer is yes, call {tool} again with "
-            "the confirmation from the dry run."
-        ).format(tool=call.spec.name)
+    how = _(
+        "Nobody can be asked over this connection, so approval takes two steps: call {tool} with "
+        "dry_run=true, show the person the question, and, if the answer is yes, call {tool} again with "
+        "the confirmation from the dry run."
     )
+    return ToolError(sentences.joined([_agree_first(undecided), how.format(tool=call.spec.name)]))
 
 
 def _asked_again(call: Call, undecided: Undecided) -> ToolError:
-    return ToolError(
-        _("A person has to agree first: {question}").format(question=undecided.text)
-        + " "
-        + _("Call {tool} with dry_run=true to see it.").format(tool=call.spec.name)
-    )
+    how = _("Call {tool} with dry_run=true to see it.").format(tool=call.spec.name)
+    return ToolError(sentences.joined([_agree_first(undecided), how]))
+
+
+def _agree_first(undecided: Undecided) -> str:
+    return _("A person has to agree first: {question}").format(question=undecided.text)
 
 
 async def _again(function: Callable[[], Awaitable[Any]]) -> Any:

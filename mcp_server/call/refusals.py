@@ -9,6 +9,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
+from mcp_server import sentences
+
 # Problems of one call that are named; more of them would help nobody, and a call can hold a hundred thousand.
 MAX_PROBLEMS = 10
 # Characters of what a client has made up: enough to know it again.
@@ -34,6 +36,9 @@ PROBLEM_TEXTS = {
     "string_too_long": _("String should have at most {max_length} characters"),
     "string_pattern_mismatch": _("String should match pattern '{pattern}'"),
     "nul": _("A text must not contain NUL (U+0000)"),
+    "half_character": _("A text must not contain half a character (U+D800 to U+DFFF)"),
+    "no_boolean": _("Input should be a number, not true or false"),
+    "no_room": _("Input should be a number between -2^63 and 2^63-1"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -59,18 +64,20 @@ PROBLEM_TEXTS = {
     "uuid_type": _("Input should be a UUID"),
     "uuid_parsing": _("Input should be a UUID"),
 }
+# Problems that mcp_server.call.given finds.
+MISFITS = ("nul", "half_character", "no_boolean", "no_room")
 
 
 def no_such_tool(name: str, known: Collection[str]) -> str:
     """That there is no tool of this name, and which there are."""
     words = _("There is no tool {name}. Call one of: {names}.")
-    return words.format(name=short(name), names=", ".join(known)) + _meant(name, known)
+    return sentences.joined([words.format(name=short(name), names=", ".join(known)), _meant(name, known)])
 
 
 def no_such_prompt(name: str, known: Collection[str]) -> str:
     """The same of a prompt."""
     words = _("There is no prompt {name}. Get one of: {names}.")
-    return words.format(name=short(name), names=", ".join(known)) + _meant(name, known)
+    return sentences.joined([words.format(name=short(name), names=", ".join(known)), _meant(name, known)])
 
 
 def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | None:
@@ -80,7 +87,7 @@ def unknown(name: str, given: Iterable[str], known: Collection[str]) -> str | No
         return None
     refused = _("{name} does not take {names}.").format(name=name, names=", ".join(map(repr, map(short, strange))))
     takes = _("Its arguments are: {names}. Call it again without the others.").format(names=", ".join(known))
-    return f"{refused} {takes}" + "".join(_meant(each, known) for each in strange)
+    return sentences.joined([refused, takes, *(_meant(each, known) for each in strange)])
 
 
 def unfit(name: str, error: ValidationError) -> str:
@@ -91,7 +98,7 @@ def unfit(name: str, error: ValidationError) -> str:
 
 def no_room(name: str, place: str) -> str:
     """That a number is larger than any that can be meant."""
-    return _explained(name, [(place, str(_("Input should be a number between -2^63 and 2^63-1")))])
+    return _explained(name, [(place, str(PROBLEM_TEXTS["no_room"]))])
 
 
 def short(name: str) -> str:
@@ -106,8 +113,8 @@ def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
 
 
 def _place(problem: Any) -> str:
-    # A NUL is found in all the arguments at once.
-    location = problem["ctx"]["place"].split(".") if problem["type"] == "nul" else problem["loc"]
+    # What is no fit is looked for in all the arguments at once.
+    location = problem["ctx"]["place"].split(".") if problem["type"] in MISFITS else problem["loc"]
     return ".".join(short(str(each)) for each in location) or "arguments"
 
 
@@ -124,4 +131,4 @@ def _words(problem: Any) -> str:
 
 def _meant(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name[:MAX_NAME_LENGTH], known, n=1)
-    return f" {_('Did you mean {name}?').format(name=repr(close[0]))}" if close else ""
+    return _("Did you mean {name}?").format(name=repr(close[0])) if close else ""

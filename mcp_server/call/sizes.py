@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
+from mcp_server import sentences
+
 MAX_TOKENS = 20_000  # tokens
 # Of an error, which only says what is wrong and, at its end, what to do.
 MAX_ERROR_TOKENS = 4_000
@@ -120,7 +122,7 @@ def _cut_words(length: int, fewer: str) -> str:
         if fewer
         else _("To see the full texts, ask for less.")
     )
-    return f"{words} {how}"
+    return sentences.joined([words, how])
 
 
 def _too_long(found: int, fewer: str) -> str:
@@ -128,21 +130,25 @@ def _too_long(found: int, fewer: str) -> str:
         found=found, limit=MAX_TOKENS
     )
     if fewer:
-        return f"{words} {_('Call {call} instead, and continue with its next_cursor.').format(call=fewer)}"
-    return f"{words} {_('Ask for less: with more filters, for a shorter period, or for one thing at a time.')}"
+        return sentences.joined(
+            [words, _("Call {call} instead, and continue with its next_cursor.").format(call=fewer)]
+        )
+    return sentences.joined(
+        [words, _("Ask for less: with more filters, for a shorter period, or for one thing at a time.")]
+    )
 
 
 def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:
     """The result with the shortest texts and fewer and fewer rows in each list."""
     for rows in (50, 20, 5, 1, 0):
         words = _("At most {rows} rows of each list are shown; long texts are cut, and end in “…”.").format(rows=rows)
-        yield _cut(result, TEXT_LENGTHS[-1], rows, f"{_outcome(result)} {words}")
+        yield _cut(result, TEXT_LENGTHS[-1], rows, sentences.joined([_outcome(result), words]))
 
 
 def _shortest(result: CallToolResult) -> CallToolResult:
     """The end of the text, and what the next call needs where it fits."""
     too_long = _("The answer is too long to be shown. Call a tool that reads to see the data as it is now.")
-    words = f"{_outcome(result)} {too_long}"
+    words = sentences.joined([_outcome(result), too_long])
     texts = [block.text for block in result.content if isinstance(block, TextContent)]
     lines = [_line(line, MIN_LINE_TOKENS) for line in "\n".join(texts).splitlines()[-LAST_LINE_COUNT:]]
     others = [block for block in result.content if not isinstance(block, TextContent)]

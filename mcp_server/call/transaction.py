@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, InputRequiredResult
 
-from mcp_server import approval, workers
+from mcp_server import approval, sentences, workers
 from mcp_server.call import confirmations, outages, results
 from mcp_server.call.calls import Call
 from mcp_server.call.confirmations import Question, Yes
@@ -165,4 +165,4 @@ def _claim(call: Call, keys: list[str]) -> Any | None:
 
 
 def _joined(questions: Sequence[Question]) -> str:
-    return " ".join(each.text for each in questions)
+    return sentences.joined(each.text for each in questions)

@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, PlainSerializer, computed_field
 
+from mcp_server import sentences
+
 # In the caller's time zone, with its offset from UTC.
 Moment = Annotated[datetime, PlainSerializer(timezone.localtime, return_type=datetime)]
 
@@ -32,7 +34,7 @@ class Dated(Zoned, BaseModel):
 
 def note(answer: object) -> str:
     """What `unit_note` of an answer, of its base classes and of its parts says, each once; '' where none has any."""
-    return " ".join(dict.fromkeys(_notes(answer)))
+    return sentences.joined(dict.fromkeys(_notes(answer)))
 
 
 def _notes(value: object) -> Iterator[str]:

@@ -43,9 +43,15 @@ def is_unique(model: type[Model], name: str) -> bool:
 
 def table_of(model: type[Model]) -> str:
     """The table of a model as SQL, with its schema: functions of ours search pg_catalog alone."""
+    schema, name = schema_and_name(model._meta.db_table)
+    return f"{identifier(schema or 'public')}.{identifier(name)}"
+
+
+def schema_and_name(db_table: str) -> tuple[str, str]:
+    """The schema of a model's table, '' where it names none, and the table's name as PostgreSQL says it."""
     # Django quotes a db_table that has no quotes yet; '"schema"."table"' is how projects name a schema to it.
-    schema, dot, name = model._meta.db_table.rpartition('"."')
-    return f"{identifier(schema.strip(chr(34)) if dot else 'public')}.{identifier(name.strip(chr(34)))}"
+    schema, _, name = db_table.rpartition('"."')
+    return schema.strip('"'), name.strip('"')
 
 
 def identifier(name: str) -> str:

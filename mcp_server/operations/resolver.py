@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import BooleanField, Model
+from django.db.models import BooleanField, Model, UUIDField
 
 from mcp_server.operations.names import field_of, identifier, is_unique, literal, model_of, table_of
 from mcp_server.operations.writing import WriteSQL
@@ -22,7 +22,7 @@ class InstallResolver(WriteSQL):
         InstallResolver(tenant="helpdesk.Organisation", slug="slug")
 
     Args:
-        tenant: the tenant model, that of RLS_TENANT_MODEL.
+        tenant: the tenant model, that of RLS_TENANT_MODEL; its key is a UUID.
         slug: its field that stands in the URL; it must be unique.
         active: its boolean field; a tenant where it is false is unknown to every caller.
         locale, time_zone: where a tenant's language ("zh-hant") and zone ("Europe/Berlin") are kept: a field of the
@@ -84,6 +84,11 @@ class InstallResolver(WriteSQL):
 
     def _fields(self, tenant: type[Model]) -> tuple[str, str, str]:
         """The columns of the tenant model's key, of its slug and of its flag."""
+        if not isinstance(tenant._meta.pk, UUIDField):
+            raise ImproperlyConfigured(
+                f"InstallResolver(tenant={self.options['tenant']!r}): its key is no UUIDField, and a context is opened "
+                "with a UUID; derive the model from rls.models.Keyed"
+            )
         slug, active = (field_of(tenant, self.options[name]) for name in ("slug", "active"))
         if not is_unique(tenant, slug.name):
             raise ImproperlyConfigured(

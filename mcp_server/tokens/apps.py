@@ -11,6 +11,7 @@ class TokensConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from mcp_server.tokens.checks import check_resolver
+        from mcp_server.tokens.checks import check_resolver, check_tenant_key
 
         register(check_resolver, "mcp")
+        register(check_tenant_key, "mcp")

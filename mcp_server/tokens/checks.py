@@ -1,14 +1,15 @@
-"""System check: the function that finds a token's bearer is installed by a migration."""
+"""System checks: the function that finds a token's bearer is installed by a migration."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from django.apps import AppConfig
-from django.core.checks import CheckMessage, Warning
+from django.apps import AppConfig, apps
+from django.core.checks import CheckMessage, Error, Warning
 from django.db.migrations.loader import MigrationLoader
-from django.db.models import CharField, Model
+from django.db.migrations.utils import resolve_relation
+from django.db.models import CharField, Model, UUIDField
 
 from mcp_server.operations import InstallResolver
 from rls.checks.settings import tenant_model
@@ -25,6 +26,30 @@ def check_resolver(app_configs: Sequence[AppConfig] | None, **options: Any) -> l
         return []
     operations = (operation for migration in migrations.values() for operation in migration.operations)
     return [] if any(isinstance(each, InstallResolver) for each in operations) else [_missing(model)]
+
+
+def check_tenant_key(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """mcp_server.E007: a resolver is made for a model whose key is no UUID, so that each call would fail."""
+    migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    named = {
+        resolve_relation(operation.options["tenant"], app_label)
+        for (app_label, _), migration in migrations.items()
+        for operation in migration.operations
+        if isinstance(operation, InstallResolver)
+    }
+    # One that there is no more has another name by now, which a later migration says.
+    found = [apps.all_models[app_label].get(name) for app_label, name in sorted(named)]
+    return [_without_uuid(model) for model in found if model and not isinstance(model._meta.pk, UUIDField)]
+
+
+def _without_uuid(model: type[Model]) -> CheckMessage:
+    return Error(
+        f"InstallResolver makes app.resolve_principal() for {model._meta.label}, whose key is no UUIDField: no context "
+        "opens with it, and each call would fail.",
+        hint=f"Derive it from rls.models.Keyed: class {model.__name__}(Keyed).",
+        obj=model,
+        id="mcp_server.E007",
+    )
 
 
 def _missing(model: type[Model]) -> CheckMessage:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from mcp_server.app import mounted
+from mcp_server.app import NO_SERVER_TEXT, mounted
 from mcp_server.errors import Refusal
 from mcp_server.tokens import resolver
 from mcp_server.tokens.models import ApiToken, PlatformToken
@@ -22,6 +22,10 @@ class TokenInvalid(Refusal):
     """The token can't be saved like this."""
 
 
+class ServerNotFound(Refusal):
+    """No server says which scopes there are."""
+
+
 class TenantNotFound(Refusal):
     """No active tenant has this slug."""
 
@@ -32,7 +36,7 @@ def create(
     """Mint a token for the tenant with this slug, or, where it is None, for the platform.
 
     Without `scopes` it has every scope that there is now. The answer is the token itself, which nothing keeps.
-    Raises TokenInvalid and TenantNotFound.
+    Raises TokenInvalid, TenantNotFound, and, without `scopes`, ServerNotFound.
     """
     if not 0 < len(name.strip()) <= 100:
         raise TokenInvalid("A token's name has 1 to 100 characters: it says in logs and audit rows who uses it.")
@@ -51,8 +55,11 @@ def create(
 
 
 def every_scope() -> frozenset[str]:
-    """Every scope of the servers that the project mounts."""
-    return frozenset[str]().union(*(mcp.scopes() for mcp in mounted()))
+    """Every scope of the servers that the project mounts. Raises ServerNotFound: there is none."""
+    servers = mounted()
+    if not servers:
+        raise ServerNotFound(f"No scope can be given: {NO_SERVER_TEXT}; or say the scopes.")
+    return frozenset[str]().union(*(mcp.scopes() for mcp in servers))
 
 
 def find() -> list[ApiToken | PlatformToken]:

@@ -103,6 +103,9 @@ class ChangeFeed:
                     await self._pass_on(connection)
             except (psycopg.Error, OSError, TimeoutError) as error:
                 logger.warning("changes are not heard for a while", extra={"error": type(error).__name__})
+            except Exception:
+                # Nobody awaits this task: where it ended, all streams of the process would be silent for good.
+                logger.exception("changes are not heard for a while")
             self._is_hearing.clear()
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE)

@@ -32,6 +32,7 @@ from mcp_server.declare import registry
 from mcp_server.declare.resources import Row
 from mcp_server.errors import Refusal
 from mcp_server.http.context import current_principal, principal_again
+from mcp_server.operations.names import schema_and_name
 from mcp_server.principals import Principal
 from mcp_server.read.reading import read
 from mcp_server.watch.feed import ChangeFeed, RowChange
@@ -178,7 +179,12 @@ def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[
 
 
 def _tenant_table() -> str:
-    return str(apps.get_model(settings.RLS_TENANT_MODEL)._meta.db_table)
+    return _announced(apps.get_model(settings.RLS_TENANT_MODEL)._meta.db_table)
+
+
+def _announced(db_table: str) -> str:
+    """A model's table as a trigger names it: without its schema."""
+    return schema_and_name(db_table)[1]
 
 
 def _later() -> MCPError:
@@ -187,4 +193,4 @@ def _later() -> MCPError:
 
 def _is_touched(row: Row, change: RowChange) -> bool:
     table, row_id = row
-    return table == change.table and (row_id is None or change.ids is None or row_id in change.ids)
+    return _announced(table) == change.table and (row_id is None or change.ids is None or row_id in change.ids)

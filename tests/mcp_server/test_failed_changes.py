@@ -17,7 +17,7 @@ from mcp_server.call import sizes
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from rls import tenant_context
 from tests.mcp_server.test_app import asked, call
-from tests.world import World
+from tests.support.world import World
 
 WORDS = "The warehouse does not answer."
 

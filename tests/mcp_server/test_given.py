@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import httpx2
 import pytest
@@ -13,15 +16,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import PARSE_ERROR
+from pydantic import BaseModel, Field
 
 from core.mcp_tools.tools.arithmetic import Sum, add_numbers
 from core.models import Product
 from core.services import product_changes
+from mcp_server import server as sdk
 from mcp_server.call import given, results
 from mcp_server.declare import shapes
+from mcp_server.declare.tools import Endpoint
+from mcp_server.http import context
+from mcp_server.principals import Principal
 from rls import tenant_context
 from tests.mcp_server.test_listed_tools import MODERN, post
 from tests.support.processes import Process
+from tests.support.servers import own
 from tests.support.world import World, platform_token
 
 TEXT_BLANKS: list[Any] = [None, "", "  ", "\u3000"]
@@ -471,3 +480,118 @@ def test_a_sum_that_no_number_is_is_refused_in_words(a: str, b: str, acme: World
 def test_an_answer_with_such_a_number_is_refused_whatever_tool_gives_it() -> None:
     with translation.override("en"), pytest.raises(ToolError, match="what JSON can't carry: infinity, NaN"):
         results.of(shapes.of(add_numbers), Sum(result=float("inf")))
+
+
+class Line(BaseModel):
+    """A line of what is ordered."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box."""
+
+    weight: float
+
+
+def take(
+    whole: int = 0,
+    broken: float = 0.0,
+    text: str = "",
+    either: int | str = 0,
+    flag: bool = False,
+    flag_or_number: bool | int = False,
+    perhaps: int | None = None,
+    few: Annotated[int, Field(ge=0)] = 0,
+    choice: Literal[1, 2] = 1,
+    numbers: list[int] = [],  # noqa: B006  (never changed)
+    pair: tuple[int, str] = (0, ""),
+    counts: dict[str, int] = {},  # noqa: B006
+    lines: list[Line] = [],  # noqa: B006
+    thing: Line | Box | None = None,
+    anything: Any = None,
+) -> str:
+    """Take."""
+    values = list(locals().values())
+    defaults = [each.default for each in inspect.signature(take).parameters.values()]
+    return repr([each for each, default in zip(values, defaults, strict=True) if each != default])
+
+
+NO_BOOLEAN = "Input should be a number, not true or false"
+NO_ROOM = "Input should be a number between -2^63 and 2^63-1"
+HALF = "A text must not contain half a character (U+D800 to U+DFFF)"
+NUL = "A text must not contain NUL (U+0000)"
+MISFITS = [
+    ({"whole": True}, "whole", NO_BOOLEAN),
+    ({"whole": False}, "whole", NO_BOOLEAN),
+    ({"broken": True}, "broken", NO_BOOLEAN),
+    ({"either": True}, "either", NO_BOOLEAN),
+    ({"perhaps": False}, "perhaps", NO_BOOLEAN),
+    ({"few": True}, "few", NO_BOOLEAN),
+    ({"choice": True}, "choice", NO_BOOLEAN),
+    ({"numbers": [1, True]}, "numbers.1", NO_BOOLEAN),
+    ({"numbers": "[true]"}, "numbers.0", NO_BOOLEAN),
+    ({"pair": [True, "a"]}, "pair.0", NO_BOOLEAN),
+    ({"counts": {"a": False}}, "counts.a", NO_BOOLEAN),
+    ({"lines": [{"sku": "A-1", "quantity": True}]}, "lines.0.quantity", NO_BOOLEAN),
+    ({"lines": '[{"sku": "A-1", "quantity": true}]'}, "lines.0.quantity", NO_BOOLEAN),
+    ({"thing": {"sku": "A-1", "quantity": True}}, "thing.quantity", NO_BOOLEAN),
+    ({"thing": {"weight": True}}, "thing.weight", NO_BOOLEAN),
+    ({"whole": "9223372036854775808"}, "whole", NO_ROOM),
+    ({"whole": " -9_223_372_036_854_775_809.0 "}, "whole", NO_ROOM),
+    ({"perhaps": "9" * 400}, "perhaps", NO_ROOM),
+    ({"lines": '[{"sku": "A-1", "quantity": "99999999999999999999"}]'}, "lines.0.quantity", NO_ROOM),
+    ({"text": "a\ud800"}, "text", HALF),
+    ({"numbers": '["\\udfff"]'}, "numbers.0", HALF),
+    ({"lines": '[{"sku": "\\ud83d", "quantity": 1}]'}, "lines.0.sku", HALF),
+    ({"counts": {"a\udc00": 1}}, "counts.a\\udc00", HALF),
+    ({"anything": [{"a": ["\ud800"]}]}, "anything.0.a.0", HALF),
+    ({"anything": {"a": {"b": "\0"}}}, "anything.a.b", NUL),
+    ({"counts": {"a\0": 1}}, "counts.a\\0", NUL),
+]
+
+
+@pytest.mark.parametrize(("arguments", "place", "problem"), MISFITS)
+def test_what_python_would_take_for_something_else_is_refused(
+    arguments: dict[str, Any], place: str, problem: str
+) -> None:
+    with translation.override("en"), pytest.raises(ToolError) as refused:
+        taken(arguments)
+
+    assert str(refused.value) == (
+        f"The arguments of take are not valid: {place}: {problem}. Correct them and call it again."
+    )
+    str(refused.value).encode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"whole": "5"}, "[5]"),
+        ({"whole": 5.0}, "[5]"),
+        ({"whole": str(2**63 - 1)}, f"[{2**63 - 1}]"),
+        ({"whole": str(-(2**63))}, f"[{-(2**63)}]"),
+        ({"broken": 2}, "[2.0]"),
+        ({"text": "99999999999999999999"}, "['99999999999999999999']"),
+        ({"either": "99999999999999999999"}, "['99999999999999999999']"),
+        ({"text": "\U0001f600"}, "['\U0001f600']"),
+        ({"flag": True}, "[True]"),
+        ({"flag_or_number": True}, "[True]"),
+        ({"anything": [True, {"a": False}]}, "[[True, {'a': False}]]"),
+    ],
+)
+def test_what_can_be_meant_is_taken(arguments: dict[str, Any], said: str) -> None:
+    assert taken(arguments).content[0].text == said
+
+
+def taken(arguments: dict[str, Any]) -> Any:
+    """The answer of `take`, from a server that has nothing else."""
+    mcp = own()
+    mcp.tool(scope=None, read_only=True)(take)
+    token = context._principal.set(Principal("public", None, ""))
+    try:
+        return asyncio.run(sdk.build(mcp, Endpoint.TENANT).call_tool("take", arguments))
+    finally:
+        context._principal.reset(token)

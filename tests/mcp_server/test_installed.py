@@ -15,7 +15,7 @@ from django.test import override_settings
 from mcp_server import MCP, Principal, checks
 from mcp_server.http.authentication import anyone
 from mcp_server.operations import InstallResolver
-from mcp_server.tokens.checks import check_resolver
+from mcp_server.tokens.checks import check_resolver, check_tenant_key
 from tests.mcp_server.test_app import Names
 
 
@@ -87,6 +87,7 @@ def test_callers_that_are_found_by_tokens_need_the_tokens(arguments: dict[str, o
 def test_this_project_lacks_nothing() -> None:
     assert checks.check_installed(None) == []
     assert check_resolver(None) == []
+    assert check_tenant_key(None) == []
 
 
 def test_a_project_without_a_resolver_is_told_the_operation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +104,25 @@ def test_a_project_without_a_resolver_is_told_the_operation(monkeypatch: pytest.
 
     assert warning.id == "mcp_server.W004"
     assert 'InstallResolver(tenant="core.Tenant", slug="subdomain")' in str(warning.hint)
+
+
+@pytest.mark.parametrize(("tenant", "is_refused"), [("auth.User", True), ("core.Tenant", False), ("core.Gone", False)])
+def test_a_resolver_for_a_key_that_is_no_uuid_is_refused_before_it_runs(
+    tenant: str, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = MigrationLoader.load_disk
+
+    def for_another(self: MigrationLoader) -> None:
+        load(self)
+        self.disk_migrations["core", "0001_models"].operations.append(InstallResolver(tenant=tenant, slug="slug"))
+
+    monkeypatch.setattr(MigrationLoader, "load_disk", for_another)
+
+    errors = check_tenant_key(None)
+
+    assert [error.id for error in errors] == ["mcp_server.E007"] * is_refused
+    assert all("for auth.User, whose key is no UUIDField" in error.msg for error in errors)
+    assert all("Derive it from rls.models.Keyed: class User(Keyed)." in str(error.hint) for error in errors)
 
 
 def test_a_project_without_migrations_is_told_nothing_yet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,6 +260,7 @@ def state() -> ProjectState:
             InstallResolver(tenant="core.Tenant", slug="subdomain", locale="mcp_tokens.PlatformToken.name"),
             "mcp_tokens.PlatformToken has no field tenant",
         ),
+        (InstallResolver(tenant="auth.User", slug="username"), "(tenant='auth.User'): its key is no UUIDField"),
         (Announce("core.Nobody"), "no migration before this one makes core.Nobody"),
         (Announce("Nobody"), "no migration before this one makes Nobody"),
         (Announce("auth.User"), "its key is no UUIDField"),

@@ -95,7 +95,7 @@ def test_the_text_is_in_the_tenants_language(server: Process) -> None:
     assert "- 2 x A-1 台北 anvil，單價 €19.99：€39.98" in seen
     assert seen.endswith(
         "可變更為：已出貨（update_order_status status=shipped）、已取消（cancel_order）\n"
-        "幣別：EUR，小數 2 位。 時區：UTC。"
+        "幣別：EUR，小數 2 位。時區：UTC。"
     )
     assert "現場顧客：€19.99" in made
     assert "訂單 1 目前為「已付款」，無法變更為「已下單」。" in refused

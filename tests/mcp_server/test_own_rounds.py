@@ -17,12 +17,12 @@ from core.models import Product
 from mcp_server import MCP, anyone
 from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
-from tests.mcp_server import raw
-from tests.mcp_server.held import LONG
 from tests.mcp_server.test_app import asked
 from tests.mcp_server.test_cancelling import MODERN as META
 from tests.mcp_server.test_cancelling import Stdio
-from tests.world import World
+from tests.support import raw
+from tests.support.held import LONG
+from tests.support.world import World
 
 MODERN = "2026-07-28"
 ROOMY = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}

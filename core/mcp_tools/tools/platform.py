@@ -11,6 +11,7 @@ from core.defaults import Locale
 from core.mcp_tools.tools.tenants import TenantId
 from core.scopes import Scope
 from core.services import tenant_rows, tenants
+from mcp_server import sentences
 from mcp_server.declare.tools import Change, Endpoint, tool
 
 
@@ -32,7 +33,7 @@ class NewTenant(TenantChange):
 
     def text(self) -> str:
         made = _("Created {name} ({subdomain}).").format(name=self.name, subdomain=self.subdomain)
-        return f"{made} {_mint(self.subdomain)}"
+        return sentences.joined([made, _mint(self.subdomain)])
 
 
 class SuspendedTenant(TenantChange):
@@ -40,7 +41,7 @@ class SuspendedTenant(TenantChange):
 
     def text(self) -> str:
         done = _("Suspended {name} ({subdomain}): its requests are refused from now on.")
-        return f"{done.format(name=self.name, subdomain=self.subdomain)} {_resume()}"
+        return sentences.joined([done.format(name=self.name, subdomain=self.subdomain), _resume()])
 
 
 class ResumedTenant(TenantChange):

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.utils import translation
 
 from mcp_server import reference, server, stdio
-from mcp_server.app import MCP, mounted
+from mcp_server.app import MCP, NO_SERVER_TEXT, mounted
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
 from mcp_server.tokens import resolver
@@ -61,10 +61,7 @@ def chosen(name: str) -> MCP:
     """The project's server of this name; where it is '', the only one. Raises CommandError."""
     servers = {each.name: each for each in mounted()}
     if not servers:
-        raise CommandError(
-            'there is no MCP server: set ASGI_APPLICATION to one, as "config.asgi.application", where config/asgi.py '
-            'says application = MCP("my project").asgi(django=get_asgi_application())'
-        )
+        raise CommandError(NO_SERVER_TEXT)
     if (not name and len(servers) > 1) or (name and name not in servers):
         raise CommandError(f"choose one of the servers with --server: {', '.join(servers)}")
     return servers[name] if name else next(iter(servers.values()))

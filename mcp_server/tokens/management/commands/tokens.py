@@ -26,9 +26,7 @@ class Command(BaseCommand):
         endpoint.add_argument("--platform", action="store_true", help="it works across tenants")
         create.add_argument("--name", required=True, help="who or what uses it")
         create.add_argument("--days", type=_days, help="it expires after so many days (default: never)")
-        create.add_argument(
-            "--scope", action="append", choices=sorted(tokens.every_scope()), help="again for more (default: all)"
-        )
+        create.add_argument("--scope", action="append", choices=_scopes(), help="again for more (default: all)")
         add_reason(create)
         add_reason(commands.add_parser("list", help="show every token; none can be used from it"))
         revoke = commands.add_parser("revoke", help="end a token now")
@@ -55,6 +53,14 @@ class Command(BaseCommand):
     def revoke(self, *, id: UUID, **options: Any) -> None:
         tokens.revoke(id)
         self.stdout.write(f"revoked {id}")
+
+
+def _scopes() -> list[str] | None:
+    """Those that a token may have; None where no server says which."""
+    try:
+        return sorted(tokens.every_scope())
+    except tokens.ServerNotFound:
+        return None
 
 
 def _days(text: str) -> int:

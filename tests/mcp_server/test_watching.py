@@ -1,0 +1,75 @@
+"""What a stream hears, in process: whatever its tables are called, and whatever fails meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import AsyncConnection
+
+from core.models import Product, Tenant
+from mcp_server.principals import Principal
+from mcp_server.watch.feed import ChangeFeed, RowChange
+from mcp_server.watch.subscriptions import Stream
+from tests.support.world import World
+
+CHANGE = "UPDATE core_product SET stock = stock + 1 WHERE tenant_id = %s"
+# How projects name a schema to Django.
+NAMES = ["core_{0}", '"public"."core_{0}"', 'public"."core_{0}', '"core_{0}"']
+
+
+async def nobody() -> Principal | None:
+    """Who may act no more."""
+    return None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stream_ends_when_the_tenant_is_changed_whatever_schema_it_is_in(
+    name: str, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tenant._meta, "db_table", name.format("tenant"))
+    stream = Stream(Principal("tests", acme.id, "acme", id="tests"), nobody)
+
+    asyncio.run(stream.hear(RowChange(acme.id, "core_tenant", frozenset({acme.id}))))
+
+    assert stream.is_ended
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("table", "is_heard"), [("core_product", True), ("core_order", False)])
+def test_a_row_is_watched_whatever_schema_it_is_in(name: str, table: str, is_heard: bool, acme: World) -> None:
+    stream = Stream(Principal("tests", acme.id, "acme", id="tests"), nobody)
+    stream.rows = {"product://A-1": frozenset({(name.format("product"), acme.product_id)})}
+
+    asyncio.run(stream.hear(RowChange(acme.id, table, frozenset({acme.product_id}))))
+
+    # Whoever hears of it is asked whether he still may, and he may not.
+    assert stream.is_ended == is_heard
+
+
+def test_the_feed_goes_on_after_what_nobody_has_foreseen(
+    acme: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect, failures = AsyncConnection.connect, [RuntimeError("no random numbers"), KeyError("password")]
+
+    async def failing(**parameters: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await connect(**parameters)
+
+    async def story() -> RowChange | None:
+        heard: asyncio.Queue[RowChange | None] = asyncio.Queue()
+        async with ChangeFeed().subscribed(heard.put):
+            await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
+            return await heard.get()
+
+    monkeypatch.setattr(AsyncConnection, "connect", failing)
+
+    change = asyncio.run(story())
+
+    assert change == RowChange(acme.id, Product._meta.db_table, frozenset({acme.product_id}))
+    assert not failures
+    assert {record.message for record in caplog.records} == {"changes are not heard for a while"}
+    assert "KeyError: 'password'" in caplog.text
