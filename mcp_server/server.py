@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import InvalidSignature, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
 from mcp.shared.exceptions import MCPError
@@ -31,7 +31,7 @@ from mcp_server.call import given, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
-from mcp_server.declare import mistakes, registry, schemas
+from mcp_server.declare import handwritten, mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.context import boundary, current_principal
@@ -184,8 +184,14 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
         )
     except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
         raise mistakes.unschemable_parameter(spec, error) from error
+    except InvalidSignature as error:
+        raise mistakes.unfit_parameter(spec, error) from error
     metadata = tool.fn_metadata
     tool.parameters = schemas.of_arguments(tool.parameters, tool=spec.name)
+    judged = {"refuse_nul": model_validator(mode="before")(_refuse_nul)}
+    if spec.input_schema is not None:
+        tool.parameters = handwritten.published(spec, spec.input_schema, tool.parameters)
+        judged["refuse_unfit"] = model_validator(mode="before")(_refusing_by(tool.parameters))
     if spec.shape.schema is not None:
         metadata.output_schema = schemas.of_answer(
             spec.shape.schema,
@@ -203,7 +209,7 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
             "model_config": FINITE,
             "__module__": __name__,
             # Not in what the client has sent: the SDK reads lists and objects out of texts before it.
-            "refuse_nul": model_validator(mode="before")(_refuse_nul),
+            **judged,
         },
     )
     return tool
@@ -214,6 +220,17 @@ def _refuse_nul(cls: type[BaseModel], arguments: Any) -> Any:
     if place := given.with_nul(arguments):
         raise PydanticCustomError("nul", "NUL", {"place": place})
     return arguments
+
+
+def _refusing_by(schema: schemas.Schema) -> Any:
+    """The same for what does not fit a schema that was written by hand."""
+    judge = handwritten.validator(schema)
+
+    def refuse_unfit(cls: type[BaseModel], arguments: Any) -> Any:
+        handwritten.refuse(judge, arguments)
+        return arguments
+
+    return classmethod(refuse_unfit)
 
 
 def _asked(tool: Tool) -> Asked:

@@ -20,7 +20,6 @@ from mcp_types import (
     PromptMessage,
     Resource,
     ResourceTemplate,
-    TextContent,
 )
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import AnyUrl
@@ -30,10 +29,10 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
-from mcp_server.declare.resources import Content
+from mcp_server.declare.resources import Content, contents_of
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
-from mcp_server.read.reading import NotThere, read
+from mcp_server.read.reading import NotThere, served
 from rls.context import PLATFORM_ALIAS
 
 # Until 2025-11-25 (MCP specification, "Resources", error handling); the SDK has no name for it any more.
@@ -97,13 +96,14 @@ class ReadableServer(MCPServer[Any]):
         if found is None:
             return await self._added_resource(uri, context)
         spec, arguments = found
+        given = spec.parameters.filled(arguments, context)
         try:
-            contents = await read(spec, spec.contents, **arguments)
+            contents = await served(spec, spec.function, given, lambda found: contents_of(found, spec.mime_type))
         except NotThere as error:
             raise _not_found(uri, error.message, context) from error
         except MCPError as error:
             raise MCPError(error.code, error.message, data={"uri": str(uri)}) from error
-        return _fitted_contents(contents)
+        return contents if isinstance(contents, InputRequiredResult) else _fitted_contents(contents)
 
     async def _added_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None
@@ -126,8 +126,12 @@ class ReadableServer(MCPServer[Any]):
         spec = self.registry.prompts().get(name)
         if spec is None:
             return await self._added_prompt(name, arguments, context)
-        found = _checked(spec, arguments or {})
-        written = [messages.plain(each) for each in messages.messages_of(await read(spec, spec.function, **found))]
+        given = spec.parameters.filled(_checked(spec, arguments or {}), context)
+        written = await served(spec, spec.function, given, messages.messages_of)
+        if isinstance(written, InputRequiredResult):
+            return written
+        if spec.is_text_only:
+            written = [messages.plain(each) for each in written]
         return GetPromptResult(description=str(spec.description), messages=_fitted_messages(written))
 
     async def _added_prompt(
@@ -148,7 +152,7 @@ def _not_found(uri: AnyUrl | str, text: str, context: Context[Any, Any] | None) 
 
 def _listed(spec: PromptSpec) -> Prompt:
     arguments = [
-        PromptArgument(name=name, description=str(argument.description), required=name in spec.required)
+        PromptArgument(name=name, description=str(argument.description), required=name in spec.parameters.required)
         for name, argument in spec.arguments.items()
     ]
     return Prompt(name=spec.name, title=str(spec.title), description=str(spec.description), arguments=arguments)
@@ -161,7 +165,7 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
         return {}
     if refusal := refusals.unknown(spec.name, found, spec.arguments):
         raise MCPError(INVALID_PARAMS, refusal)
-    if missing := [name for name in spec.arguments if name in spec.required and name not in found]:
+    if missing := [name for name in spec.arguments if name in spec.parameters.required and name not in found]:
         words = _("{name} needs {names}. Get it again with a value for each.")
         raise MCPError(INVALID_PARAMS, words.format(name=spec.name, names=", ".join(missing)))
     for name, text in found.items():
@@ -187,5 +191,5 @@ def _fitted_contents(contents: list[Content]) -> list[ReadResourceContents]:
 
 
 def _fitted_messages(written: list[PromptMessage]) -> list[PromptMessage]:
-    texts = _fitted([each.content.text for each in written if isinstance(each.content, TextContent)])
-    return [messages.said(each, next(texts)) if isinstance(each.content, TextContent) else each for each in written]
+    texts = _fitted([text for each in written if (text := messages.text_of(each)) is not None])
+    return [each if messages.text_of(each) is None else messages.shortened(each, next(texts)) for each in written]
