@@ -9,8 +9,9 @@ class McpServerConfig(AppConfig):
     verbose_name = "MCP server"
 
     def ready(self) -> None:
-        from mcp_server.checks import check_installed, check_scopes, check_tools
+        from mcp_server.checks import check_installed, check_names, check_scopes, check_tools
 
         register(check_scopes, "mcp")
         register(check_installed, "mcp")
         register(check_tools, "mcp")
+        register(check_names, "mcp")

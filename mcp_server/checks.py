@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,23 @@ def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
 def is_writer(spec: Spec) -> bool:
     """Whether it is a tool that may change something."""
     return spec.kind == "tool" and not spec.is_read_only
+
+
+def check_names(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    """mcp_server.E006: two servers have one name, by which rounds, kept answers and commands tell them apart."""
+    from mcp_server.app import mounted
+
+    counts = Counter(mcp.name for mcp in mounted())
+    return [
+        Error(
+            f"{count} servers are called {name!r}: what one has sealed or kept under a caller's key is taken by the "
+            "other, and `manage.py mcp --server` finds one of them only.",
+            hint="Give each MCP(...) of the project a name of its own.",
+            id="mcp_server.E006",
+        )
+        for name, count in counts.items()
+        if count > 1
+    ]
 
 
 def check_tools(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+# The name of whoever shows nothing but a tenant's URL: the one caller without an id.
+ANYONE_NAME = "public"
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -12,7 +15,10 @@ class Principal:
 
     `name` is for people, and written to audit rows. `tenant_id` is None and `slug` is '' for the platform. `locale` and
     `time_zone` are what the answers are in; '' stands for those of the installation. `id` tells callers of one tenant
-    apart: the id of a token or of a user; None where nobody says who calls.
+    apart, whose sessions, confirmations and kept answers are their own: the id of a token or of a user; None where
+    nobody says who calls, and the name is ANYONE_NAME.
+
+    Raises ValueError: it has a name of its own and no id.
     """
 
     name: str
@@ -23,10 +29,18 @@ class Principal:
     id: UUID | str | None = None
     scopes: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        if self.id in (None, "") and self.name != ANYONE_NAME:
+            raise ValueError(
+                f"the principal {self.name!r} has no id, so callers of one tenant could not be told apart, and would "
+                "see each other's kept answers; write Principal(..., id=user.pk), or the id that your tokens have"
+            )
+
     @property
     def subject(self) -> str:
-        """Who this is, qualified with the tenant: two tenants never share a subject."""
-        return f"{self.tenant_id or 'platform'}:{self.id or 'public'}"
+        """Who this is, qualified with the tenant: two tenants never share a subject, nor two ids of one."""
+        tenant = str(self.tenant_id or "platform")
+        return tenant if self.id in (None, "") else f"{tenant}:{self.id}"
 
     def may(self, scope: str | None) -> bool:
         """Whether it has this scope; None is what everybody may."""

@@ -12,7 +12,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import InvalidSignature, ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.server.request_state import RequestStateSecurity
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -56,6 +56,8 @@ class EndpointServer(MCPServer[Any]):
         super().__init__(name, tools=tools, **options)
         self.registry = registry
         self._schemas = {tool.name: tool.parameters for tool in tools}
+        # Whom a round is sealed for is known inside the boundary, where the SDK does not put its seals.
+        self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
         self._asked = {tool.name: _asked(tool) for tool in tools}
 
@@ -134,8 +136,10 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         registry=declared,
         tools=_published(declared.tools(endpoint)),
         middleware=[told_by_reference, boundary, given.forms],
-        # Workers share the keys, and what was sealed for one principal opens for no other.
-        request_state_security=RequestStateSecurity(keys=_sealing_keys(f"{mcp.name}/{endpoint.value}")),
+        # Workers share the keys. What was sealed opens at no other server and endpoint, and for no other principal.
+        request_state_security=RequestStateSecurity(
+            keys=_sealing_keys(f"{mcp.name}/{endpoint.value}"), bind_principal=lambda ctx: current_principal().subject
+        ),
         # Not those of the SDK, which know no tenants: see TenantServer.
         subscriptions=False,
     )

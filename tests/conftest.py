@@ -6,19 +6,21 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from tests import postgres
-from tests.mcp_server.processes import Process, serving
-from tests.world import World, make_tenant
+from tests.support import postgres
+from tests.support.processes import Process, serving
+from tests.support.world import Saved, World
 
-pytest_plugins = ["rls.testing.plugin", "tests.wheel"]
+pytest_plugins = ["rls.testing.plugin", "tests.support.wheel"]
 
 TESTS = Path(__file__).parent
 STACK = ExitStack()
 SERVER: list[postgres.Server] = []
+SAVED: list[Saved] = []
 PLATFORM_CONNECTIONS = 60
 # What `make test-fast` leaves out: files that start servers, clusters, environments and wheels of their own, or try
 # hundreds of cases.
@@ -68,6 +70,23 @@ def postgres_server() -> postgres.Server:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: str, postgres_server: postgres.Server, django_db_blocker: Any) -> Iterator[str]:
+    """The plugin's, and the two tenants that tests ask for: they are made once, before the first test."""
+    with psycopg.connect(postgres_server.admin_url, dbname=django_db_setup, autocommit=True) as connection:
+        saved = Saved(connection)
+        with django_db_blocker.unblock():
+            saved.make("acme", "Acme")
+            saved.make("globex", "Globex")
+        SAVED.append(saved)
+        yield django_db_setup
+
+
+@pytest.fixture(scope="session")
+def saved(django_db_setup: str) -> Saved:
+    return SAVED[0]
+
+
+@pytest.fixture(scope="session")
 def database(postgres_server: postgres.Server, django_db_setup: str) -> str:
     """The name of this process's migrated database, where the processes that tests start find it too."""
     # Each server that a test starts has connections of the platform, and there are more of them than anybody deploys.
@@ -92,15 +111,15 @@ def clean(database: str, db: None) -> None:
 
 
 @pytest.fixture
-def acme() -> World:
+def acme(db: None, saved: Saved) -> World:
     """A tenant with rows of every kind."""
-    return make_tenant("acme", "Acme")
+    return saved.put("acme")
 
 
 @pytest.fixture
-def globex() -> World:
+def globex(db: None, saved: Saved) -> World:
     """Another tenant, with rows of the same shape."""
-    return make_tenant("globex", "Globex")
+    return saved.put("globex")
 
 
 @pytest.fixture(scope="session")

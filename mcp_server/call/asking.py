@@ -17,7 +17,13 @@ from django.utils.translation import gettext as _
 from mcp.server.elicitation import render_elicitation_schema
 from mcp.server.mcpserver import AcceptedElicitation, Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types import (
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    InputResponseRequestParams,
+)
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field, ValidationError, create_model
 
@@ -34,17 +40,21 @@ Form = TypeVar("Form", bound=BaseModel)
 class Round(BaseModel):
     """What an earlier round of this call has asked, and what is known since.
 
-    `questions` names the questions of an approval (see mcp_server.call.confirmations), `nonce` this round of all.
+    `questions` names the questions of an approval (see mcp_server.call.confirmations), `nonce` this round of all. A
+    round of the tool's own has the tool's `state`, and the nonce of the round before it: together they are one call.
     """
 
-    asked: Literal["reason", "approval"]
+    asked: Literal["reason", "approval", "tool"]
     reason: str = ""
     questions: str = ""
+    state: str | None = None
     nonce: str = Field(default_factory=lambda: secrets.token_hex(16))
 
     @classmethod
     def before(cls, context: Context[Any, Any]) -> Self | None:
-        """The round that this message answers; None for the first message of a call, and where the tool has asked."""
+        """The round that this message answers; None for the first message of a call, and where the tool has asked that
+        only reads.
+        """
         with suppress(ValidationError):
             return cls.model_validate_json(context.request_state or "")
         return None
@@ -93,6 +103,24 @@ def filled_in(context: Context[Any, Any], form: type[Form], *, tool: str) -> For
         return form.model_validate(answer.content)
     except ValidationError as error:
         raise _unfit(tool) from error
+
+
+def carried(question: InputRequiredResult, earlier: Round | None) -> InputRequiredResult:
+    """A question of a changing tool's own, as a round that is good for one change."""
+    own = Round(asked="tool", state=question.request_state)
+    if earlier is not None:
+        own.nonce = earlier.nonce
+    return question.model_copy(update={"request_state": own.model_dump_json()})
+
+
+def as_the_tool_knows_it(context: Context[Any, Any], earlier: Round | None) -> Context[Any, Any]:
+    """The context that a changing tool is given: with its own state, and with answers to what it has asked alone."""
+    if context.input_responses is None and context.request_state is None:
+        return context
+    answered = InputResponseRequestParams()
+    if earlier is not None and earlier.asked == "tool":
+        answered = InputResponseRequestParams(input_responses=context.input_responses, request_state=earlier.state)
+    return Context(request_context=context.request_context, mcp_server=context.mcp_server, input_params=answered)
 
 
 class Confirmation(BaseModel):

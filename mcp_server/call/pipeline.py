@@ -60,6 +60,8 @@ def published(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult | InputR
             result = await _called(Call.of(spec, record.principal, given, mcp_context), mcp_context)
             if isinstance(result, InputRequiredResult):
                 record.outcome = "asked"
+            elif results.is_error(result):
+                record.outcome = "refused"
             return result
 
     call.__name__, call.__doc__ = spec.function.__name__, spec.function.__doc__
@@ -146,8 +148,11 @@ async def _changed(
     No transaction waits for a person: it would hold locks, and a connection of the pool. So where the answer comes in
     the middle of the call, as in the older protocols, the function is called a second time.
     """
-    yes = _agreed(call, context, earlier) or confirmations.of(call) or _reasoned(earlier)
+    yes = _agreed(call, context, earlier) or confirmations.of(call) or _answered(earlier)
+    call = replace(call, context=asking.as_the_tool_knows_it(context, earlier))
     done = await workers.run(transaction.perform, call, yes)
+    if isinstance(done, InputRequiredResult):
+        return asking.carried(done, earlier)
     if not isinstance(done, Undecided):
         return done
     if not asking.can_ask(context):
@@ -175,9 +180,11 @@ def _agreed(call: Call, context: Context[Any, Any], earlier: Round | None) -> Ye
     return Yes(earlier.questions, earlier.nonce)
 
 
-def _reasoned(earlier: Round | None) -> Yes | None:
-    """What a round stands for that was asked for a reason: a yes to nothing, so that it is good for one change."""
-    if earlier is None or earlier.asked != "reason":
+def _answered(earlier: Round | None) -> Yes | None:
+    """What a round stands for that has asked for a reason, or the tool's own question: a yes to nothing, good for one
+    change.
+    """
+    if earlier is None or earlier.asked == "approval":
         return None
     return Yes(confirmations.NO_QUESTIONS, earlier.nonce)
 

@@ -6,6 +6,7 @@ Some clients show a model the one, some the other: each says everything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -39,21 +40,24 @@ def of(
         before, after: lines that stand around its text.
         outcome: what is said of a change.
 
-    Raises ToolError: JSON has no word for a number of it. ValidationError: it is none of what the function says that it
-    returns.
+    Raises ToolError: JSON can't carry it. ValidationError: it is none of what the function says that it returns.
     """
     if isinstance(value, InputRequiredResult):
         return value
     if shape.schema is None:
-        return _of_content(value, [*before], [*after])
+        return _carried(_of_content(shape, value, [*before], [*after]))
     if outcome is not None and isinstance(value, Outcome):
         value, outcome = value.model_copy(update=outcome.model_dump(exclude_unset=True)), None
     structured = _structured(shape, value, outcome)
     texts = [*before, *_text(shape, value, structured), *after, *filter(None, [units.note(value)])]
     is_apart = getattr(value, "is_verbatim", False) is True
-    return CallToolResult(
-        content=[_block(each) for each in (texts if is_apart else ["\n".join(texts)])], structured_content=structured
-    )
+    content = [_block(each) for each in (texts if is_apart else ["\n".join(texts)])]
+    return _carried(CallToolResult(content=content, structured_content=structured))
+
+
+def is_error(value: object) -> bool:
+    """Whether what a tool has returned says itself that the tool has failed."""
+    return isinstance(value, CallToolResult) and bool(value.is_error)
 
 
 def lines(value: Any) -> Iterator[str]:
@@ -87,10 +91,11 @@ def _word(value: Any) -> str:
     return str(value)
 
 
-def _of_content(value: Any, before: list[str], after: list[str]) -> CallToolResult:
+def _of_content(shape: Shape, value: Any, before: list[str], after: list[str]) -> CallToolResult:
     """A text, or content of the protocol, in its order."""
     if isinstance(value, str) or value is None:
-        text = _("It is done.") if value is None else str(value)
+        nothing = _("It is done.") if shape.annotation in (None, NoneType) else _("none")
+        text = nothing if value is None else str(value)
         return CallToolResult(content=[_block("\n".join([*before, text, *after]))])
     added = [_block("\n".join([*before, *after]))] if before or after else []
     if isinstance(value, CallToolResult):
@@ -109,14 +114,19 @@ def _block(value: Any) -> ContentBlock:
 
 def _structured(shape: Shape, value: Any, outcome: Outcome | None) -> dict[str, Any]:
     # An Answer is valid as it is.
-    plain = value.model_dump(mode="json") if isinstance(value, Answer) else shape.structured(value)
-    if outcome is not None:
-        plain |= outcome.model_dump(mode="json")
+    plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, Answer) else shape.structured(value)
+    return plain if outcome is None else plain | outcome.model_dump(mode="json")
+
+
+def _carried(result: CallToolResult) -> CallToolResult:
+    """The result. It is tried before a change is committed: after it the client would be told of an error."""
+    texts = [block.text for block in result.content if isinstance(block, TextContent)]
     try:
-        sizes.as_json(plain)
+        sizes.as_json([texts, result.structured_content]).encode()
     except ValueError as error:
-        raise ToolError(_("The answer has a number that is too large to be written. Nothing was changed.")) from error
-    return plain
+        words = _("The answer has what JSON can't carry: infinity, NaN, or half of a character. Nothing was changed.")
+        raise ToolError(words) from error
+    return result
 
 
 def _text(shape: Shape, value: Any, structured: dict[str, Any]) -> list[str]:

@@ -161,7 +161,7 @@ def _shortest(result: CallToolResult) -> CallToolResult:
 
 def _outcome(result: CallToolResult) -> str:
     is_dry_run = (result.structured_content or {}).get("dry_run")
-    return _("Nothing was changed.") if is_dry_run else _("It is done.")
+    return _("Nothing was changed.") if is_dry_run or result.is_error else _("It is done.")
 
 
 def _cut(result: CallToolResult, length: int, rows: int | None, words: str) -> CallToolResult:

@@ -2,7 +2,7 @@
 
 It holds the change, its audit event and the answer that is kept under the caller's key. A dry run, and a call that a
 person has to agree to first, are that transaction, rolled back: they say exactly what would happen, because it has
-happened.
+happened. An answer that says itself that it is an error is rolled back too, and not kept.
 """
 
 from __future__ import annotations
@@ -83,6 +83,9 @@ def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | I
                 raise TypeError(f"tool {call.spec.name} asks by itself: say InputRequiredResult in what it returns")
             transaction.set_rollback(True, using=call.alias)
             return change
+        if results.is_error(change):
+            transaction.set_rollback(True, using=call.alias)
+            return results.of(call.spec.shape, change)
         if call.dry_run:
             transaction.set_rollback(True, using=call.alias)
             return _told(call, change, questions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ class Shape:
         """The structured content. Raises ValidationError: the value is none of what the annotation says."""
         if self.adapter is None:
             raise TypeError("a text and content have no structured content")
-        plain = self.adapter.dump_python(self.adapter.validate_python(value), mode="json")
+        plain = self.adapter.dump_python(self.adapter.validate_python(value), mode="json", by_alias=True)
         return {RESULT: plain} if self.is_wrapped else plain
 
 
@@ -75,6 +76,8 @@ def of(function: Callable[..., Any]) -> Shape:
         raise _unfit(function, annotation, str(error).splitlines()[0]) from error
     if kinds & {Any, object}:
         raise _unfit(function, annotation, "it may be anything")
+    if '"format": "binary"' in json.dumps(schema):
+        raise _unfit(function, annotation, "JSON has no bytes: return Image or Audio, or type them as Base64Bytes")
     if _kind(schema) == "object":
         return Shape(annotation, schema, adapter)
     definitions = {"$defs": schema.pop("$defs")} if "$defs" in schema else {}

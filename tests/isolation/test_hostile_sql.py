@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from core.models import Product
 from rls import NoTenantContext, tenant_context
 from tests.isolation.test_writes import snapshot
-from tests.world import World
+from tests.support.world import World
 
 UNION = (
     "SELECT name FROM core_product WHERE set_config('app.current_tenant', '{b}', true) IS NULL"
@@ -73,7 +73,7 @@ HOSTILE = [
     "SELECT query FROM pg_stat_activity",
     "SELECT pg_terminate_backend(pid) FROM pg_locks",
     "SELECT tid FROM currtid2('core_product', '(0,1)') AS tid",
-    "SELECT ctid, name FROM core_product WHERE ctid = '(0,2)'",
+    "SELECT ctid, name FROM core_product WHERE ctid = '{place}'",
     "MERGE INTO core_product AS p USING (SELECT 1) AS one ON true WHEN MATCHED THEN UPDATE SET stock = 5",
     "PREPARE TRANSACTION 'stolen'",
     "EXECUTE stolen",
@@ -233,7 +233,8 @@ def test_a_hostile_statement_gets_nothing(
     statement: str, acme: World, globex: World, admin: psycopg.Connection
 ) -> None:
     before = snapshot(admin, globex)
-    statement = statement.format(b=globex.id)
+    [place] = admin.execute("SELECT ctid FROM core_product WHERE tenant_id = %s", [globex.id]).fetchone() or [None]
+    statement = statement.format(b=globex.id, place=place)
 
     with tenant_context(acme.id):
         seen = attack(statement)

@@ -49,9 +49,9 @@ from tests.isolation import (
 )
 from tests.isolation.test_pgbouncer import bouncer  # noqa: F401  (a fixture)
 from tests.mcp_server import test_asgi
-from tests.postgres import Server
 from tests.rls import test_middleware, test_platform
-from tests.world import make_tenant
+from tests.support.postgres import Server
+from tests.support.world import Saved
 
 Guard = Callable[[psycopg.Connection, pytest.MonkeyPatch], AbstractContextManager[None]]
 Case = functools.partial[Any]
@@ -626,8 +626,9 @@ def fails(
     case: Case, guard: Guard, request: pytest.FixtureRequest, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> bool:
     """Whether the case fails without the guard, called as pytest would, on tenants of its own."""
-    admin.execute("TRUNCATE core_tenant, app.platform_audit CASCADE")
-    fixtures: dict[str, object] = {"acme": make_tenant("acme", "Acme"), "globex": make_tenant("globex", "Globex")}
+    saved: Saved = request.getfixturevalue("saved")
+    saved.clear()
+    fixtures: dict[str, object] = {name: saved.put(name) for name in ("acme", "globex")}
     wanted = [name for name in inspect.signature(case.func).parameters if name not in case.keywords]
     fixtures |= {name: request.getfixturevalue(name) for name in wanted if name not in fixtures}
     for mark in marks(case, "usefixtures"):

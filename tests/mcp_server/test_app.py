@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.test import override_settings
@@ -41,9 +42,10 @@ from mcp_server import (
     workers,
 )
 from mcp_server.app import mounted
+from mcp_server.http.authentication import Authenticate
 from mcp_server.management.commands.mcp import chosen
 from mcp_server.tokens import resolver
-from tests.world import World, platform_token
+from tests.support.world import World, platform_token
 
 JSON = {"Accept": "application/json, text/event-stream"}
 
@@ -76,9 +78,9 @@ def naming(name: str, **options: Any) -> MCP:
     return mcp
 
 
-def marking(name: str) -> MCP:
+def marking(name: str, authenticate: Authenticate = anyone) -> MCP:
     """A server with one tool that changes something, and answers with the name of the server."""
-    mcp = MCP(name, apps=[], authenticate=anyone)
+    mcp = MCP(name, apps=[], authenticate=authenticate)
 
     @mcp.tool(scope=None, read_only=False)
     def mark() -> str:
@@ -264,6 +266,52 @@ def test_a_project_says_itself_who_calls(acme: World, globex: World) -> None:
     assert (nobody.status_code, nobody.headers["WWW-Authenticate"]) == (401, 'Bearer realm="mcp"')
 
 
+def test_a_caller_without_an_id_is_refused_with_what_to_write(acme: World, caplog: pytest.LogCaptureFixture) -> None:
+    async def careless(connection: HTTPConnection, slug: str) -> Principal | None:
+        found = await by_name(connection, slug)
+        return replace(found, id=None) if found else None
+
+    async def marked(client: httpx2.AsyncClient) -> int:
+        client.headers["X-User"] = "ada@acme"
+        return (await call(client, "/mcp/acme/", "tools/list")).status_code
+
+    assert asked(naming("careless", authenticate=careless).asgi(), marked) == 500
+    assert "the principal 'ada' has no id" in caplog.text
+    assert "write Principal(..., id=user.pk)" in caplog.text
+
+
+@pytest.mark.parametrize("user", ["grace", "public", ""])
+def test_one_caller_gets_no_answer_that_was_kept_for_another(user: str, acme: World) -> None:
+    async def by_header(connection: HTTPConnection, slug: str) -> Principal | None:
+        found = await workers.run(resolver.open_endpoint, slug)
+        # Two callers may have one name.
+        user = connection.headers["X-User"]
+        return replace(found, name="Wang", id=user) if found and user else found
+
+    app = marking("kept", authenticate=by_header).asgi()
+
+    async def story(client: httpx2.AsyncClient) -> list[Any]:
+        given = {"name": "mark", "arguments": {"idempotency_key": "same"}}
+        answers = []
+        for each in ("ada", user, "ada"):
+            client.headers["X-User"] = each
+            answers.append((await call(client, "/mcp/acme/", "tools/call", **given)).json()["result"])
+        return answers
+
+    first, other, again = asked(app, story)
+
+    assert again == first
+    assert other["isError"]
+    assert other["content"][0]["text"].startswith("This idempotency_key was used for another call.")
+
+
+def test_who_is_nobody_shares_no_subject_with_a_caller_called_public(acme: World) -> None:
+    nobody = Principal("public", acme.id, "acme")
+    called_public = Principal("public", acme.id, "acme", id="public")
+
+    assert nobody.subject != called_public.subject
+
+
 def test_the_platform_may_have_another_way(acme: World) -> None:
     async def operator(connection: HTTPConnection, slug: str) -> Principal | None:
         assert slug == ""
@@ -284,7 +332,7 @@ def test_the_platform_may_have_another_way(acme: World) -> None:
 
 def test_a_principal_of_no_tenant_does_nothing_at_a_tenants_url(acme: World) -> None:
     async def careless(connection: HTTPConnection, slug: str) -> Principal | None:
-        return Principal("careless", tenant_id=None, slug=slug, scopes=frozenset(Scope))
+        return Principal("careless", tenant_id=None, slug=slug, id="careless", scopes=frozenset(Scope))
 
     answer = asked(naming("careless", authenticate=careless).asgi(), lambda c: call(c, "/mcp/acme/", "tools/list"))
 
@@ -345,6 +393,24 @@ def test_the_check_looks_at_what_asgi_application_serves(tmp_path: Path, monkeyp
     assert errors
     assert {error.id for error in errors} == {"mcp_server.E001"}
     assert any("adjust_stock" in error.msg for error in errors)
+
+
+TWINS = """
+from mcp_server import MCP
+first, second, third = (MCP(name, apps=[]) for name in ("twin", "twin", "other"))
+"""
+
+
+def test_two_servers_of_one_name_are_found_by_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "twins_asgi.py").write_text(TWINS)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with override_settings(ASGI_APPLICATION="twins_asgi.first"):
+        errors = [each for each in run_checks(tags=["mcp"]) if each.id == "mcp_server.E006"]
+
+    [error] = errors
+    assert "2 servers are called 'twin'" in error.msg
+    assert error.hint == "Give each MCP(...) of the project a name of its own."
 
 
 def test_a_project_without_an_asgi_application_has_nothing_to_check() -> None:

@@ -20,9 +20,9 @@ from core.services import product_changes
 from mcp_server.call import given, results
 from mcp_server.declare import shapes
 from rls import tenant_context
-from tests.mcp_server.processes import Process
 from tests.mcp_server.test_listed_tools import MODERN, post
-from tests.world import World, platform_token
+from tests.support.processes import Process
+from tests.support.world import World, platform_token
 
 TEXT_BLANKS: list[Any] = [None, "", "  ", "\u3000"]
 BLANKS: list[Any] = [*TEXT_BLANKS, [], {}]
@@ -469,5 +469,5 @@ def test_a_sum_that_no_number_is_is_refused_in_words(a: str, b: str, acme: World
 
 
 def test_an_answer_with_such_a_number_is_refused_whatever_tool_gives_it() -> None:
-    with translation.override("en"), pytest.raises(ToolError, match="too large to be written"):
+    with translation.override("en"), pytest.raises(ToolError, match="what JSON can't carry: infinity, NaN"):
         results.of(shapes.of(add_numbers), Sum(result=float("inf")))

@@ -17,7 +17,7 @@ from core.models import Product
 from mcp_server import MCP, checks
 from mcp_server import server as sdk
 from mcp_server.declare.tools import Endpoint
-from tests.mcp_server.servers import own, shop
+from tests.support.servers import own, shop
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -173,6 +173,14 @@ def anything() -> Callable[..., Any]:
     return bad
 
 
+def some_bytes() -> Callable[..., Any]:
+    def bad() -> dict[str, bytes]:
+        """Bad."""
+        return {}
+
+    return bad
+
+
 def unknown_name() -> Callable[..., Any]:
     def bad() -> Decimal:
         """Bad."""
@@ -209,6 +217,7 @@ def taken_field() -> Callable[..., Any]:
         (query_set, rf"{WHO} returns .*has no schema.*write `def bad\(\.\.\.\) -> list\[Row\]:`"),
         (a_row, rf"{WHO} returns .*Product.*has no schema"),
         (anything, rf"{WHO} returns typing\.Any, which has no schema \(it may be anything\)"),
+        (some_bytes, rf"{WHO} returns .*has no schema \(JSON has no bytes: return Image or Audio, .* Base64Bytes\)"),
         (unknown_name, rf"{WHO} has an annotation that can't be read.*write `import Decimal`"),
         (takes_a_row, rf"{WHO} has a parameter that no JSON fills .*; write the id of a row"),
         (taken_field, r"tool bad changes something, and its answer has a field question.*rename it, or write"),

@@ -19,9 +19,9 @@ from core.models import Product
 from mcp_server import MCP, Argument, Content, anyone
 from mcp_server.http import context
 from mcp_server.principals import Principal
-from tests.mcp_server.servers import own
 from tests.mcp_server.test_app import asked, call
-from tests.world import World
+from tests.support.servers import own
+from tests.support.world import World
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def test_suggestions_may_be_a_query_that_nobody_has_run_yet(acme: World, globex:
 
 def test_what_needs_no_scope_is_for_everybody(acme: World) -> None:
     async def nobody(connection: HTTPConnection, slug: str) -> Principal:
-        return Principal("nobody", tenant_id=acme.id, slug=slug, locale="en")
+        return Principal("nobody", tenant_id=acme.id, slug=slug, locale="en", id="nobody")
 
     mcp = MCP("open", apps=[], authenticate=nobody)
 

@@ -30,10 +30,10 @@ from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from mcp_server.principals import Principal
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process
-from tests.mcp_server.servers import own
 from tests.mcp_server.test_resources import at, narrow
-from tests.world import World, make_tenant
+from tests.support.processes import ERAS, Era, Process
+from tests.support.servers import own
+from tests.support.world import World, make_tenant
 
 # Where a prompt names a resource to read.
 NAMED = re.compile(r"resource (\S+) \(")
@@ -116,7 +116,7 @@ def test_every_link_of_a_prompt_can_be_read(acme: World, server: Process) -> Non
 
 def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World) -> None:
     mcp = own()
-    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", scopes=frozenset(Scope)))
+    token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", "tests", scopes=frozenset(Scope)))
 
     @mcp.prompt(title="Long", description="Long.", scope=Scope.REPORTS_READ)
     def long_and_linked() -> list[PromptMessage]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -24,7 +25,7 @@ from mcp_types import (
     TextContent,
     TextResourceContents,
 )
-from pydantic import BaseModel
+from pydantic import Base64Bytes, BaseModel, Field
 from typing_extensions import TypedDict
 
 from core.models import Product
@@ -36,8 +37,8 @@ from mcp_server.http import context
 from mcp_server.ledger.models import AuditEvent
 from mcp_server.principals import Principal
 from rls import tenant_context
-from tests.mcp_server.servers import own
-from tests.world import World
+from tests.support.servers import own
+from tests.support.world import World
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -103,6 +104,24 @@ def a_number() -> int:
     return 7
 
 
+class Aliased(BaseModel):
+    number: int = Field(serialization_alias="orderNumber")
+
+
+def an_alias() -> Aliased:
+    """A model whose fields have other names in JSON."""
+    return Aliased(number=7)
+
+
+class Coded(BaseModel):
+    code: Base64Bytes
+
+
+def some_bytes() -> Coded:
+    """A model with bytes that say how they are written."""
+    return Coded(code=base64.b64encode(b"\xff"))
+
+
 def a_row_or_none() -> Row | None:
     """Perhaps a row."""
     return None
@@ -125,13 +144,15 @@ STRUCTURED: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (an_empty_list, {"result": []}, "none"),
     (a_number, {"result": 7}, "7"),
     (a_row_or_none, {"result": None}, "none"),
+    (an_alias, {"orderNumber": 7}, "orderNumber: 7"),
+    (some_bytes, {"code": "/w=="}, "code: /w=="),
 ]
 
 
 @pytest.fixture
 def acting(acme: World) -> Iterator[World]:
     """Calls of this task are those of acme."""
-    caller = Principal("tests", acme.id, "acme", scopes=frozenset({"all"}))
+    caller = Principal("tests", acme.id, "acme", id="tests", scopes=frozenset({"all"}))
     token = context._principal.set(caller)
     with translation.override("en"), tenant_context(acme.id):
         yield acme
@@ -173,6 +194,47 @@ def test_a_text_is_a_text(acting: World) -> None:
 
     assert [block.text for block in result.content] == ["Hello"]
     assert (result.structured_content, schema) == (None, None)
+
+
+def test_a_text_that_is_not_there_is_none(acting: World) -> None:
+    mcp = own()
+
+    @mcp.tool(scope="all", read_only=True)
+    def perhaps() -> str | None:
+        """Perhaps a text."""
+        return None
+
+    assert [block.text for block in called(mcp, "perhaps")[0].content] == ["none"]
+
+
+HALF_A_CHARACTER = "\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (str, HALF_A_CHARACTER),
+        (dict[str, str], {"a": HALF_A_CHARACTER}),
+        (list[TextContent], [TextContent(type="text", text=HALF_A_CHARACTER)]),
+        (float, math.nan),
+        (dict[str, float], {"a": -math.inf}),
+    ],
+)
+def test_what_json_cannot_carry_is_refused_before_a_change_is_kept(annotation: Any, value: Any, acting: World) -> None:
+    mcp = own()
+
+    def rename() -> Any:
+        """Rename all products."""
+        Product.objects.update(name="Renamed")
+        return value
+
+    rename.__annotations__["return"] = annotation
+    mcp.tool(scope="all", read_only=False)(rename)
+
+    with pytest.raises(ToolError, match="what JSON can't carry: infinity, NaN, or half of a character"):
+        called(mcp, "rename")
+
+    assert not Product.objects.filter(name="Renamed").exists()
 
 
 def test_content_of_the_protocol_keeps_its_order(acting: World) -> None:

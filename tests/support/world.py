@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import psycopg
 from django.utils import timezone
 
 from core.models import (
@@ -27,6 +28,7 @@ from core.services import tenants
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from mcp_server.tokens import tokens
 from rls import platform_context, tenant_context
+from rls.testing.rows import Copy, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,34 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
         Payment.objects.create(order=order, kind="payment", method="card", amount_minor=3998, currency="EUR", **who)
         AuditEvent.objects.create(action="create_order", subject="order 1", **who)
         IdempotencyKey.objects.create(key="first", action="create_order", digest=b"0" * 32)
-        export = Export.objects.create(format="json", expires_at=timezone.now() + timedelta(hours=1), **who)
+        export = Export.objects.create(format="json", expires_at=timezone.now() + timedelta(days=1), **who)
         ExportPart.objects.create(export=export, number=1, content=subdomain.encode())
     return World(tenant.id, subdomain, name, token, user.id, product.id, order.id, item.id)
+
+
+class Saved:
+    """Tenants that were made once: whoever asks for one gets a copy of its rows."""
+
+    def __init__(self, admin: psycopg.Connection) -> None:
+        """`admin` is a superuser in autocommit, on the rows that the migrations left."""
+        self._rows = Rows(admin)
+        self._made: dict[str, tuple[World, list[Copy]]] = {}
+
+    def make(self, subdomain: str, name: str) -> None:
+        """Make a tenant, keep its rows, and leave the database as it was."""
+        world = make_tenant(subdomain, name)
+        self._made[subdomain] = world, self._rows.written()
+        self._rows.restore()
+
+    def put(self, subdomain: str) -> World:
+        """Write the rows of a tenant."""
+        world, copies = self._made[subdomain]
+        self._rows.put(copies)
+        return world
+
+    def clear(self) -> None:
+        """Take away whatever was written."""
+        self._rows.restore()
 
 
 def working() -> AbstractContextManager[None]:
