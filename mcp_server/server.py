@@ -231,7 +231,8 @@ def _refusing_by(schema: schemas.Schema) -> Any:
     judge = handwritten.validator(schema)
 
     def refuse_unfit(cls: type[BaseModel], arguments: Any) -> Any:
-        handwritten.refuse(judge, arguments)
+        if found := handwritten.problem(judge, arguments):
+            raise PydanticCustomError("rule", "rule", {"place": found[0], "rule": found[1]})
         return arguments
 
     return classmethod(refuse_unfit)

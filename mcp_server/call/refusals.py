@@ -34,6 +34,7 @@ PROBLEM_TEXTS = {
     "string_too_long": _("String should have at most {max_length} characters"),
     "string_pattern_mismatch": _("String should match pattern '{pattern}'"),
     "nul": _("A text must not contain NUL (U+0000)"),
+    "rule": _("Input should fit {rule}"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -106,8 +107,8 @@ def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
 
 
 def _place(problem: Any) -> str:
-    # A NUL is found in all the arguments at once.
-    location = problem["ctx"]["place"].split(".") if problem["type"] == "nul" else problem["loc"]
+    # A NUL, and what a schema by hand forbids, are found in all the arguments at once.
+    location = problem["ctx"]["place"].split(".") if problem["type"] in ("nul", "rule") else problem["loc"]
     return ".".join(short(str(each)) for each in location) or "arguments"
 
 

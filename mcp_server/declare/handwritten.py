@@ -6,6 +6,7 @@ what stands in it.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +18,10 @@ from jsonschema.validators import validator_for
 from mcp_server.declare.registry import place
 from mcp_server.declare.schemas import Schema
 from mcp_server.declare.tools import ToolSpec
+
+
+# Characters of a rule that is told.
+MAX_RULE_LENGTH = 500
 
 
 def published(spec: ToolSpec, written: Schema, generated: Schema) -> Schema:
@@ -51,10 +56,13 @@ def validator(schema: Schema) -> Validator:
     return _kind(schema)(schema)
 
 
-def refuse(judge: Validator, arguments: Any) -> None:
-    """Raise ValueError where arguments do not fit the schema."""
-    if error := best_match(judge.iter_errors(arguments)):
-        raise ValueError(f"{error.json_path.removeprefix('$.')}: {error.message}".removeprefix("$: "))
+def problem(judge: Validator, arguments: Any) -> tuple[str, str] | None:
+    """The place of what does not fit, such as "address.street", and the rule that it breaks; None where all fits."""
+    error = best_match(judge.iter_errors(arguments))
+    if error is None:
+        return None
+    rule = json.dumps({error.validator: error.validator_value}, ensure_ascii=False)
+    return ".".join(map(str, error.absolute_path)), rule[:MAX_RULE_LENGTH]
 
 
 def _kind(schema: Schema) -> type[Validator]:

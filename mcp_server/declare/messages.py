@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
-from mcp.server.mcpserver import Audio, Image
-from mcp.server.mcpserver.prompts.base import Message, UserMessage
+from mcp.server.mcpserver import Audio, Image, Message, UserMessage
 from mcp_types import ContentBlock, EmbeddedResource, PromptMessage, ResourceLink, TextContent, TextResourceContents
 
 from mcp_server.call import units

@@ -49,7 +49,6 @@ def refuse_parameter(who: str, parameter: Parameter) -> None:
 
 def refuse_function(name: str, function: Callable[..., Any]) -> None:
     """Raise ImproperlyConfigured where the function lacks what a model is told of it."""
-    refuse_kind("tool", function)
     who = f"tool {name} ({place(function)})"
     if not (function.__doc__ or "").strip():
         raise ImproperlyConfigured(

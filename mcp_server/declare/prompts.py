@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
-from mcp.server.mcpserver import Audio, Image
-from mcp.server.mcpserver.prompts.base import Message
+from mcp.server.mcpserver import Audio, Image, Message
 from mcp_types import ContentBlock, PromptMessage
 
 from mcp_server.declare.arguments import Argument, Parameters, Words, description_of, title_of

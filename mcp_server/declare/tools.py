@@ -158,6 +158,7 @@ def tool(
     """
 
     def declare(function: F) -> F:
+        mistakes.refuse_kind("tool", function)
         for each in [endpoint] if isinstance(endpoint, Endpoint) else endpoint:
             spec = ToolSpec(
                 function=function,

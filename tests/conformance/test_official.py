@@ -10,8 +10,8 @@ import pytest
 
 from tests.conformance import official
 from tests.conformance.official import PASSED
-from tests.mcp_server.processes import Process, serving
-from tests.world import World
+from tests.support.processes import Process, serving
+from tests.support.world import World
 
 pytestmark = pytest.mark.skipif(official.node() is None, reason="the suite is not there: run `make conformance`")
 
