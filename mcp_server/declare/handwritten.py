@@ -19,7 +19,6 @@ from mcp_server.declare.registry import place
 from mcp_server.declare.schemas import Schema
 from mcp_server.declare.tools import ToolSpec
 
-
 # Characters of a rule that is told.
 MAX_RULE_LENGTH = 500
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from keyword import iskeyword
 from typing import Any, ClassVar, Literal, Self, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from mcp.shared.uri_template import InvalidUriTemplate, UriTemplate
+from mcp.shared.uri_template import UriTemplate
 from pydantic_core import to_json
 
-from mcp_server.declare import shapes
+from mcp_server.declare import shapes, templates
 from mcp_server.declare.arguments import Argument, Parameters, Words, description_of, title_of
 from mcp_server.declare.registry import DECLARED, Spec, place
 from mcp_server.declare.tools import Answer
@@ -26,9 +24,6 @@ MAX_URI_LENGTH = 2_000
 
 # A row that a resource is made of: its table and id, or None for each row of the table.
 Row = tuple[str, UUID | None]
-
-# What a URI begins with (RFC 3986, 3.1).
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,7 +113,7 @@ def resource(
         spec = ResourceSpec(
             function=function,
             name=function.__name__,
-            uri=_template(function, uri),
+            uri=templates.parsed(function, uri),
             title=title or title_of(function),
             description=description or description_of(function),
             mime_type=mime_type or _mime_type(function),
@@ -126,7 +121,7 @@ def resource(
             rows=rows,
             parameters=parameters,
         )
-        _refuse_other_variables(spec)
+        templates.refuse_other_variables(function, spec.uri, parameters)
         _refuse_rows(spec)
         declared.append(spec)
         return function
@@ -143,23 +138,6 @@ def contents_of(found: Any, mime_type: str) -> list[Content]:
     return [Content(found if isinstance(found, str | bytes) else to_json(found).decode(), mime_type)]
 
 
-def _template(function: Callable[..., Any], uri: str) -> UriTemplate:
-    try:
-        template = UriTemplate.parse(uri)
-    except InvalidUriTemplate as error:
-        raise ImproperlyConfigured(f"{place(function)} is the resource {uri}: {error}") from error
-    if not SCHEME.match(uri):
-        raise ImproperlyConfigured(
-            f"{place(function)} is the resource {uri}, which is no URI; write a scheme before it: myapp://{uri}"
-        )
-    if lists := [each.name for each in template.variables if each.explode]:
-        raise ImproperlyConfigured(
-            f"{place(function)} is the resource {uri}: {lists[0]} stands for several values, and an argument is one "
-            f"text; write {{+{lists[0]}}}, and split it"
-        )
-    return template
-
-
 def _mime_type(function: Callable[..., Any]) -> str:
     """That of what the function says it returns."""
     hints = shapes.hints(function, "resource")
@@ -169,22 +147,6 @@ def _mime_type(function: Callable[..., Any]) -> str:
             f"{function.__name__}(...) -> str:`, or the class of its answer"
         )
     return MIME_TYPES.get(shapes.without_rounds(hints["return"]), JSON)
-
-
-def _refuse_other_variables(spec: ResourceSpec) -> None:
-    who = f"{place(spec.function)} is the resource {spec.uri}"
-    for name in spec.uri.variable_names:
-        if not name.isidentifier() or iskeyword(name):
-            better = re.sub(r"\W", "_", f"{name}_")
-            raise ImproperlyConfigured(f"{who}: {name} can't be the name of a parameter; write {{{better}}}")
-    if spec.uri.variable_names != list(spec.arguments):
-        names = ", ".join(spec.uri.variable_names) or "nothing"
-        raise ImproperlyConfigured(f"{who}: let it take {names}, in this order")
-    if needed := sorted(spec.uri.query_variable_names & spec.parameters.required):
-        raise ImproperlyConfigured(
-            f'{who}: a URI may come without {needed[0]}; write `{needed[0]}: Annotated[...] = ""`, or the default that '
-            "it has then"
-        )
 
 
 def _refuse_rows(spec: ResourceSpec) -> None:

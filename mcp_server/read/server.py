@@ -1,4 +1,7 @@
-"""Lists and serves the declared resources and prompts."""
+"""Lists and serves the declared resources and prompts.
+
+Not with the SDK's own registries, whose parts are used here: why is in docs/adr/0030.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
-from mcp_server.declare.resources import Content, contents_of
+from mcp_server.declare.resources import Content, ResourceSpec, contents_of
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
 from mcp_server.read.reading import NotThere, served
@@ -62,31 +65,12 @@ class ReadableServer(MCPServer[Any]):
         )
 
     async def list_resources(self) -> list[Resource]:
-        declared = [
-            Resource(
-                uri=str(spec.uri),
-                name=spec.name,
-                title=str(spec.title),
-                description=str(spec.description),
-                mime_type=spec.mime_type,
-            )
-            for spec in self.registry.resources()
-            if not spec.arguments
-        ]
-        return [*declared, *await super().list_resources()]
+        found = [spec for spec in self.registry.resources() if not spec.arguments]
+        return [*(Resource(uri=str(spec.uri), **_words(spec)) for spec in found), *await super().list_resources()]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
-        declared = [
-            ResourceTemplate(
-                uri_template=str(spec.uri),
-                name=spec.name,
-                title=str(spec.title),
-                description=str(spec.description),
-                mime_type=spec.mime_type,
-            )
-            for spec in self.registry.resources()
-            if spec.arguments
-        ]
+        found = [spec for spec in self.registry.resources() if spec.arguments]
+        declared = [ResourceTemplate(uri_template=str(spec.uri), **_words(spec)) for spec in found]
         return [*declared, *await super().list_resource_templates()]
 
     async def read_resource(
@@ -148,6 +132,12 @@ def _not_found(uri: AnyUrl | str, text: str, context: Context[Any, Any] | None) 
     version = context.request_context.protocol_version if context else LATEST_MODERN_VERSION
     code = RESOURCE_NOT_FOUND if version in HANDSHAKE_PROTOCOL_VERSIONS else INVALID_PARAMS
     return MCPError(code, text, data={"uri": str(uri)})
+
+
+def _words(spec: ResourceSpec) -> dict[str, Any]:
+    """What is said of a resource, or of a template of them."""
+    said = {"title": str(spec.title), "description": str(spec.description)}
+    return {"name": spec.name, "mime_type": spec.mime_type, **said}
 
 
 def _listed(spec: PromptSpec) -> Prompt:
