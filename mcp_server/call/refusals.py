@@ -39,6 +39,7 @@ PROBLEM_TEXTS = {
     "half_character": _("A text must not contain half a character (U+D800 to U+DFFF)"),
     "no_boolean": _("Input should be a number, not true or false"),
     "no_room": _("Input should be a number between -2^63 and 2^63-1"),
+    "rule": _("Input should fit {rule}"),
     "enum": _("Input should be {expected}"),
     "literal_error": _("Input should be {expected}"),
     "greater_than": _("Input should be greater than {gt}"),
@@ -64,8 +65,8 @@ PROBLEM_TEXTS = {
     "uuid_type": _("Input should be a UUID"),
     "uuid_parsing": _("Input should be a UUID"),
 }
-# Problems that mcp_server.call.given finds.
-MISFITS = ("nul", "half_character", "no_boolean", "no_room")
+# Problems that are found in all the arguments at once, and so say where.
+MISFITS = ("nul", "half_character", "no_boolean", "no_room", "rule")
 
 
 def no_such_tool(name: str, known: Collection[str]) -> str:
@@ -113,7 +114,7 @@ def _explained(name: str, problems: Iterable[tuple[str, str]]) -> str:
 
 
 def _place(problem: Any) -> str:
-    # What is no fit is looked for in all the arguments at once.
+    # What is no fit, and what a schema by hand forbids, are found in all the arguments at once.
     location = problem["ctx"]["place"].split(".") if problem["type"] in MISFITS else problem["loc"]
     return ".".join(short(str(each)) for each in location) or "arguments"
 

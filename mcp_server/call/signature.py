@@ -12,6 +12,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from mcp_server.declare import shapes
+from mcp_server.declare.mistakes import CONTEXT
 
 # What these are is said once, in mcp_server.instructions.
 MAX_ROWS = 100
@@ -31,8 +32,6 @@ ADDED: dict[str, tuple[Any, Any]] = {
     "dry_run": (DRY_RUN, False),
     "confirmation": (CONFIRMATION, None),
 }
-# The parameter by which the SDK gives the pipeline its Context.
-CONTEXT = "mcp_context"
 
 
 def declare(function: Callable[..., Any], like: Callable[..., Any], added: Iterable[str]) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
+from mcp.server.mcpserver import Context
 
+from mcp_server.declare import mistakes, shapes
 from mcp_server.declare.registry import place
 
 # Marked with gettext_lazy, it is in the language of the moment when it is read.
@@ -44,19 +45,30 @@ class Offered(Protocol):
     def arguments(self) -> dict[str, Argument]: ...
 
 
-def arguments_of(function: Callable[..., Any]) -> dict[str, Argument]:
-    """The arguments of a function, by name, in the order of its parameters.
-
-    Raises ImproperlyConfigured for a parameter without an Argument.
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a function takes: the arguments, in the order of its parameters; which of them a client has to give; the
+    name of what takes the SDK's Context.
     """
-    hints = typing.get_type_hints(function, include_extras=True)
-    return {name: _argument(function, name, hints.get(name)) for name in inspect.signature(function).parameters}
 
+    arguments: dict[str, Argument]
+    required: frozenset[str]
+    context: str | None
 
-def required_of(function: Callable[..., Any]) -> frozenset[str]:
-    """The names of the parameters that have no default."""
-    parameters = inspect.signature(function).parameters.values()
-    return frozenset(each.name for each in parameters if each.default is inspect.Parameter.empty)
+    @classmethod
+    def of(cls, function: Callable[..., Any], kind: str) -> Parameters:
+        """Raises ImproperlyConfigured: it is no function, or has a parameter that no client could fill."""
+        mistakes.refuse_kind(kind, function)
+        hints, context = shapes.hints(function, kind), shapes.context_parameter(function, kind)
+        own = {name: each for name, each in inspect.signature(function).parameters.items() if name != context}
+        for parameter in own.values():
+            mistakes.refuse_parameter(f"{kind} {function.__name__} ({place(function)})", parameter)
+        required = frozenset(name for name, each in own.items() if each.default is inspect.Parameter.empty)
+        return cls({name: _argument(function, name, hints.get(name)) for name in own}, required, context)
+
+    def filled(self, arguments: dict[str, str], context: Context[Any, Any] | None) -> dict[str, Any]:
+        """What the function is called with."""
+        return {**arguments, self.context: context} if self.context else {**arguments}
 
 
 def title_of(function: Callable[..., Any]) -> str:

@@ -1,4 +1,6 @@
-"""Mistakes in how a tool is declared: each is found when the server starts, and told with the line to write."""
+"""Mistakes in how a tool, resource or prompt is declared: each is found when the server starts, and told with the line
+to write.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,29 @@ LEDGER = "mcp_server.ledger"
 # Of a tool that changes something (mcp_server.ledger.models, `action`).
 MAX_NAME_LENGTH = 64
 TENANT_NAMES = ("tenant", "tenant_id")
+# The parameter by which the SDK gives the call pipeline its Context (mcp_server.call.signature).
+CONTEXT = "mcp_context"
 NAMELESS = {
     Parameter.POSITIONAL_ONLY: "is positional-only; remove the `/`",
     Parameter.VAR_POSITIONAL: "takes any number of values; name each, or write `{name}: list[str]`",
     Parameter.VAR_KEYWORD: "takes any name; name each parameter, or write `{name}: dict[str, str]`",
 }
+
+
+def refuse_kind(kind: str, function: Callable[..., Any]) -> None:
+    """Raise ImproperlyConfigured where there is no function with a name, whose annotations can be read."""
+    if not (inspect.isfunction(function) or inspect.ismethod(function)) or function.__name__ == "<lambda>":
+        raise ImproperlyConfigured(
+            f"{kind} {function!r} is no function with a name, by which clients know it; write a `def`, outside of any "
+            f"class, below `@{kind}(...)`"
+        )
+
+
+def refuse_parameter(who: str, parameter: Parameter) -> None:
+    """Raise ImproperlyConfigured where nothing could fill it by name."""
+    if parameter.kind in NAMELESS:
+        words = NAMELESS[parameter.kind].format(name=parameter.name)
+        raise ImproperlyConfigured(f"{who}: its parameter {parameter.name} {words}")
 
 
 def refuse_function(name: str, function: Callable[..., Any]) -> None:
@@ -36,9 +56,7 @@ def refuse_function(name: str, function: Callable[..., Any]) -> None:
         )
     signature = inspect.signature(function)
     for parameter in signature.parameters.values():
-        if parameter.kind in NAMELESS:
-            words = NAMELESS[parameter.kind].format(name=parameter.name)
-            raise ImproperlyConfigured(f"{who}: its parameter {parameter.name} {words}")
+        refuse_parameter(who, parameter)
         if parameter.annotation is Parameter.empty:
             raise ImproperlyConfigured(
                 f"{who}: its parameter {parameter.name} has no annotation; write `{parameter.name}: str`, or the type "
@@ -80,7 +98,7 @@ def refuse_spec(spec: ToolSpec) -> None:
             f"{who}: its parameter {named} names a tenant, and the tenant is that of the URL; remove it, and write "
             "`mcp_server.current_principal().tenant_id` where its id is needed"
         )
-    if taken := next((each for each in spec.added if each in parameters), None):
+    if taken := next((each for each in (*spec.added, CONTEXT) if each in parameters), None):
         raise ImproperlyConfigured(
             f"{who}: its parameter {taken} has the name of one that the server adds; write `{taken}_of_mine`, or a "
             "better name"
@@ -114,4 +132,12 @@ def unschemable_parameter(spec: ToolSpec, error: Exception) -> ImproperlyConfigu
     return ImproperlyConfigured(
         f"tool {spec.name} ({place(spec.function)}) has a parameter that no JSON fills ({str(error).splitlines()[0]}); "
         "write the id of a row and not the row: `number: int`"
+    )
+
+
+def unfit_parameter(spec: ToolSpec, error: Exception) -> ImproperlyConfigured:
+    """The error for a parameter that the SDK does not take, by its name or by its header."""
+    return ImproperlyConfigured(
+        f"tool {spec.name} ({place(spec.function)}) has a parameter that can't be published ({error}); write it with "
+        "another name or annotation"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Spec: TypeAlias = "ToolSpec | ResourceSpec | PromptSpec"
 S = TypeVar("S", bound="ToolSpec | ResourceSpec | PromptSpec")
+
+LAST_CHARACTER = "\U0010ffff"
 
 # What the decorators have declared that stand in modules of apps. A server has those of all apps, or of some.
 DECLARED: list[Spec] = []
@@ -34,7 +37,7 @@ class Registry:
                 case "tool":
                     _add(self._tools, (spec.endpoint, spec.name), spec, f"tools are named {spec.name}")
                 case "resource":
-                    _add(self._resources, str(spec.uri), spec, f"resources have the URI {spec.uri}")
+                    _add(self._resources, _shape(str(spec.uri)), spec, f"resources have the URI {spec.uri}")
                 case "prompt":
                     _add(self._prompts, spec.name, spec, f"prompts are named {spec.name}")
 
@@ -43,12 +46,15 @@ class Registry:
         return sorted((spec for spec in self._tools.values() if spec.endpoint is endpoint), key=lambda spec: spec.name)
 
     def resources(self) -> list[ResourceSpec]:
-        """Every resource and template, by URI."""
-        return [self._resources[uri] for uri in sorted(self._resources)]
+        """Every resource and template, by URI, a variable after whatever else may stand there: of two that a URI fits,
+        the first is the closer one.
+        """
+        return sorted(self._resources.values(), key=lambda spec: str(spec.uri).replace("{", LAST_CHARACTER))
 
     def template(self, uri: str) -> ResourceSpec | None:
         """The resource that was declared with this very URI or template."""
-        return self._resources.get(uri)
+        spec = self._resources.get(_shape(uri))
+        return spec if spec and str(spec.uri) == uri else None
 
     def find(self, uri: str) -> tuple[ResourceSpec, dict[str, str]] | None:
         """What a URI names, with its arguments."""
@@ -91,6 +97,14 @@ def serving(registry: Registry) -> Iterator[None]:
 def place(function: Callable[..., Any]) -> str:
     """Where a function stands, for whoever looks for it."""
     return f"{function.__module__}.{function.__qualname__}"
+
+
+def _shape(uri: str) -> str:
+    """What it has in common with every template that the same URIs fit: the names of its variables are left out.
+
+    Those of a query are part of the URI (RFC 6570, 3.2.7-9).
+    """
+    return re.sub(r"\{([+#./]?)([^}?&;][^}]*)\}", lambda each: f"{{{each[1]}{re.sub('[^,*]+', '', each[2])}}}", uri)
 
 
 def _add(specs: dict[Any, S], key: object, spec: S, clash: str) -> None:

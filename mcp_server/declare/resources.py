@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, TypeVar
@@ -13,7 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from mcp.shared.uri_template import UriTemplate
 from pydantic_core import to_json
 
-from mcp_server.declare.arguments import Argument, Words, arguments_of, description_of, title_of
+from mcp_server.declare import shapes, templates
+from mcp_server.declare.arguments import Argument, Parameters, Words, description_of, title_of
 from mcp_server.declare.registry import DECLARED, Spec, place
 from mcp_server.declare.tools import Answer
 
@@ -24,8 +24,6 @@ MAX_URI_LENGTH = 2_000
 
 # A row that a resource is made of: its table and id, or None for each row of the table.
 Row = tuple[str, UUID | None]
-
-EMPTY = inspect.Parameter.empty
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,9 +53,14 @@ class ResourceSpec:
     mime_type: str
     scope: str | None
     rows: Callable[..., Iterable[Row]] | None
-    arguments: dict[str, Argument]
+    parameters: Parameters
 
     kind: ClassVar[Literal["resource"]] = "resource"
+
+    @property
+    def arguments(self) -> dict[str, Argument]:
+        """What stands in a URI of this template."""
+        return self.parameters.arguments
 
     def matched(self, uri: str) -> dict[str, str] | None:
         """The arguments in a URI of this template, decoded; None for another one, and for what no text column holds.
@@ -70,12 +73,7 @@ class ResourceSpec:
         values = {name: value for name, value in found.items() if isinstance(value, str) and "\0" not in value}
         if len(values) < len(found):
             return None
-        parameters = inspect.signature(self.function).parameters
-        return {name: value for name, value in values.items() if value.strip() or parameters[name].default is EMPTY}
-
-    def contents(self, **arguments: str) -> list[Content]:
-        """The parts of the resource, with these arguments; needs its tenant's context."""
-        return contents_of(self.function(**arguments), self.mime_type)
+        return {name: value for name, value in values.items() if value.strip() or name in self.parameters.required}
 
 
 def resource(
@@ -88,10 +86,11 @@ def resource(
     rows: Callable[..., Iterable[Row]] | None = None,
     declared: list[Spec] = DECLARED,
 ) -> Callable[[F], F]:
-    """Offer a function at the tenants' URLs as an MCP resource. It is a plain def, and runs in the tenant context.
+    """Offer a function at the tenants' URLs as an MCP resource. It runs in the tenant context.
 
     It returns a text, bytes, or what JSON can say: a dataclass, a pydantic model, a TypedDict, a list of these. A
-    resource of several parts, or of one whose kind depends, returns a list of Content.
+    resource of several parts, or of one whose kind depends, returns a list of Content. Where it asks first, it returns
+    an InputRequiredResult: a parameter that is annotated with the SDK's Context has the answers.
 
     Args:
         uri: a URI, or a template (RFC 6570) whose variables are the function's parameters, each Annotated with
@@ -105,24 +104,25 @@ def resource(
             raising Refusal. Without it nobody can watch.
         declared: where it is kept; `MCP.resource` has it of one server alone.
 
-    Raises ImproperlyConfigured: there is no description, or variables and parameters differ.
+    Raises ImproperlyConfigured: it has no description, it can't be called with what stands in its URIs, or it does not
+    say what it returns. The text names the line to write.
     """
 
     def declare(function: F) -> F:
+        parameters = Parameters.of(function, "resource")
         spec = ResourceSpec(
             function=function,
             name=function.__name__,
-            uri=UriTemplate.parse(uri),
+            uri=templates.parsed(function, uri),
             title=title or title_of(function),
             description=description or description_of(function),
-            mime_type=mime_type or MIME_TYPES.get(typing.get_type_hints(function).get("return"), JSON),
+            mime_type=mime_type or _mime_type(function),
             scope=scope,
             rows=rows,
-            arguments=arguments_of(function),
+            parameters=parameters,
         )
-        if spec.uri.variable_names != list(spec.arguments):
-            names = ", ".join(spec.uri.variable_names) or "nothing"
-            raise ImproperlyConfigured(f"{place(function)} is the resource {uri}: let it take {names}, in this order")
+        templates.refuse_other_variables(function, spec.uri, parameters)
+        _refuse_rows(spec)
         declared.append(spec)
         return function
 
@@ -136,3 +136,30 @@ def contents_of(found: Any, mime_type: str) -> list[Content]:
     if isinstance(found, Content):
         return [found]
     return [Content(found if isinstance(found, str | bytes) else to_json(found).decode(), mime_type)]
+
+
+def _mime_type(function: Callable[..., Any]) -> str:
+    """That of what the function says it returns."""
+    hints = shapes.hints(function, "resource")
+    if "return" not in hints:
+        raise ImproperlyConfigured(
+            f"{place(function)} does not say what it returns, by which clients know how to read it; write `def "
+            f"{function.__name__}(...) -> str:`, or the class of its answer"
+        )
+    return MIME_TYPES.get(shapes.without_rounds(hints["return"]), JSON)
+
+
+def _refuse_rows(spec: ResourceSpec) -> None:
+    if spec.rows is None:
+        return
+    who = f"{place(spec.function)} is the resource {spec.uri}, and its rows={spec.rows!r}"
+    try:
+        for given in (spec.arguments, spec.parameters.required):
+            inspect.signature(spec.rows).bind(**dict.fromkeys(given))
+    except TypeError as error:
+        names = ", ".join(spec.arguments) or "nothing"
+        raise ImproperlyConfigured(
+            f"{who} can't be called with its arguments ({error}); let it take {names}"
+        ) from error
+    if inspect.iscoroutinefunction(spec.rows):
+        raise ImproperlyConfigured(f"{who} must be a plain def; remove the `async`")

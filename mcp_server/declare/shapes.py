@@ -30,6 +30,8 @@ from mcp_server.declare.schemas import Schema
 
 # What is content of the protocol already, or a whole result; the SDK's Image and Audio become content.
 CONTENT = (TextContent, ImageContent, AudioContent, EmbeddedResource, ResourceLink, Image, Audio, CallToolResult)
+# What reading an annotation raises that is a text: a name that is not there, and what is no type.
+UNREADABLE = (NameError, AttributeError, SyntaxError, TypeError)
 # The one name in the structured content of what is no object: a list, a number, one of several types.
 RESULT = "result"
 
@@ -63,7 +65,7 @@ def of(function: Callable[..., Any]) -> Shape:
 
     Raises ImproperlyConfigured: it has no schema, or a name in its annotations can't be found.
     """
-    annotation = _without_rounds(hints(function)["return"])
+    annotation = without_rounds(hints(function)["return"])
     kinds = set(_kinds(annotation))
     if kinds <= {str, NoneType} or kinds & set(CONTENT):
         return Shape(annotation, None, None)
@@ -83,15 +85,12 @@ def of(function: Callable[..., Any]) -> Shape:
     return Shape(annotation, wrapped, adapter, is_wrapped=True)
 
 
-def hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a function. Raises ImproperlyConfigured: a name in them can't be found."""
+def hints(function: Callable[..., Any], kind: str = "tool") -> dict[str, Any]:
+    """The annotations of a function. Raises ImproperlyConfigured: one of them can't be read."""
     try:
         return typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise ImproperlyConfigured(
-            f"tool {function.__name__} ({place(function)}) has an annotation that can't be read: {error}; write "
-            f"`import {error.name}` or where it is from, outside of `if TYPE_CHECKING:`"
-        ) from error
+    except UNREADABLE as error:
+        raise _unreadable(function, kind) from error
 
 
 def asks_by_itself(function: Callable[..., Any]) -> bool:
@@ -100,16 +99,17 @@ def asks_by_itself(function: Callable[..., Any]) -> bool:
     return annotation is InputRequiredResult or InputRequiredResult in typing.get_args(annotation)
 
 
-def context_parameter(function: Callable[..., Any]) -> str | None:
+def context_parameter(function: Callable[..., Any], kind: str = "tool") -> str | None:
     """The parameter that takes the SDK's Context, which is given and not published."""
-    return next((name for name, hint in hints(function).items() if name != "return" and _is_context(hint)), None)
+    return next((name for name, hint in hints(function, kind).items() if name != "return" and _is_context(hint)), None)
 
 
 def _is_context(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, Context)
+    kinds = [hint] if isinstance(hint, type) else typing.get_args(hint)
+    return any(isinstance(kind, type) and issubclass(kind, Context) for kind in kinds)
 
 
-def _without_rounds(annotation: Any) -> Any:
+def without_rounds(annotation: Any) -> Any:
     """Without InputRequiredResult, which is no answer but a question."""
     parts = typing.get_args(annotation)
     if InputRequiredResult not in parts:
@@ -133,6 +133,27 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 def _kind(schema: Schema) -> object:
     name = schema.get("$ref", "").rpartition("/")[2]
     return schema["$defs"][name].get("type") if name else schema.get("type")
+
+
+def _unreadable(function: Callable[..., Any], kind: str) -> ImproperlyConfigured:
+    """The error for the first annotation that can't be read."""
+    who = f"{kind} {function.__name__} ({place(function)})"
+    for name, annotation in function.__annotations__.items():
+        try:
+            typing.get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), function.__globals__)
+        except UNREADABLE as error:
+            where = "what it returns" if name == "return" else f"its parameter {name}"
+            line = f"`{name}: str`, or the type that it is"
+            if isinstance(error, NameError):
+                line = (
+                    f"`import {error.name}` or where it is from, outside of `if TYPE_CHECKING:` and above the function"
+                )
+            elif name == "return":
+                line = f"`def {function.__name__}(...) -> str:`, or the class of its answer"
+            return ImproperlyConfigured(
+                f"{who} has an annotation that can't be read, that of {where}: {error}; write {line}"
+            )
+    raise LookupError(who)
 
 
 def _unfit(function: Callable[..., Any], annotation: Any, why: str) -> ImproperlyConfigured:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from mcp_server.declare import mistakes, shapes
 from mcp_server.declare.registry import DECLARED, Spec
+from mcp_server.declare.schemas import Schema
 from mcp_server.declare.shapes import Shape
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,6 +79,7 @@ class ToolSpec:
     is_destructive: bool
     is_idempotent: bool
     asks: bool
+    input_schema: Schema | None = None
 
     kind: ClassVar[Literal["tool"]] = "tool"
 
@@ -127,6 +129,7 @@ def tool(
     asks: bool = False,
     endpoint: Endpoint | Iterable[Endpoint] = Endpoint.TENANT,
     name: str | None = None,
+    input_schema: Schema | None = None,
     declared: list[Spec] = DECLARED,
 ) -> Callable[[F], F]:
     """Offer a function as an MCP tool. Its parameters, annotations and docstring are what the model sees.
@@ -141,6 +144,9 @@ def tool(
         endpoint: at the tenants' URLs (there it runs in the tenant context), at the platform's (in a platform
             context, and takes a `reason`), or at both.
         name: the tool's name where it is not the function's.
+        input_schema: a JSON Schema of its arguments, for what annotations can't say, such as conditions between them.
+            It is published as it is, and arguments are judged by it first. Its properties are the function's
+            parameters.
         declared: where it is kept; `MCP.tool` has it of one server alone.
 
     The function returns a dataclass, a pydantic model, a TypedDict, a list of these, or a text; an Answer or a Change,
@@ -152,6 +158,7 @@ def tool(
     """
 
     def declare(function: F) -> F:
+        mistakes.refuse_kind("tool", function)
         for each in [endpoint] if isinstance(endpoint, Endpoint) else endpoint:
             spec = ToolSpec(
                 function=function,
@@ -163,6 +170,7 @@ def tool(
                 is_destructive=destructive,
                 is_idempotent=idempotent or read_only,
                 asks=asks,
+                input_schema=input_schema,
             )
             _add(spec, declared)
         return function

@@ -1,4 +1,7 @@
-"""Lists and serves the declared resources and prompts."""
+"""Lists and serves the declared resources and prompts.
+
+Not with the SDK's own registries, whose parts are used here: why is in docs/adr/0030.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,6 @@ from mcp_types import (
     PromptMessage,
     Resource,
     ResourceTemplate,
-    TextContent,
 )
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import AnyUrl
@@ -30,10 +32,10 @@ from mcp_server.declare import messages
 from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
-from mcp_server.declare.resources import Content
+from mcp_server.declare.resources import Content, ResourceSpec, contents_of
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
-from mcp_server.read.reading import NotThere, read
+from mcp_server.read.reading import NotThere, served
 from rls.context import PLATFORM_ALIAS
 
 # Until 2025-11-25 (MCP specification, "Resources", error handling); the SDK has no name for it any more.
@@ -63,31 +65,12 @@ class ReadableServer(MCPServer[Any]):
         )
 
     async def list_resources(self) -> list[Resource]:
-        declared = [
-            Resource(
-                uri=str(spec.uri),
-                name=spec.name,
-                title=str(spec.title),
-                description=str(spec.description),
-                mime_type=spec.mime_type,
-            )
-            for spec in self.registry.resources()
-            if not spec.arguments
-        ]
-        return [*declared, *await super().list_resources()]
+        found = [spec for spec in self.registry.resources() if not spec.arguments]
+        return [*(Resource(uri=str(spec.uri), **_words(spec)) for spec in found), *await super().list_resources()]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
-        declared = [
-            ResourceTemplate(
-                uri_template=str(spec.uri),
-                name=spec.name,
-                title=str(spec.title),
-                description=str(spec.description),
-                mime_type=spec.mime_type,
-            )
-            for spec in self.registry.resources()
-            if spec.arguments
-        ]
+        found = [spec for spec in self.registry.resources() if spec.arguments]
+        declared = [ResourceTemplate(uri_template=str(spec.uri), **_words(spec)) for spec in found]
         return [*declared, *await super().list_resource_templates()]
 
     async def read_resource(
@@ -97,13 +80,14 @@ class ReadableServer(MCPServer[Any]):
         if found is None:
             return await self._added_resource(uri, context)
         spec, arguments = found
+        given = spec.parameters.filled(arguments, context)
         try:
-            contents = await read(spec, spec.contents, **arguments)
+            contents = await served(spec, spec.function, given, lambda found: contents_of(found, spec.mime_type))
         except NotThere as error:
             raise _not_found(uri, error.message, context) from error
         except MCPError as error:
             raise MCPError(error.code, error.message, data={"uri": str(uri)}) from error
-        return _fitted_contents(contents)
+        return contents if isinstance(contents, InputRequiredResult) else _fitted_contents(contents)
 
     async def _added_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None
@@ -126,8 +110,12 @@ class ReadableServer(MCPServer[Any]):
         spec = self.registry.prompts().get(name)
         if spec is None:
             return await self._added_prompt(name, arguments, context)
-        found = _checked(spec, arguments or {})
-        written = [messages.plain(each) for each in messages.messages_of(await read(spec, spec.function, **found))]
+        given = spec.parameters.filled(_checked(spec, arguments or {}), context)
+        written = await served(spec, spec.function, given, messages.messages_of)
+        if isinstance(written, InputRequiredResult):
+            return written
+        if spec.is_text_only:
+            written = [messages.plain(each) for each in written]
         return GetPromptResult(description=str(spec.description), messages=_fitted_messages(written))
 
     async def _added_prompt(
@@ -146,9 +134,15 @@ def _not_found(uri: AnyUrl | str, text: str, context: Context[Any, Any] | None) 
     return MCPError(code, text, data={"uri": str(uri)})
 
 
+def _words(spec: ResourceSpec) -> dict[str, Any]:
+    """What is said of a resource, or of a template of them."""
+    said = {"title": str(spec.title), "description": str(spec.description)}
+    return {"name": spec.name, "mime_type": spec.mime_type, **said}
+
+
 def _listed(spec: PromptSpec) -> Prompt:
     arguments = [
-        PromptArgument(name=name, description=str(argument.description), required=name in spec.required)
+        PromptArgument(name=name, description=str(argument.description), required=name in spec.parameters.required)
         for name, argument in spec.arguments.items()
     ]
     return Prompt(name=spec.name, title=str(spec.title), description=str(spec.description), arguments=arguments)
@@ -161,7 +155,7 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
         return {}
     if refusal := refusals.unknown(spec.name, found, spec.arguments):
         raise MCPError(INVALID_PARAMS, refusal)
-    if missing := [name for name in spec.arguments if name in spec.required and name not in found]:
+    if missing := [name for name in spec.arguments if name in spec.parameters.required and name not in found]:
         words = _("{name} needs {names}. Get it again with a value for each.")
         raise MCPError(INVALID_PARAMS, words.format(name=spec.name, names=", ".join(missing)))
     for name, text in found.items():
@@ -187,5 +181,5 @@ def _fitted_contents(contents: list[Content]) -> list[ReadResourceContents]:
 
 
 def _fitted_messages(written: list[PromptMessage]) -> list[PromptMessage]:
-    texts = _fitted([each.content.text for each in written if isinstance(each.content, TextContent)])
-    return [messages.said(each, next(texts)) if isinstance(each.content, TextContent) else each for each in written]
+    texts = _fitted([text for each in written if (text := messages.text_of(each)) is not None])
+    return [each if messages.text_of(each) is None else messages.shortened(each, next(texts)) for each in written]
