@@ -98,16 +98,17 @@ def database(postgres_server: postgres.Server, django_db_setup: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def admin(postgres_server: postgres.Server, database: str) -> Iterator[psycopg.Connection]:
-    """A superuser in autocommit: for arranging drift and for looking from outside, never for what is under test."""
+def superuser(postgres_server: postgres.Server, database: str) -> Iterator[psycopg.Connection]:
+    """The connection of `admin`."""
     with psycopg.connect(postgres_server.admin_url, dbname=database, autocommit=True) as connection:
         connection.execute("SET lock_timeout = '10s'")
         yield connection
 
 
-@pytest.fixture(autouse=True)
-def clean(database: str, db: None) -> None:
-    """Each test begins with the rows that the migrations left, and commits what it writes."""
+@pytest.fixture
+def admin(db: None, superuser: psycopg.Connection) -> psycopg.Connection:
+    """A superuser in autocommit: for arranging drift and for looking from outside, never for what is under test."""
+    return superuser
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ def require_books_in_order() -> None:
         assert paid in (0, order.total_minor)
 
 
+@pytest.mark.django_db
 def test_the_same_seed_gives_the_same_shop() -> None:
     first, second, other = (new_tenant(name) for name in ("first", "second", "other"))
 
@@ -100,6 +101,7 @@ def test_the_same_seed_gives_the_same_shop() -> None:
 
 
 @pytest.mark.parametrize("size", [Size.SMALL, Size.MEDIUM])
+@pytest.mark.django_db
 def test_the_books_are_in_order(size: Size) -> None:
     with tenant_context(new_tenant("first")):
         counts = demo.create(size=size)
@@ -123,6 +125,7 @@ def test_the_books_are_in_order(size: Size) -> None:
         )
 
 
+@pytest.mark.django_db
 def test_a_medium_shop_has_some_of_everything() -> None:
     with tenant_context(new_tenant("first")):
         demo.create(size=Size.MEDIUM)
@@ -150,6 +153,7 @@ def test_a_large_catalogue_has_no_twins() -> None:
     assert demo_goods.goods(len(demo_goods.GOODS)) == list(demo_goods.GOODS)
 
 
+@pytest.mark.django_db
 def test_a_second_call_only_adds_orders() -> None:
     tenant_id = new_tenant("first")
     with tenant_context(tenant_id):
@@ -169,6 +173,7 @@ def test_a_second_call_only_adds_orders() -> None:
         assert set(before[kept]) <= set(after[kept])
 
 
+@pytest.mark.django_db
 def test_call_after_call_keeps_the_books_in_order() -> None:
     with tenant_context(new_tenant("first")):
         for seed in range(5):
@@ -177,6 +182,7 @@ def test_call_after_call_keeps_the_books_in_order() -> None:
         require_books_in_order()
 
 
+@pytest.mark.django_db
 def test_a_shop_grows_when_a_larger_one_is_asked_for() -> None:
     with tenant_context(new_tenant("first")):
         demo.create()
@@ -187,6 +193,7 @@ def test_a_shop_grows_when_a_larger_one_is_asked_for() -> None:
         assert (counts.users, counts.products, counts.customers) == (0, 192, 97)
 
 
+@pytest.mark.django_db
 def test_a_shop_is_of_its_tenants_currency() -> None:
     with tenant_context(new_tenant("first")):
         TenantSettings.objects.update(currency="JPY")
@@ -197,6 +204,7 @@ def test_a_shop_is_of_its_tenants_currency() -> None:
         assert set(Order.objects.values_list("currency", flat=True)) == {"JPY"}
 
 
+@pytest.mark.django_db
 def test_without_an_active_product_there_is_nothing_to_sell() -> None:
     with tenant_context(new_tenant("first")):
         demo.create()
@@ -206,6 +214,7 @@ def test_without_an_active_product_there_is_nothing_to_sell() -> None:
             demo.create()
 
 
+@pytest.mark.django_db
 def test_progress_ends_with_the_last_order() -> None:
     said: list[tuple[int, int]] = []
     with tenant_context(new_tenant("first")):
@@ -214,6 +223,7 @@ def test_progress_ends_with_the_last_order() -> None:
     assert said == [(500, 1000), (1000, 1000)]
 
 
+@pytest.mark.django_db
 def test_orders_made_at_once_have_different_numbers() -> None:
     tenant_id, callers = new_tenant("first"), 8
     together = Barrier(callers)

@@ -54,7 +54,7 @@ def filled(postgres_server: postgres.Server, database: str, django_db_blocker: A
 
 
 @pytest.fixture
-def shop(filled: str, postgres_server: postgres.Server, database: str) -> Iterator[None]:
+def shop(db: None, filled: str, postgres_server: postgres.Server, database: str) -> Iterator[None]:
     """Django's connections go to the large database, into the context of the tenant with the most rows."""
     with psycopg.connect(make_conninfo(postgres_server.admin_url, dbname=filled)) as admin:
         [(tenant_id,)] = admin.execute("SELECT id FROM core_tenant WHERE subdomain = %s", [large.LARGEST])

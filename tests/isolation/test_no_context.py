@@ -67,6 +67,7 @@ def test_what_is_no_uuid_is_refused_before_any_sql(value: object) -> None:
         pytest.fail("entered")
 
 
+@pytest.mark.django_db
 def test_an_unknown_tenant_is_refused_on_entering() -> None:
     with pytest.raises(rls.UnknownTenant), tenant_context(uuid.uuid4()):
         pytest.fail("entered")
@@ -102,6 +103,7 @@ def test_a_value_that_was_set_on_the_session_is_not_a_context(acme: World) -> No
     connection.connection.close()
 
 
+@pytest.mark.django_db
 def test_an_empty_table_refuses_too() -> None:
     for model in (Product, Order, OrderItem, TenantUser, Tenant):
         with pytest.raises(NoTenantContext):

@@ -120,6 +120,7 @@ def test_each_tool_has_its_call() -> None:
 
 
 @pytest.mark.parametrize(("spec", "language"), DEMO)
+@pytest.mark.django_db
 def test_both_forms_say_the_same(spec: ToolSpec, language: str, server: Process, shop: World) -> None:
     result = answer_of(spec, language, server, shop)
 
@@ -189,6 +190,7 @@ def fields_of(kind: Any, seen: frozenset[Any] = frozenset()) -> Iterator[tuple[s
         yield from fields_of(each, seen)
 
 
+@pytest.mark.django_db
 def test_a_change_of_a_third_party_has_its_next_step(shop: World, server: Process) -> None:
     result = call(server, shop, "shop_rename", {"sku": "A-1", "name": "a bomb", "dry_run": True})
 
@@ -201,6 +203,7 @@ def test_a_change_of_a_third_party_has_its_next_step(shop: World, server: Proces
 @pytest.mark.parametrize(
     "uri", ["tenant://info", "product://A-1", "order://1", "report://sales/last_7_days", "export://{handle}"]
 )
+@pytest.mark.django_db
 def test_a_resource_stands_alone(uri: str, shop: World, server: Process) -> None:
     if "{handle}" in uri:
         uri = call(server, shop, "export_tenant_data", {"format": "csv"})["structuredContent"]["resource"]
@@ -222,6 +225,7 @@ def test_decimals_are_those_of_iso_4217(currency: str, decimals: int) -> None:
     assert len(re.sub(r".*?(?:\.(\d+))?$", r"\1", formats.money(1, currency).strip())) == decimals
 
 
+@pytest.mark.django_db
 def test_what_is_fixed_by_another_document_has_its_zone_in_a_block_of_its_own(shop: World, server: Process) -> None:
     result = call(server, shop, "list_tenants", {})
 

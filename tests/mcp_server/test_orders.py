@@ -84,6 +84,7 @@ def test_the_text_is_for_people(acme: World, server: Process) -> None:
     assert units == "Money: EUR, 2 decimals. Times: UTC."
 
 
+@pytest.mark.django_db
 def test_the_text_is_in_the_tenants_language(server: Process) -> None:
     taipei = make_tenant("taipei", "台北", locale="zh-hant")
 

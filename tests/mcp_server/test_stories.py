@@ -100,6 +100,7 @@ RESTOCK = {
 
 @in_both_eras
 @pytest.mark.parametrize(("locale", "words"), RESTOCK.items())
+@pytest.mark.django_db
 def test_what_is_short_is_bought(words: dict[str, Any], era: Era, shop: World, asking: Process) -> None:
     with tenant_context(shop.id):
         product_changes.create(sku="TEA-1", name="Oolong", price_minor=500, actor="tests", opening_stock=2)
@@ -166,6 +167,7 @@ SALE = {
 
 @in_both_eras
 @pytest.mark.parametrize(("locale", "words"), SALE.items())
+@pytest.mark.django_db
 def test_an_order_is_taken(words: dict[str, Any], era: Era, shop: World, asking: Process) -> None:
     with tenant_context(shop.id):
         TenantSettings.objects.update(max_order_minor=3000)
@@ -226,6 +228,7 @@ CANCELLED = {
 
 @in_both_eras
 @pytest.mark.parametrize(("locale", "words"), CANCELLED.items())
+@pytest.mark.django_db
 def test_an_order_is_cancelled(words: dict[str, str], era: Era, shop: World, asking: Process) -> None:
     cancel = {"number": 1, "reason": "arrived broken"}
 
@@ -281,6 +284,7 @@ MONTH_END = {
 
 @in_both_eras
 @pytest.mark.parametrize(("locale", "words"), MONTH_END.items())
+@pytest.mark.django_db
 def test_a_month_ends(words: dict[str, Any], era: Era, shop: World, server: Process) -> None:
     with tenant_context(shop.id):
         cup, pot = product("CUP", name="Cup"), product("POT", name="Pot")

@@ -302,6 +302,7 @@ def mend(connection: psycopg.Connection, printed: str) -> None:
         connection.execute("RESET ROLE")
 
 
+@pytest.mark.django_db
 def test_a_database_that_only_the_files_touched_is_green() -> None:
     out = io.StringIO()
 

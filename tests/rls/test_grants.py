@@ -494,6 +494,7 @@ def test_a_historical_model_and_a_proxy_take_the_connection_of_their_table() -> 
 # Which migrations have run.
 
 
+@pytest.mark.django_db
 def test_every_role_reads_which_migrations_have_run(database: str) -> None:
     for alias in ("default", "platform", "owner"):
         with connections[alias].cursor() as cursor:

@@ -141,6 +141,7 @@ def test_nothing_begins_that_was_called_off(acme: World) -> None:
         assert Product.objects.get(sku="A-1").stock == 5
 
 
+@pytest.mark.django_db
 def test_connections_of_a_pool_are_those_that_notice(database: str) -> None:
     connection.ensure_connection()
 

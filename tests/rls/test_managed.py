@@ -72,7 +72,7 @@ def cluster(
 
 
 @pytest.fixture
-def managed(cluster: Managed, postgres_server: Server, database: str) -> Iterator[Managed]:
+def managed(db: None, cluster: Managed, postgres_server: Server, database: str) -> Iterator[Managed]:
     """Django's connections go to the managed server."""
     postgres.use(cluster.server.urls(DATABASE))
     yield cluster

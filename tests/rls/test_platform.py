@@ -201,6 +201,7 @@ def test_a_record_opens_nothing_once_it_has_ended(acme: World) -> None:
     ],
 )
 @pytest.mark.parametrize("alias", ["platform", "default"])
+@pytest.mark.django_db
 def test_the_audit_is_append_only(statement: str, alias: str) -> None:
     with pytest.raises(DatabaseError, match=r"permission denied|defines nothing"):
         connections[alias].cursor().execute(statement)
@@ -211,6 +212,7 @@ def test_the_platform_connection_outside_a_context_is_an_error(acme: World) -> N
         Tenant.objects.using("platform").count()
 
 
+@pytest.mark.django_db
 def test_platform_contexts_do_not_nest() -> None:
     with platform_context(actor="ada", reason="outer"), pytest.raises(RuntimeError, match="durable"):
         with platform_context(actor="ada", reason="inner"):

@@ -66,6 +66,7 @@ def objects(server: Server, name: str) -> list[str]:
         ]
 
 
+@pytest.mark.django_db
 def test_the_migrations_revert_and_apply_again(own_database: str, postgres_server: Server) -> None:
     before = objects(postgres_server, own_database)
 

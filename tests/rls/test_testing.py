@@ -308,6 +308,7 @@ def test_a_needed_alias_that_is_missing_is_named() -> None:
         connections.settings["owner"] = owner
 
 
+@pytest.mark.django_db
 def test_a_role_that_no_policy_binds_is_refused_at_the_start(postgres_server: Server, database: str) -> None:
     try:
         server.use({"default": postgres_server.url(database, "app_owner")})
