@@ -71,7 +71,14 @@ def postgres_server() -> postgres.Server:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: str, postgres_server: postgres.Server, django_db_blocker: Any) -> Iterator[str]:
-    """The plugin's, and the two tenants that tests ask for: they are made once, before the first test."""
+    """The plugin's, where the processes that tests start find it too, and the two tenants that tests ask for: they are
+    made once, before the first test.
+    """
+    # Each server that a test starts has connections of the platform, and there are more of them than anybody deploys.
+    with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('connection limit', 0))")
+        connection.execute(f"ALTER ROLE app_platform CONNECTION LIMIT {PLATFORM_CONNECTIONS}")
+    os.environ.update(postgres_server.urls(django_db_setup))
     with psycopg.connect(postgres_server.admin_url, dbname=django_db_setup, autocommit=True) as connection:
         saved = Saved(connection)
         with django_db_blocker.unblock():
@@ -87,13 +94,8 @@ def saved(django_db_setup: str) -> Saved:
 
 
 @pytest.fixture(scope="session")
-def database(postgres_server: postgres.Server, django_db_setup: str) -> str:
-    """The name of this process's migrated database, where the processes that tests start find it too."""
-    # Each server that a test starts has connections of the platform, and there are more of them than anybody deploys.
-    with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection, connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('connection limit', 0))")
-        connection.execute(f"ALTER ROLE app_platform CONNECTION LIMIT {PLATFORM_CONNECTIONS}")
-    os.environ.update(postgres_server.urls(django_db_setup))
+def database(django_db_setup: str) -> str:
+    """The name of this process's migrated database."""
     return django_db_setup
 
 
