@@ -8,8 +8,8 @@ from urllib.parse import unquote
 import regex
 from email_validator import EmailNotValidError, validate_email
 
-# What can't be seen, of which some comes along with what is copied from a web page or a chat: marks of direction, joiners,
-# soft hyphens, byte order marks.
+# What can't be seen, and comes along with what is copied from a web page or a chat: marks of direction, joiners, soft
+# hyphens, byte order marks.
 INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u2800]", regex.VERSION1)
 NAMED = regex.compile(r"<([^<>]*)>[^<>@]*$")
 MAILTO = regex.compile(r"mailto:(?://)?([^?]*).*", regex.IGNORECASE)
@@ -25,8 +25,8 @@ class NotAnAddress(ValueError):
 def normal(text: str) -> str:
     """The address in lower case, Unicode's form NFKC and, of the domain, Unicode instead of Punycode.
 
-    It may come with a name before it, in brackets, as a link or with the end of a sentence. Domains are those of RFC 5891
-    (IDNA 2008), letters beyond ASCII before the @-sign those of RFC 6531. Raises NotAnAddress.
+    It may come with a name before it, in brackets, as a link or with the end of a sentence. Domains are those of
+    RFC 5891 (IDNA 2008), letters beyond ASCII before the @-sign those of RFC 6531. Raises NotAnAddress.
     """
     try:
         found = validate_email(plain(text), check_deliverability=False, test_environment=True)

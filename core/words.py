@@ -17,14 +17,23 @@ MAX_INDEXED_LENGTH = 256  # of one text, folded; some characters are many when f
 # Stands where something invisible stood: a soft hyphen, a joiner, a byte order mark. A word can begin after it.
 HIDDEN = "\u200b"
 
-# Scripts that put no space between words, and Korean, in which one is often left out: a word can begin at each character.
+# Scripts that put no space between words, and Korean, in which one is often left out: a word can begin at each
+# character.
 UNSPACED = r"\p{Han}\p{scx=Hiragana}\p{scx=Katakana}\p{Bopomofo}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 # The other scripts in everyday use (Unicode Standard Annex 31, table 5).
-SPACED = (
-    r"\p{Arabic} \p{Armenian} \p{Bengali} \p{Cyrillic} \p{Devanagari} \p{Ethiopic} \p{Georgian} \p{Greek} \p{Gujarati}"
-    r" \p{Gurmukhi} \p{Hebrew} \p{Kannada} \p{Latin} \p{Malayalam} \p{Oriya} \p{Sinhala} \p{Tamil} \p{Telugu}"
-    r" \p{Thaana} \p{Tibetan}"
-).split()
+SPACED = [
+    *(
+        r"\p{Arabic}",
+        r"\p{Armenian}",
+        r"\p{Bengali}",
+        r"\p{Cyrillic}",
+        r"\p{Devanagari}",
+        r"\p{Ethiopic}",
+        r"\p{Georgian}",
+    ),
+    *(r"\p{Greek}", r"\p{Gujarati}", r"\p{Gurmukhi}", r"\p{Hebrew}", r"\p{Kannada}", r"\p{Latin}", r"\p{Malayalam}"),
+    *(r"\p{Oriya}", r"\p{Sinhala}", r"\p{Tamil}", r"\p{Telugu}", r"\p{Thaana}", r"\p{Tibetan}"),
+]
 # An apostrophe can be a letter to Unicode: the modifier letters that are of no script.
 APOSTROPHES = r"[[\p{Lm}&&\p{Common}]--[\p{scx=Hiragana}\p{scx=Katakana}]]"
 LETTER = r"[[\p{L}\p{Co}]--" + APOSTROPHES + "]"
