@@ -46,4 +46,5 @@ def plain(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    return INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).strip()
+    visible: str = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return visible.strip()
