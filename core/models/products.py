@@ -51,14 +51,14 @@ class Product(Tenanted):
 
 
 class ProductTerm(Tenanted):
-    """A word that finds a product by its beginning; see `core.services.search`.
+    """What finds a product by its beginning; see `core.words` and `core.services.search`.
 
     A prefix is a range of an ordinary index, which row-level security leaves usable; LIKE and trigrams are not
     leakproof, and would be tried on every row of the tenant (PostgreSQL, 41.5 "Rules and Privileges").
     """
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, db_constraint=False, db_index=False)
-    term = models.CharField(max_length=64, db_collation="C", help_text="Lower case.")
+    term = models.CharField(max_length=64, db_collation="C", help_text="Folded: without case, accents and signs.")
 
     class Meta:
         default_related_name = "terms"

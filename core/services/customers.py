@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from core import addresses
 from core.models import Customer
 from mcp_server.errors import Refusal
 
@@ -14,8 +14,18 @@ class CustomerInvalid(Refusal):
 
 
 def address(email: str) -> str:
-    """The e-mail address in the form in which it is stored."""
-    return email.strip().lower()
+    """The e-mail address in the form in which it is stored; empty where nothing can be seen.
+
+    Raises CustomerInvalid: it is no address.
+    """
+    if not addresses.plain(email):
+        return ""
+    try:
+        return addresses.normal(email)
+    except addresses.NotAnAddress:
+        raise CustomerInvalid(
+            _("'{email}' is not an e-mail address. Correct it, or leave it out.").format(email=email.strip())
+        ) from None
 
 
 def wanted(*, email: str, name: str) -> Customer | None:
@@ -35,9 +45,6 @@ def wanted(*, email: str, name: str) -> Customer | None:
     if known is not None:
         return known
     _require(
-        _is_address(email), _("'{email}' is not an e-mail address. Correct it, or leave it out.").format(email=email)
-    )
-    _require(
         bool(name),
         _("No customer has the e-mail address {email} yet. Call again with customer_name too.").format(email=email),
     )
@@ -49,14 +56,6 @@ def saved(customer: Customer | None) -> Customer | None:
     if customer is None or not customer._state.adding:
         return customer
     return Customer.objects.get_or_create(email=customer.email, defaults={"name": customer.name})[0]
-
-
-def _is_address(email: str) -> bool:
-    try:
-        Customer._meta.get_field("email").run_validators(email)
-    except ValidationError:
-        return False
-    return True
 
 
 def _require(is_right: bool, otherwise: str) -> None:

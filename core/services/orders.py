@@ -62,12 +62,12 @@ class OrderDetails:
 def find(
     *, status: OrderStatus | None = None, customer_email: str = "", period: Period | None = None
 ) -> QuerySet[Order]:
-    """The orders in this status, of this customer, made in this period; newest first."""
+    """The orders in this status, of this customer, made in this period; newest first. Raises CustomerInvalid."""
     orders = Order.objects.order_by("-created_at", "-id")
     if status is not None:
         orders = orders.filter(status=status)
-    if customer_email:
-        known = Customer.objects.filter(email=customers.address(customer_email))
+    if email := customers.address(customer_email):
+        known = Customer.objects.filter(email=email)
         # A scalar sub-select: the index of a customer's orders can begin with its value.
         orders = orders.filter(customer_id=known.values("id")[:1])
     if period is not None:
@@ -80,7 +80,7 @@ def page(
 ) -> OrderRows:
     """One page of `find`, in two statements; `period` is text that `core.periods` knows.
 
-    Raises UnknownPeriod, InvalidCursor.
+    Raises CustomerInvalid, UnknownPeriod, InvalidCursor.
     """
     found = find(
         status=status, customer_email=customer_email, period=periods.parse(period) if period else None

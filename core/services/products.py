@@ -47,7 +47,8 @@ class Filters(TypedDict, total=False):
 
 
 def find(**filters: Unpack[Filters]) -> QuerySet[Product]:
-    """Products, newest first."""
+    """Products, newest first. Raises NothingToSearchFor."""
+    search.require_words(filters.get("search", ""))
     products = Product.objects.order_by(*NEWEST_FIRST)
     conditions = {
         "category": filters.get("category"),
@@ -63,7 +64,8 @@ def find(**filters: Unpack[Filters]) -> QuerySet[Product]:
 def page(*, limit: int, cursor: str | None, **filters: Unpack[Filters]) -> Page[Product]:
     """A page of products, newest first.
 
-    Raises InvalidCursor, and CategoryNotFound where there is nothing to show because no product is of the category.
+    Raises InvalidCursor, NothingToSearchFor, and CategoryNotFound where there is nothing to show because no product is
+    of the category.
     """
     found = pages.page(
         find(**filters), order=NEWEST_FIRST, limit=limit, cursor=cursor, of={"list": "products", **filters}

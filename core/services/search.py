@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
+from core import words
 from core.models import Product, ProductTerm
+from mcp_server.errors import Refusal
 
-MAX_TERM_LENGTH = 64
 MAX_WORDS = 8  # each is a join
-# Chinese, Japanese and Korean put no space between words, so that a word can begin at each character.
-UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003134f]+")
-WORD = re.compile(r"\w+", re.UNICODE)
+
+
+class NothingToSearchFor(Refusal):
+    """The query has no letter, number or picture."""
+
+
+def require_words(query: str) -> None:
+    """Raise NothingToSearchFor where there is something in the query, and no word to find anything by."""
+    if not words.is_blank(query) and not words.wanted(query):
+        raise NothingToSearchFor(
+            _(
+                "There is no letter or digit in {query} to search for. Give the beginning of a word of name, sku or "
+                "category, or leave the search empty."
+            ).format(query=repr(query))
+        )
 
 
 def matching(products: QuerySet[Product], query: str) -> QuerySet[Product]:
     """Those of `products` of which each of the query's first words begins a word of name, sku or category.
 
-    A query of signs alone begins a sku; an empty one fits all.
+    A blank query fits all, one of signs alone none.
     """
-    signs = _folded(query).strip()[:MAX_TERM_LENGTH]
-    for term in list(dict.fromkeys(_words(query)))[:MAX_WORDS] or filter(None, [signs]):
+    if words.is_blank(query):
+        return products
+    terms = words.wanted(query)[:MAX_WORDS]
+    for term in terms:
         # A range of the index: what begins with the term lies between it and it followed by the last character.
         found = ProductTerm.objects.filter(term__gte=term, term__lt=term + "\U0010ffff")
         products = products.filter(id__in=found.values("product_id"))
-    return products
+    return products if terms else products.none()
 
 
 def index(product: Product) -> None:
@@ -44,18 +57,5 @@ def index_all(products: list[Product]) -> None:
 
 
 def terms(product: Product) -> set[str]:
-    """Each word of name, sku and category, and the whole sku; of unspaced text each ending."""
-    found = {_folded(product.sku)[:MAX_TERM_LENGTH]}
-    for word in _words(f"{product.name} {product.sku} {product.category}"):
-        found.add(word)
-        for run in UNSPACED.finditer(word):
-            found.update(word[start:][:MAX_TERM_LENGTH] for start in range(*run.span()))
-    return found - {""}
-
-
-def _words(text: str) -> list[str]:
-    return [word[:MAX_TERM_LENGTH] for word in WORD.findall(_folded(text))]
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    """What finds the product by its beginning."""
+    return words.terms(product.name) | words.terms(product.sku) | words.terms(product.category)

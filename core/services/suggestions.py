@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Collate
 from django.utils import timezone
 
-from core import periods
+from core import addresses, periods
 from core.models import Customer, Order, Product
 from core.services import search
 
@@ -43,8 +43,8 @@ def customers(text: str, limit: int) -> list[str]:
     """E-mail addresses of customers that begin so, in order."""
     # In this collation what begins with a text is a range, whatever the language of the database.
     found = Customer.objects.annotate(plain=Collate("email", "C")).order_by("plain")
-    if text:
-        found = found.filter(plain__gte=text.lower(), plain__lt=text.lower() + "\U0010ffff")
+    if beginning := addresses.plain(text):
+        found = found.filter(plain__gte=beginning, plain__lt=beginning + "\U0010ffff")
     return list(found.values_list("email", flat=True)[:limit])
 
 

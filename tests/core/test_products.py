@@ -16,6 +16,7 @@ from core.models import Order, OrderItem, Product, StockMovement, TenantSettings
 from core.services import product_changes, products
 from core.services.product_changes import FieldChange, ProductInvalid, SkuTaken
 from core.services.products import CategoryNotFound, ProductNotFound, StockLevel
+from core.services.search import NothingToSearchFor
 from mcp_server.pages import InvalidCursor
 from rls import tenant_context
 from tests.support.approvals import Declined, agreeing, declining
@@ -173,13 +174,50 @@ def test_products_are_found_by_each_filter(acme: World) -> None:
         assert skus() == ["P-1", "T-2", "T-1", "A-1"]
         assert skus(search="烏龍") == ["T-1"]
         assert skus(search="tea p") == ["P-1"]
-        assert skus(search="!") == []
+        assert skus(search="\u200b ") == ["P-1", "T-2", "T-1", "A-1"]
         assert skus(category="茶") == ["T-2", "T-1"]
         assert skus(is_active=False) == ["T-2"]
         assert skus(min_price_minor=200, max_price_minor=300) == ["P-1", "T-2"]
         assert skus(stock=StockLevel.IN_STOCK) == ["T-2", "T-1", "A-1"]
         assert skus(stock=StockLevel.LOW) == ["P-1", "T-1"]
         assert skus(stock=StockLevel.OUT) == ["P-1"]
+
+
+def test_a_product_is_found_by_what_is_glued_together_in_its_name_its_sku_and_its_category(
+    acme: World, globex: World
+) -> None:
+    with tenant_context(globex.id):
+        create("AB-12/3", name="手機殼iPhone15透明", category="เคสphone")
+
+    with tenant_context(acme.id):
+        create("AB-12/3", name="手機殼iPhone15透明", category="เคสphone")
+        create("T-1", name="Café 烏龍")
+
+        for query in (
+            "iPhone",
+            "iphone",
+            "15",
+            "iPhone15",
+            "透明",
+            "手機",
+            "ｉＰｈｏｎｅ 透明",
+            "ab12",
+            "12",
+            "ab-12/3",
+            "phone",
+        ):
+            assert skus(search=query) == ["AB-12/3"], query
+        assert skus(search="cafe\u0301烏龍") == skus(search="CAFE") == ["T-1"]
+        assert skus(search="phones") == []
+
+
+@pytest.mark.parametrize("query", ["!", "。、", "-\u200b"])
+def test_a_search_for_signs_alone_says_so(query: str, acme: World) -> None:
+    with tenant_context(acme.id):
+        with pytest.raises(NothingToSearchFor, match=r"There is no letter or digit in .* to search for. Give the"):
+            skus(search=query)
+        with pytest.raises(ProductNotFound, match="There is no product"):
+            products.get(query)
 
 
 def test_an_unknown_category_names_those_there_are(acme: World) -> None:

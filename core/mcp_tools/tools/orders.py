@@ -50,7 +50,7 @@ class OrderAnswer(FullOrder, Answer):
 def list_orders(
     status: Annotated[OrderStatus | None, Field(description="The order's status.")] = None,
     customer: Annotated[
-        str, Field(max_length=254, description="The customer's e-mail address; upper and lower case are the same.")
+        str, Field(max_length=254, description="The customer's e-mail address, in whatever case and form.")
     ] = "",
     period: Annotated[
         str,
