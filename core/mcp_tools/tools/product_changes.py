@@ -22,7 +22,7 @@ from mcp_server.http.context import current_principal
 Name = Annotated[str, Field(min_length=1, max_length=200, description="The product's name for people.")]
 Description = Annotated[str, Field(max_length=5000, description="The description for customers.")]
 Category = Annotated[str, Field(max_length=100, description="An existing category, or a new one.")]
-Price = Annotated[Amount, Field(description='Price in the shop\'s currency, such as "480" or "19.99".')]
+PRICE = Field(description='Price in the shop\'s currency, such as "480" or "19.99".')
 ReorderLevel = Annotated[int, Field(ge=0, le=MAX_STOCK, description="Stock is low at this many units or fewer.")]
 
 
@@ -96,7 +96,7 @@ class ProductChanged(Change):
 def create_product(
     sku: Annotated[str, Field(min_length=1, max_length=64, description="Identifies the product; unique in the shop.")],
     name: Name,
-    price: Price,
+    price: Annotated[Amount, PRICE],
     description: Description = "",
     category: Category = "",
     opening_stock: Annotated[int, Field(ge=0, le=MAX_STOCK, description="Units on hand at the beginning.")] = 0,
@@ -132,7 +132,7 @@ def update_product(
     name: Name | None = None,
     description: Description | None = None,
     category: Category | None = None,
-    price: Price | None = None,
+    price: Annotated[Amount | None, PRICE] = None,
     reorder_level: ReorderLevel | None = None,
     clear: Annotated[list[Emptied] | None, Field(max_length=2, description="Fields to empty.")] = None,
 ) -> ProductChanged:
