@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
-from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, get_timezone
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 from django.utils import timezone, translation
 
-# The currencies whose minor unit is not a hundredth (ISO 4217, list one). CLDR, which Babel goes by, has other digits:
-# those that people write, and they change with its versions.
-OTHER_DECIMALS = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    3: "BHD IQD JOD KWD LYD OMR TND",
-    4: "CLF UYW",
-}
-DECIMALS = {code: digits for digits, codes in OTHER_DECIMALS.items() for code in codes.split()}
+from core import money_patterns
+from core.money_patterns import MoneyPattern
 
 
 def money(minor: int, currency: str) -> str:
-    """An amount in the currency's minor unit (ISO 4217), with its symbol: 1999, "EUR" is €19.99."""
-    locale = _locale()
-    pattern = copy(locale.currency_formats["standard"])
-    pattern.frac_prec = (decimals(currency), decimals(currency))
-    return format_currency(major(minor, currency), currency, pattern, locale=locale, currency_digits=False)
-
-
-def major(minor: int, currency: str) -> Decimal:
-    """An amount in the currency's major unit: 1999, "EUR" is Decimal("19.99")."""
-    return Decimal(minor).scaleb(-decimals(currency))
-
-
-def decimals(currency: str) -> int:
-    """How many digits of the major unit the minor unit is: 2 for EUR."""
-    return DECIMALS.get(currency, 2)
+    """An amount in the currency's minor unit (ISO 4217), with a sign that no other currency has: 1999, "EUR" is €19.99,
+    and a whole amount has no decimals where people write none: 48000, "TWD" is NT$480."""
+    return _money_pattern(_language(), currency).write(minor)
 
 
 def number(value: int | float | Decimal) -> str:
@@ -84,8 +66,22 @@ def _width(character: str) -> int:
 
 
 def _locale() -> Locale:
+    return _locale_of(_language())
+
+
+def _language() -> str:
+    return translation.get_language() or "en"
+
+
+@cache
+def _locale_of(language: str) -> Locale:
     try:
         # Django says zh-hant, Unicode zh_Hant.
-        return Locale.parse(translation.to_locale(translation.get_language() or "en"))
+        return Locale.parse(translation.to_locale(language))
     except UnknownLocaleError:
         return Locale("en")
+
+
+@cache
+def _money_pattern(language: str, currency: str) -> MoneyPattern:
+    return money_patterns.of(_locale_of(language), currency)

@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, Stream
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
+from core import amounts
 from core.middleware import requires, signed
 from core.models import Export, Order, Product
 from core.scopes import Scope
@@ -180,6 +181,7 @@ def _product(product: Product) -> dict[str, Any]:
         "id": product.id,
         "sku": product.sku,
         "name": product.name,
+        "price": amounts.text(product.price_minor, product.currency),
         "price_minor": product.price_minor,
         "currency": product.currency,
         "stock": product.stock,
@@ -192,15 +194,18 @@ def _order(order: Order) -> dict[str, Any]:
         "id": order.id,
         "number": order.number,
         "status": order.status,
+        "total": amounts.text(order.total_minor, order.currency),
         "total_minor": order.total_minor,
+        "currency": order.currency,
         "created_at": order.created_at,
     }
 
 
 async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
-    yield _csv_line(["sku", "name", "price_minor", "currency", "stock", "is_active"])
+    yield _csv_line(["sku", "name", "price", "price_minor", "currency", "stock", "is_active"])
     async for row in rows.aiterator(chunk_size=500):
-        yield _csv_line([row.sku, row.name, row.price_minor, row.currency, row.stock, row.is_active])
+        price = amounts.text(row.price_minor, row.currency)
+        yield _csv_line([row.sku, row.name, price, row.price_minor, row.currency, row.stock, row.is_active])
 
 
 def _csv_line(values: list[Any]) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from core import formats
 from core.mcp_tools import listing
-from core.mcp_tools.units import Priced
+from core.mcp_tools.units import Priced, both_ways
 from core.models import Customer, Order, OrderItem, OrderStatus, Payment, PaymentKind, PaymentMethod
 from core.services import orders
 from core.services.orders import OrderDetails
@@ -40,6 +40,7 @@ class OrderSummary(Priced):
     number: int
     status: OrderStatus
     customer: Buyer | None
+    total: str
     total_minor: int
     line_count: int
     unit_count: int
@@ -52,7 +53,7 @@ class OrderSummary(Priced):
             number=order.number,
             status=OrderStatus(order.status),
             customer=Buyer.of(order.customer),
-            total_minor=order.total_minor,
+            **both_ways(order.currency, total=order.total_minor),
             currency=order.currency,
             line_count=line_count,
             unit_count=unit_count,
@@ -76,12 +77,14 @@ class OrderSummary(Priced):
 
 
 class OrderLine(BaseModel):
-    """A line of an order; `price_minor` is that of one unit."""
+    """A line of an order; `price` is that of one unit."""
 
     sku: str
     name: str
     quantity: int
+    price: str
     price_minor: int
+    amount: str
     amount_minor: int
     currency: str
 
@@ -91,8 +94,7 @@ class OrderLine(BaseModel):
             sku=item.product.sku,
             name=item.product.name,
             quantity=item.quantity,
-            price_minor=item.price_minor,
-            amount_minor=item.quantity * item.price_minor,
+            **both_ways(item.currency, price=item.price_minor, amount=item.quantity * item.price_minor),
             currency=item.currency,
         )
 
@@ -113,6 +115,7 @@ class MoneyMoved(BaseModel):
 
     kind: PaymentKind
     method: PaymentMethod
+    amount: str
     amount_minor: int
     currency: str
     at: Moment
@@ -123,7 +126,7 @@ class MoneyMoved(BaseModel):
         return cls(
             kind=PaymentKind(payment.kind),
             method=PaymentMethod(payment.method),
-            amount_minor=payment.amount_minor,
+            **both_ways(payment.currency, amount=payment.amount_minor),
             currency=payment.currency,
             at=payment.created_at,
             actor=payment.actor,
@@ -147,6 +150,7 @@ class FullOrder(OrderSummary, Dated):
     can go from here, and `next_calls` the tools that bring it there.
     """
 
+    discount: str
     discount_minor: int
     note: str
     lines: list[OrderLine]
@@ -164,7 +168,7 @@ class FullOrder(OrderSummary, Dated):
             details.order,
             line_count=len(details.items),
             unit_count=sum(item.quantity for item in details.items),
-            discount_minor=details.order.discount_minor,
+            **both_ways(details.order.currency, discount=details.order.discount_minor),
             note=details.order.note,
             lines=[OrderLine.of(item) for item in details.items[first_line - 1 : next_line - 1]],
             next_line=next_line if next_line <= len(details.items) else None,

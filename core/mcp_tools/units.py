@@ -1,22 +1,48 @@
-"""Money in answers, with what it takes to read it: a currency's decimals."""
+"""Money in arguments and answers: a decimal text in the currency's own unit, and in answers the minor unit too."""
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
-from pydantic import BaseModel, computed_field
+from dataclasses import fields
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from core import formats
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, BeforeValidator, WithJsonSchema, computed_field
+
+from core import amounts, currencies
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# What a tool takes; the service that knows the currency says whether it has so many decimals.
+Amount = Annotated[Decimal, BeforeValidator(amounts.parse), WithJsonSchema({"type": "string"})]
 
 
 class Priced(BaseModel):
-    """Has amounts of money, in the minor unit of its currency: 1999 with 2 decimals is 19.99."""
+    """Has amounts of money, each both ways: `price` is "19.99" in the currency's own unit, and `price_minor` is 1999 in
+    the minor unit, of which `decimals` says how many digits it has."""
 
     currency: str
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic wants it above a property
     @property
     def decimals(self) -> int:
-        return formats.decimals(self.currency)
+        return currencies.decimals(self.currency)
 
     def unit_note(self) -> str:
         return _("Money: {currency}, {decimals} decimals.").format(currency=self.currency, decimals=self.decimals)
+
+
+def both_ways(currency: str, **minors: int) -> dict[str, Any]:
+    """Amounts in the minor unit, by name, as the fields of an answer: price=1999 is price="19.99", price_minor=1999."""
+    found: dict[str, Any] = {}
+    for name, minor in minors.items():
+        found |= {name: amounts.text(minor, currency), f"{name}_minor": minor}
+    return found
+
+
+def with_texts(facts: DataclassInstance, currency: str) -> dict[str, Any]:
+    """The fields of a dataclass, with a decimal text beside each that is in the minor unit."""
+    found = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    minors = {name.removesuffix("_minor"): value for name, value in found.items() if name.endswith("_minor")}
+    return found | both_ways(currency, **minors)

@@ -8,6 +8,7 @@ from statistics import median
 
 from django.db.models import Aggregate, BigIntegerField, Count
 
+from core import currencies
 from core.models import SOLD_STATUSES, Order
 from core.periods import Period
 from core.services.statistics import SalesFigures
@@ -65,7 +66,8 @@ def days(sales: SalesFigures, limit: int) -> list[UnusualDay]:
     # Where most days are alike there is no deviation to measure with.
     far = {day: each for day, each in revenue.items() if 0 < MAX_DISTANCE * deviation < abs(each - usual)}
     furthest = sorted(far, key=lambda day: (-abs(far[day] - usual), day))[:limit]
-    return [UnusualDay(day, far[day], round(usual)) for day in furthest]
+    smallest = currencies.smallest_used(sales.currency)
+    return [UnusualDay(day, far[day], round(usual / smallest) * smallest) for day in furthest]
 
 
 def orders(period: Period, limit: int) -> list[UnusualOrder]:

@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core import formats
+from core import currencies
 from core.models import Customer, MovementReason, Product, StockMovement, TenantSettings, TenantUser
 from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
 from core.services.demo_rows import BATCH_SIZE, Writer
@@ -109,6 +109,7 @@ def create(
             available=available,
             customers=customers,
             until=today if min(available.values()) < today else timezone.now(),
+            smallest_discount=currencies.smallest_used(chosen.currency),
             most_discount=min(MAX_DISCOUNT_PERCENT, chosen.max_discount_percent),
             chance=chance,
         )
@@ -152,13 +153,12 @@ def _products(shop: Shop, chosen: TenantSettings, since: datetime) -> tuple[list
     goods = demo_goods.goods(shop.products)
     known = stock.lock(Product.objects.filter(sku__in=[good.sku for good in goods]).values_list("id", flat=True))
     skus = {product.sku for product in known.values()}
-    unit = 10 ** formats.decimals(chosen.currency)
     new = demo_rows.insert(
         Product(
             sku=good.sku,
             name=good.name,
             category=good.category,
-            price_minor=good.price * unit,
+            price_minor=good.price * currencies.unit(chosen.currency),
             currency=chosen.currency,
             reorder_level=chosen.low_stock_threshold,
             is_active=good.is_active,

@@ -81,6 +81,7 @@ def sales(
     available: dict[Product, datetime],
     customers: Sequence[Customer],
     until: datetime,
+    smallest_discount: int,
     most_discount: int,
     chance: random.Random,
 ) -> list[Sale]:
@@ -88,6 +89,7 @@ def sales(
 
     Args:
         available: from when on each product can be ordered; at least one.
+        smallest_discount: in minor units; each is a multiple of it.
         most_discount: in percent of the goods.
     """
     # Whoever comes first is bought most: another one for each seed.
@@ -105,7 +107,8 @@ def sales(
         percent = chance.randint(0, most_discount) if chance.random() < 0.1 else 0
         regulars = known[: bisect_right(joined, at)]
         buyer = _one(regulars, chance) if regulars and chance.random() < 0.95 else None
-        sale = Sale(buyer, lines, goods * percent // 100, chance.choice(METHODS), at)
+        discount = goods * percent // 100 // smallest_discount * smallest_discount
+        sale = Sale(buyer, lines, discount, chance.choice(METHODS), at)
         _go_on(sale, until, chance)
         made.append(sale)
     return made

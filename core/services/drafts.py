@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import formats
+from core import amounts, formats
 from core.models import Order, OrderItem, OrderStatus, Product
 from core.services import customers, orders, settings
 from mcp_server import approval
@@ -17,7 +18,7 @@ from mcp_server.errors import Refusal
 
 MAX_LINES = 200
 MAX_UNITS = 1_000_000  # of one line
-MAX_TOTAL_MINOR = 10**15  # of one order, in minor units
+NO_DISCOUNT = Decimal(0)
 
 
 class OrderInvalid(Refusal):
@@ -41,16 +42,18 @@ def create(
     items: Iterable[Wanted],
     customer_email: str = "",
     customer_name: str = "",
-    discount_minor: int = 0,
+    discount: Decimal = NO_DISCOUNT,
     note: str = "",
 ) -> Order:
     """A new draft with the next number and today's prices; the same sku twice is one line.
 
-    Without an e-mail address it is of a walk-in customer. Asks for a discount above the tenant's cap.
-    Raises OrderInvalid, NotForSale, CustomerInvalid.
+    Without an e-mail address it is of a walk-in customer. The discount is in the currency's own unit; one above the
+    tenant's cap is asked for. Raises OrderInvalid, NotForSale, CustomerInvalid, and AmountInvalid where the currency
+    has no such discount.
     """
     with transaction.atomic():
         chosen = settings.lock()
+        discount_minor = amounts.minor(discount, chosen.currency)
         lines = _new_lines(items, chosen.currency)
         total = _total(lines, discount_minor)
         customer = customers.wanted(email=customer_email, name=customer_name)
@@ -151,16 +154,18 @@ def _require_draft(order: Order) -> None:
 
 
 def _total(lines: Iterable[OrderItem], discount_minor: int) -> int:
-    """The total to pay, in minor units. Raises OrderInvalid where it is negative, or above MAX_TOTAL_MINOR."""
+    """The total to pay, in minor units. Raises OrderInvalid where it is negative, or above MAX_MINOR."""
     lines = list(lines)
     cost = goods(lines)
-    if len(lines) > MAX_LINES or cost > MAX_TOTAL_MINOR or any(line.quantity > MAX_UNITS for line in lines):
+    if len(lines) > MAX_LINES or cost > amounts.MAX_MINOR or any(line.quantity > MAX_UNITS for line in lines):
         raise OrderInvalid(
             _(
-                "An order can have at most {lines} lines, {units} units per line and a total of {money} minor "
-                "units. Split it into several orders."
+                "An order can have at most {lines} lines, {units} units per line and a total of {total}. Split it "
+                "into several orders."
             ).format(
-                lines=formats.number(MAX_LINES), units=formats.number(MAX_UNITS), money=formats.number(MAX_TOTAL_MINOR)
+                lines=formats.number(MAX_LINES),
+                units=formats.number(MAX_UNITS),
+                total=formats.money(amounts.MAX_MINOR, lines[0].currency),
             )
         )
     if discount_minor > cost:

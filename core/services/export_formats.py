@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Protocol, Self
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -169,9 +170,9 @@ def encoded(value: object) -> str:
     return ENCODER.encode(value)
 
 
-def cell(value: Any) -> str | int | float | bool | None:
+def cell(value: Any) -> str | int | float | bool | Decimal | None:
     """A value as a cell of a sheet holds it: what has no form of its own there is text, lists and objects as JSON."""
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int | float | Decimal):
         return value
     return encoded(value) if isinstance(value, dict | list) else str(_plain(value))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
@@ -17,8 +18,8 @@ from mcp_server.errors import Refusal
 
 # Of a cell's text, as UTF-16 counts characters (Microsoft, "Excel specifications and limits").
 MAX_CELL_LENGTH = 32_767
-# From here on a number is not shown, or not kept, digit by digit.
-MAX_EXACT_INTEGER = 10**15
+# A number of more digits is not shown, or not kept, digit by digit.
+MAX_EXACT_DIGITS = 15
 
 
 class DoesNotFit(Refusal):
@@ -75,7 +76,7 @@ class XLSX(Writer):
         for column, value in enumerate(values):
             if isinstance(value, bool):
                 self._sheet.write_boolean(self._row, column, value)
-            elif isinstance(value, int | float) and abs(value) < MAX_EXACT_INTEGER:
+            elif _is_exact(value):
                 self._sheet.write_number(self._row, column, value)
             elif value is not None and value != "":
                 self._write_text(column, str(value))
@@ -92,3 +93,10 @@ class XLSX(Writer):
                     "an Excel cell can hold. Call export_tenant_data with the format csv, json or jsonl."
                 ).format(table=self._table, column=self._columns[column], longest=MAX_CELL_LENGTH)
             )
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether it is a number, each digit of which a cell shows."""
+    return isinstance(value, float) or (
+        isinstance(value, int | Decimal) and len(Decimal(value).as_tuple().digits) <= MAX_EXACT_DIGITS
+    )

@@ -15,8 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import rls
+from core import amounts
 from core.models import Export, ExportFormat, ExportPart, Tenant
-from core.services.export_formats import CSV, JSON, Header, JSONLines, Writer
+from core.services.export_formats import CSV, JSON, Header, JSONLines, Row, Writer
 from core.services.export_xlsx import XLSX
 from mcp_server.errors import Refusal
 from mcp_server.ledger.models import IdempotencyKey
@@ -191,9 +192,10 @@ def _write_tables(writer: Writer, on_progress: Progress) -> dict[str, int]:
     counts = dict.fromkeys(tables(), 0)
     total = sum(model._default_manager.count() for model in tables().values())
     for name, model in tables().items():
-        writer.begin(name, _columns(model))
+        columns, to_file = _in_file(_columns(model))
+        writer.begin(name, columns)
         for batch in _batches(model):
-            writer.write(batch)
+            writer.write(map(to_file, batch))
             counts[name] += len(batch)
             done = sum(counts.values())
             on_progress(done, max(done, total))
@@ -213,6 +215,26 @@ def _batches(model: type[Model]) -> Iterator[list[tuple[Any, ...]]]:
 
 def _columns(model: type[Model]) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields]
+
+
+def _in_file(columns: list[str]) -> tuple[list[str], Callable[[Row], Row]]:
+    """The columns of a file, and what makes a row of it: before each amount in minor units is one in the currency's own
+    unit, `price` before `price_minor`."""
+    minors = [place for place, name in enumerate(columns) if name.endswith("_minor")]
+    if not minors:
+        return columns, lambda row: row
+    currency = columns.index("currency")
+
+    def with_amounts(row: Row) -> Row:
+        found = list(row)
+        for place in reversed(minors):
+            found.insert(place, amounts.major(row[place], row[currency]))
+        return found
+
+    names = list(columns)
+    for place in reversed(minors):
+        names.insert(place, columns[place].removesuffix("_minor"))
+    return names, with_amounts
 
 
 def _is_long(model: type[Model]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from core import formats
+from core import amounts, formats
 from core.models import MovementReason, Order, OrderStatus, Product
 from core.services import products, search, settings, stock
 from mcp_server import approval
@@ -43,22 +45,23 @@ def create(
     *,
     sku: str,
     name: str,
-    price_minor: int,
+    price: Decimal,
     actor: str,
     description: str = "",
     category: str = "",
     opening_stock: int = 0,
     reorder_level: int | None = None,
 ) -> Product:
-    """A new product for sale, in the tenant's currency; its stock is the first movement of its ledger.
+    """A new product for sale, priced in the tenant's currency; its stock is the first movement of its ledger.
 
     Without a reorder level it gets the tenant's. A person is asked where the stock is above the tenant's cap.
-    Raises ProductInvalid and SkuTaken.
+    Raises ProductInvalid, SkuTaken, and AmountInvalid where the currency has no such price.
     """
     _check_sku(sku)
     _check_name(name)
     with transaction.atomic():
         chosen = settings.lock()  # so that the currency stays what it is
+        price_minor = amounts.minor(price, chosen.currency)
         stock.ask_above_cap(sku, opening_stock, cap=chosen.max_stock_change)
         try:
             with transaction.atomic():
@@ -90,18 +93,19 @@ def update(
     name: str | None = None,
     description: str | None = None,
     category: str | None = None,
-    price_minor: int | None = None,
+    price: Decimal | None = None,
     reorder_level: int | None = None,
 ) -> ProductChange:
     """Change what is not None. A person is asked where the price changes by more than half.
 
-    Raises ProductNotFound, and ProductInvalid where there is nothing to change or the name is blank.
+    Raises ProductNotFound, ProductInvalid where there is nothing to change or the name is blank, and AmountInvalid
+    where the product's currency has no such price.
     """
-    given = {
+    given: dict[str, Any] = {
         "name": name,
         "description": description,
         "category": None if category is None else category.strip(),
-        "price_minor": price_minor,
+        "price": price,
         "reorder_level": reorder_level,
     }
     wanted = {field: value for field, value in given.items() if value is not None}
@@ -115,12 +119,13 @@ def update(
         _check_name(name)
     with transaction.atomic():
         product = products.lock(sku)
+        wanted = dict(_stored(field, value, product.currency) for field, value in wanted.items())
         before = {field: getattr(product, field) for field in wanted}
         changes = [
             FieldChange(field, before[field], value) for field, value in wanted.items() if before[field] != value
         ]
-        if price_minor is not None:
-            _ask_about_price(product, price_minor)
+        if price is not None:
+            _ask_about_price(product, wanted["price_minor"])
         for change in changes:
             setattr(product, change.field, change.after)
         product.save(update_fields=[change.field for change in changes])
@@ -146,6 +151,11 @@ def set_active(sku: str, *, is_active: bool) -> ProductChange:
         product.is_active = is_active
         product.save(update_fields=["is_active"])
     return ProductChange(product, [FieldChange("is_active", not is_active, is_active)])
+
+
+def _stored(field: str, value: Any, currency: str) -> tuple[str, Any]:
+    """The field of the model with its value; a price is kept in the minor unit."""
+    return ("price_minor", amounts.minor(value, currency)) if field == "price" else (field, value)
 
 
 def _ask_about_price(product: Product, price_minor: int) -> None:

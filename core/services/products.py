@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypedDict, Unpack
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from core import amounts
 from core.models import Product
-from core.services import search
+from core.services import search, settings
 from mcp_server import pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
@@ -36,25 +38,25 @@ class StockLevel(StrEnum):
 
 
 class Filters(TypedDict, total=False):
-    """Filters of products; one that is missing or None filters nothing."""
+    """Filters of products; one that is missing or None filters nothing. Prices are in the currency's own unit."""
 
     search: str
     category: str | None
     is_active: bool | None
-    min_price_minor: int | None
-    max_price_minor: int | None
+    min_price: Decimal | None
+    max_price: Decimal | None
     stock: StockLevel
 
 
 def find(**filters: Unpack[Filters]) -> QuerySet[Product]:
-    """Products, newest first. Raises NothingToSearchFor."""
+    """Products, newest first. Raises NothingToSearchFor, AmountInvalid: the shop's currency has no such price."""
     search.require_words(filters.get("search", ""))
     products = Product.objects.order_by(*NEWEST_FIRST)
     conditions = {
         "category": filters.get("category"),
         "is_active": filters.get("is_active"),
-        "price_minor__gte": filters.get("min_price_minor"),
-        "price_minor__lte": filters.get("max_price_minor"),
+        "price_minor__gte": _price(filters.get("min_price")),
+        "price_minor__lte": _price(filters.get("max_price")),
     }
     products = products.filter(**{name: value for name, value in conditions.items() if value is not None})
     products = _at_level(products, filters.get("stock", StockLevel.ALL))
@@ -64,8 +66,8 @@ def find(**filters: Unpack[Filters]) -> QuerySet[Product]:
 def page(*, limit: int, cursor: str | None, **filters: Unpack[Filters]) -> Page[Product]:
     """A page of products, newest first.
 
-    Raises InvalidCursor, NothingToSearchFor, and CategoryNotFound where there is nothing to show because no product is
-    of the category.
+    Raises InvalidCursor, NothingToSearchFor, AmountInvalid, and CategoryNotFound where there is nothing to show
+    because no product is of the category.
     """
     found = pages.page(
         find(**filters), order=NEWEST_FIRST, limit=limit, cursor=cursor, of={"list": "products", **filters}
@@ -96,6 +98,10 @@ def _at_level(products: QuerySet[Product], level: StockLevel) -> QuerySet[Produc
             return products.filter(headroom__lte=0)
         case StockLevel.OUT:
             return products.filter(stock=0)
+
+
+def _price(amount: Decimal | None) -> int | None:
+    return None if amount is None else amounts.minor(amount, settings.get().currency)
 
 
 def _require_category(category: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import zoneinfo
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
-from babel.numbers import list_currencies
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core import defaults, formats
+from core import amounts, currencies, defaults, formats
+from core.amounts import AmountInvalid
 from core.models import Order, Product, TenantSettings
 from mcp_server import approval, sentences
 from mcp_server.errors import Refusal
@@ -22,20 +23,20 @@ class SettingsInvalid(Refusal):
 
 
 class Choices(TypedDict, total=False):
-    """Settings to change, each as the model has it; what is missing or None stays."""
+    """Settings to change; what is missing or None stays. `max_order` is in the currency's own unit."""
 
     locale: str | None
     currency: str | None
     time_zone: str | None
     low_stock_threshold: int | None
     max_discount_percent: int | None
-    max_order_minor: int | None
+    max_order: Decimal | None
     max_stock_change: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """The settings as they are now, and the names of the fields that have changed."""
+    """The settings as they are now, and the names of the choices that have changed."""
 
     now: TenantSettings
     changed: list[str]
@@ -61,13 +62,20 @@ def lock() -> TenantSettings:
 def change(**choices: Unpack[Choices]) -> SettingsChange:
     """Change settings, and ask a person before a cap is raised or the currency changes.
 
-    Raises SettingsInvalid: a value that is not offered, or a new currency where something has a price already.
+    With the currency the largest order changes too: it keeps its number of units, 50,000 TWD become 50,000 JPY.
+
+    Raises SettingsInvalid: a value that is not offered, or a new currency where something has a price already, or
+    without the decimals that an amount has. AmountInvalid: the currency has no such amount.
     """
     wanted: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
     if not wanted:
         return SettingsChange(get(), [])
     with transaction.atomic():
         row = lock()
+        currency = wanted.get("currency", row.currency)
+        if currency != row.currency:
+            _check_currency(currency)
+        wanted |= _amounts(row, currency, wanted.pop("max_order", None))
         changes = {name: value for name, value in wanted.items() if getattr(row, name) != value}
         _check(changes)
         questions = _questions(row, changes)
@@ -76,7 +84,25 @@ def change(**choices: Unpack[Choices]) -> SettingsChange:
         for name, value in changes.items():
             setattr(row, name, value)
         row.save(update_fields=list(changes))
-    return SettingsChange(row, list(changes))
+    return SettingsChange(row, [name.removesuffix("_minor") for name in changes])
+
+
+def _amounts(row: TenantSettings, currency: str, max_order: Decimal | None) -> dict[str, int]:
+    """The amounts of the settings that are to be, in the currency that is to be."""
+    if max_order is not None:
+        return {"max_order_minor": amounts.minor(max_order, currency)}
+    if currency == row.currency:
+        return {}
+    kept = amounts.major(row.max_order_minor, row.currency)
+    try:
+        return {"max_order_minor": amounts.minor(kept.normalize(), currency)}
+    except AmountInvalid as error:
+        raise SettingsInvalid(
+            _(
+                "The largest order that an assistant may place without asking is {total}, which is no amount of "
+                "{currency}. Call again with max_order too, in {currency}."
+            ).format(total=formats.money(row.max_order_minor, row.currency), currency=currency)
+        ) from error
 
 
 def _check(changes: dict[str, Any]) -> None:
@@ -85,8 +111,6 @@ def _check(changes: dict[str, Any]) -> None:
         raise SettingsInvalid(_("The locale must be one of: {locales}.").format(locales=", ".join(locales)))
     if "time_zone" in changes:
         _check_time_zone(changes["time_zone"])
-    if "currency" in changes:
-        _check_currency(changes["currency"])
     if changes.get("max_discount_percent", 0) > 100:
         raise SettingsInvalid(_("max_discount_percent must be a number from 0 to 100."))
 
@@ -112,12 +136,15 @@ def _time_zones() -> list[str]:
 
 
 def _check_currency(code: str) -> None:
-    if code not in list_currencies():
+    if code in currencies.NOT_MONEY:
         raise SettingsInvalid(
-            _("There is no currency {code}. Use the three letters of ISO 4217, such as TWD or EUR.").format(
-                code=repr(code)
-            )
+            _(
+                "Nothing can be priced in {code}: ISO 4217 gives it no unit. Use the three letters of a currency, such "
+                "as TWD or EUR."
+            ).format(code=code)
         )
+    if code not in currencies.DECIMALS:
+        raise SettingsInvalid(_no_such_currency(code))
     if Product.objects.exists() or Order.objects.exists():
         raise SettingsInvalid(
             _(
@@ -127,12 +154,27 @@ def _check_currency(code: str) -> None:
         )
 
 
+def _no_such_currency(code: str) -> str:
+    shown = repr(formats.short(code))
+    if meant := currencies.meant(code):
+        return _(
+            "There is no currency {code}. Use the three letters of ISO 4217, such as TWD or EUR. Did you mean {meant}?"
+        ).format(code=shown, meant=meant)
+    return _("There is no currency {code}. Use the three letters of ISO 4217, such as TWD or EUR.").format(code=shown)
+
+
 def _questions(row: TenantSettings, changes: dict[str, Any]) -> list[str]:
     questions = []
     if "currency" in changes:
         questions.append(
-            _("Change the currency of this shop from {before} to {after}?").format(
-                before=row.currency, after=changes["currency"]
+            _(
+                "Change the currency of this shop from {before} to {after}? The largest order that an assistant may "
+                "place without asking is then {limit}; it is {limit_before} now."
+            ).format(
+                before=row.currency,
+                after=changes["currency"],
+                limit=formats.money(changes.get("max_order_minor", row.max_order_minor), changes["currency"]),
+                limit_before=formats.money(row.max_order_minor, row.currency),
             )
         )
     if changes.get("max_discount_percent", 0) > row.max_discount_percent:
@@ -141,12 +183,11 @@ def _questions(row: TenantSettings, changes: dict[str, Any]) -> list[str]:
                 "Raise the largest discount that an assistant may give without asking from {before}% to {after}%?"
             ).format(before=row.max_discount_percent, after=changes["max_discount_percent"])
         )
-    if changes.get("max_order_minor", 0) > row.max_order_minor:
-        currency = changes.get("currency", row.currency)
+    if "currency" not in changes and changes.get("max_order_minor", 0) > row.max_order_minor:
         questions.append(
             _("Raise the largest order that an assistant may place without asking from {before} to {after}?").format(
                 before=formats.money(row.max_order_minor, row.currency),
-                after=formats.money(changes["max_order_minor"], currency),
+                after=formats.money(changes["max_order_minor"], row.currency),
             )
         )
     if changes.get("max_stock_change", 0) > row.max_stock_change:

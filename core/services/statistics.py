@@ -11,6 +11,7 @@ from django.db.models import BooleanField, Case, Count, DateField, DecimalField,
 from django.db.models.functions import Cast, TruncDate
 from django.utils import timezone
 
+from core import currencies
 from core.models import SOLD_STATUSES, Order, OrderItem, OrderStatus, Payment, PaymentKind, TenantSettings
 from core.periods import Period
 
@@ -110,15 +111,17 @@ def sales(period: Period, *, group_by: GroupBy = GroupBy.DAY, compare: bool = Tr
     rows = _rows(period, period.previous().start if compare else period.start)
     current = [row for row in rows if row.is_current]
     groups = _by_time(current, period, group_by, now) if group_by in BY_TIME else _by_goods(period, group_by, limit + 1)
+    currency = next((row.part for row in rows if row.day is None), TenantSettings().currency)
+    smallest = currencies.smallest_used(currency)
     return SalesFigures(
         period=period,
         as_of=now,
-        currency=next((row.part for row in rows if row.day is None), TenantSettings().currency),
+        currency=currency,
         group_by=group_by,
-        totals=_totals(current),
+        totals=_totals(current, smallest),
         groups=groups if group_by in BY_TIME else groups[:limit],
         has_more=group_by not in BY_TIME and len(groups) > limit,
-        previous=_totals([row for row in rows if not row.is_current]) if compare else None,
+        previous=_totals([row for row in rows if not row.is_current], smallest) if compare else None,
     )
 
 
@@ -182,7 +185,8 @@ def _daily(
     return daily
 
 
-def _totals(rows: list[_Row]) -> SalesTotals:
+def _totals(rows: list[_Row], smallest: int = 1) -> SalesTotals:
+    """`smallest` is what an average is rounded to, in minor units."""
     sold = [row for row in rows if row.part in SOLD_STATUSES]
     refunds = [row for row in rows if row.part == PaymentKind.REFUND]
     orders, revenue = sum(row.count for row in sold), sum(row.amount for row in sold)
@@ -190,7 +194,7 @@ def _totals(rows: list[_Row]) -> SalesTotals:
         orders=orders,
         units=sum(row.amount for row in rows if row.part == UNITS),
         revenue_minor=revenue,
-        average_order_minor=_ratio(revenue, orders),
+        average_order_minor=_ratio(revenue, orders * smallest) * smallest,
         discount_minor=sum(row.discount for row in sold),
         received_minor=sum(row.amount for row in rows if row.part == PaymentKind.PAYMENT),
         refunds=sum(row.count for row in refunds),
@@ -240,7 +244,7 @@ def _difference(now: int, before: int) -> Difference:
 
 
 def _ratio(total: int, count: int) -> int:
-    """Half up, in whole minor units."""
+    """Half up, as a whole number."""
     return (2 * total + count) // (2 * count) if count else 0
 
 

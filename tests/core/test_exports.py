@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,11 @@ def as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def amounts(row: Iterable[str]) -> list[str]:
+    """The columns that a file has beside those of the table: of each amount in minor units the decimal text."""
+    return [name.removesuffix("_minor") for name in row if name.endswith("_minor")]
+
+
 def test_each_tenanted_model_is_exported_or_left_out_with_a_reason() -> None:
     tenanted = {model for model in apps.get_models() if issubclass(model, Tenanted)}
     exported = set(exports.tables().values())
@@ -119,7 +124,7 @@ def test_an_export_is_exactly_the_rows_of_its_tenant(acme: World, globex: World,
         ).fetchall()
         assert rows
         assert [row["id"] for row in found[name]] == [row["id"] for (row,) in rows]
-        assert [row.keys() for row in found[name]] == [row.keys() for (row,) in rows]
+        assert [row.keys() for row in found[name]] == [{*row, *amounts(row)} for (row,) in rows]
     assert made.tables == {name: len(rows) for name, rows in found.items()}
     assert b"Acme anvil" in file
     for foreign in (b"lobex", str(globex.id).encode(), acme.token.encode()):
@@ -198,9 +203,26 @@ def test_what_the_writer_of_workbooks_would_take_for_more_is_text(name: str, acm
 def test_a_number_that_excel_would_round_is_text(acme: World) -> None:
     with rls.tenant_context(acme.id):
         Product.objects.update(price_minor=9_007_199_254_740_993)
-        found = tables(ExportFormat.XLSX, content(make(ExportFormat.XLSX)))
+        file = content(make(ExportFormat.XLSX))
 
-    assert found["products"][0]["price_minor"] == "9007199254740993"
+    product = tables(ExportFormat.XLSX, file)["products"][0]
+    assert (product["price"], product["price_minor"]) == ("90071992547409.93", "9007199254740993")
+
+
+@FORMATS
+def test_an_amount_stands_in_the_currencys_own_unit_before_its_minor_unit(format: ExportFormat, acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Product.objects.create(sku="T-1", name="Tea", price_minor=48_000, currency="TWD")
+        Product.objects.create(sku="K-1", name="Tea", price_minor=1_005, currency="KWD")
+        found = tables(format, content(make(format)))
+
+    assert [row["price"] for row in found["products"]] == ["19.99", "480", "1.005"]
+    assert [str(row["price_minor"]) for row in found["products"]] == ["1999", "48000", "1005"]
+    assert found["orders"][0]["total"] == "39.98"
+    assert found["payments"][0]["amount"] == "39.98"
+    assert found["settings"][0]["max_order"] == "50000.00"
+    names = list(found["orders"][0])
+    assert names.index("total") + 1 == names.index("total_minor")
 
 
 def test_a_text_longer_than_a_cell_is_refused_and_leaves_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def payments(number: int) -> list[tuple[str, str, int]]:
 
 def test_an_order_that_is_placed_takes_its_units(acme: World) -> None:
     with rls.tenant_context(acme.id):
-        number = draft(2, discount_minor=98)
+        number = draft(2, discount=Decimal("0.98"))
 
         order = place(number)
 
@@ -94,7 +95,7 @@ def test_an_order_goes_from_placed_to_delivered(acme: World) -> None:
 
 def test_an_order_that_costs_nothing_is_paid_without_a_payment(acme: World) -> None:
     with rls.tenant_context(acme.id):
-        number = draft(1, discount_minor=1999)
+        number = draft(1, discount=Decimal("19.99"))
         place(number)
 
         advance(number, Step.PAID, PaymentMethod.OTHER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
@@ -30,7 +31,7 @@ def in_english() -> Iterator[None]:
 
 def create(sku: str, *, units: int, reorder_level: int = 5) -> Product:
     return product_changes.create(
-        sku=sku, name=f"Thing {sku}", price_minor=500, actor="mei", opening_stock=units, reorder_level=reorder_level
+        sku=sku, name=f"Thing {sku}", price=Decimal(5), actor="mei", opening_stock=units, reorder_level=reorder_level
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from threading import Barrier
 from typing import Any
 
@@ -26,8 +27,8 @@ EVERYTHING: dict[str, Any] = {
     "search": "",
     "category": None,
     "is_active": None,
-    "min_price_minor": None,
-    "max_price_minor": None,
+    "min_price": None,
+    "max_price": None,
     "stock": StockLevel.ALL,
 }
 
@@ -53,7 +54,7 @@ def declined() -> Iterator[list[str]]:
 
 
 def create(sku: str, **facts: Any) -> Product:
-    return product_changes.create(**{"sku": sku, "name": f"Thing {sku}", "price_minor": 500, "actor": "mei", **facts})
+    return product_changes.create(**{"sku": sku, "name": f"Thing {sku}", "price": Decimal(5), "actor": "mei", **facts})
 
 
 def skus(**filters: Any) -> list[str]:
@@ -166,9 +167,9 @@ def test_another_tenants_product_is_an_unknown_one(acme: World, globex: World) -
 
 def test_products_are_found_by_each_filter(acme: World) -> None:
     with tenant_context(acme.id):
-        create("T-1", name="高山烏龍茶", category="茶", price_minor=100, opening_stock=2)
-        create("T-2", name="紅茶", category="茶", price_minor=200, opening_stock=50)
-        create("P-1", name="Tea pot", category="Pots", price_minor=300)
+        create("T-1", name="高山烏龍茶", category="茶", price=Decimal(1), opening_stock=2)
+        create("T-2", name="紅茶", category="茶", price=Decimal(2), opening_stock=50)
+        create("P-1", name="Tea pot", category="Pots", price=Decimal(3))
         product_changes.set_active("T-2", is_active=False)
 
         assert skus() == ["P-1", "T-2", "T-1", "A-1"]
@@ -177,7 +178,7 @@ def test_products_are_found_by_each_filter(acme: World) -> None:
         assert skus(search="\u200b ") == ["P-1", "T-2", "T-1", "A-1"]
         assert skus(category="茶") == ["T-2", "T-1"]
         assert skus(is_active=False) == ["T-2"]
-        assert skus(min_price_minor=200, max_price_minor=300) == ["P-1", "T-2"]
+        assert skus(min_price=Decimal(2), max_price=Decimal("3.00")) == ["P-1", "T-2"]
         assert skus(stock=StockLevel.IN_STOCK) == ["T-2", "T-1", "A-1"]
         assert skus(stock=StockLevel.LOW) == ["P-1", "T-1"]
         assert skus(stock=StockLevel.OUT) == ["P-1"]
@@ -232,16 +233,18 @@ def test_an_unknown_category_names_those_there_are(acme: World) -> None:
         assert skus(category="Tea", is_active=False) == []
 
 
-def test_a_list_is_one_statement(acme: World) -> None:
+def test_a_list_is_one_statement_and_one_for_the_currency_of_its_prices(acme: World) -> None:
     with tenant_context(acme.id):
         create("T-1", category="Tea", opening_stock=50)
-        asked = {"search": "thing t", "category": "Tea", "is_active": True, "min_price_minor": 1, "stock": "in_stock"}
+        asked = {"search": "thing t", "category": "Tea", "is_active": True, "stock": "in_stock"}
 
         with CaptureQueriesContext(connection) as statements:
             found = skus(**asked)
+        with CaptureQueriesContext(connection) as with_currency:
+            priced = skus(**asked, min_price=Decimal("0.01"))
 
-        assert found == ["T-1"]
-        assert len(statements) == 1
+        assert found == priced == ["T-1"]
+        assert (len(statements), len(with_currency)) == (1, 2)
 
 
 def test_a_cursor_is_good_for_its_list_its_filters_and_its_tenant(acme: World, globex: World) -> None:
@@ -264,7 +267,7 @@ def test_a_cursor_is_good_for_its_list_its_filters_and_its_tenant(acme: World, g
 
 def test_a_change_says_what_was_before(acme: World) -> None:
     with tenant_context(acme.id):
-        change = product_changes.update("A-1", name="Heavy anvil", description="", price_minor=2500)
+        change = product_changes.update("A-1", name="Heavy anvil", description="", price=Decimal(25))
 
         assert change.changes == [
             FieldChange("name", "Acme anvil", "Heavy anvil"),
@@ -278,7 +281,7 @@ def test_a_change_says_what_was_before(acme: World) -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({}, "one or more of: name, description, category, price_minor, reorder_level."),
+        ({}, "one or more of: name, description, category, price, reorder_level."),
         ({"name": "  "}, "A product needs a name."),
     ],
 )
@@ -295,7 +298,7 @@ def test_a_price_that_changes_by_more_than_half_is_asked_for(
     price_minor: int, is_asked: bool, acme: World, questions: list[str]
 ) -> None:
     with tenant_context(acme.id):
-        product_changes.update("A-1", price_minor=price_minor)
+        product_changes.update("A-1", price=Decimal(price_minor) / 100)
 
         assert bool(questions) is is_asked
         assert products.get("A-1").price_minor == price_minor
@@ -304,7 +307,7 @@ def test_a_price_that_changes_by_more_than_half_is_asked_for(
 def test_a_declined_price_stays(acme: World, declined: list[str]) -> None:
     with tenant_context(acme.id):
         with pytest.raises(Declined):
-            product_changes.update("A-1", name="Gold anvil", price_minor=199_900)
+            product_changes.update("A-1", name="Gold anvil", price=Decimal(1999))
 
         assert declined == [
             "Change the price of A-1 Acme anvil from €19.99 to €1,999.00? That is more than half of it."

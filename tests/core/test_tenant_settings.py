@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from threading import Barrier
 from typing import Any
 
@@ -13,7 +14,8 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from core.models import TenantSettings
+from core.amounts import AmountInvalid
+from core.models import Order, TenantSettings
 from core.services import product_changes, settings, tenants
 from core.services.settings import SettingsInvalid
 from rls import tenant_context
@@ -93,6 +95,13 @@ def test_what_is_given_changes_and_the_rest_stays(acme: World) -> None:
         ({"time_zone": "Europe/Brelin"}, "Did you mean 'Europe/Berlin'?"),
         ({"time_zone": "localtime"}, "There is no time zone 'localtime'."),
         ({"currency": "eur"}, "There is no currency 'eur'. Use the three letters of ISO 4217"),
+        ({"currency": "ＥＵＲ"}, "There is no currency 'ＥＵＲ'. Use the three letters of ISO 4217"),
+        ({"currency": "usd"}, "such as TWD or EUR. Did you mean USD?"),
+        ({"currency": "NT$"}, "such as TWD or EUR. Did you mean TWD?"),
+        ({"currency": "DEM"}, "There is no currency 'DEM'. Use the three letters of ISO 4217"),
+        ({"currency": "HRK"}, "There is no currency 'HRK'. Use the three letters of ISO 4217"),
+        ({"currency": "XAU"}, "Nothing can be priced in XAU: ISO 4217 gives it no unit. Use the three letters"),
+        ({"currency": "XTS"}, "Nothing can be priced in XTS: ISO 4217 gives it no unit. Use the three letters"),
         ({"currency": "USD"}, "The currency can't be changed any more"),
         ({"max_discount_percent": 101}, "max_discount_percent must be a number from 0 to 100."),
     ],
@@ -107,14 +116,14 @@ def test_a_value_that_is_none_is_refused(choices: Any, words: str, acme: World) 
 
 
 def test_raised_caps_are_asked_for_together(acme: World) -> None:
-    caps = {"max_discount_percent": 20, "max_order_minor": 10_000_000, "max_stock_change": 5000}
+    caps = {"max_discount_percent": 20, "max_order": Decimal(100_000), "max_stock_change": 5000}
     with tenant_context(acme.id):
         with declining() as asked:
             with pytest.raises(Declined):
-                settings.change(**caps)  # type: ignore[arg-type]  # each is an int
+                settings.change(**caps)  # type: ignore[arg-type]  # each is a number
             assert settings.get().max_discount_percent == 10
         with agreeing():
-            settings.change(**caps)  # type: ignore[arg-type]  # each is an int
+            settings.change(**caps)  # type: ignore[arg-type]  # each is a number
 
         assert asked == [
             "Raise the largest discount that an assistant may give without asking from 10% to 20%? "
@@ -126,7 +135,7 @@ def test_raised_caps_are_asked_for_together(acme: World) -> None:
 
 def test_a_lowered_cap_is_not_asked_for(acme: World) -> None:
     with tenant_context(acme.id), declining() as asked:
-        settings.change(max_discount_percent=0, max_order_minor=0, max_stock_change=0)
+        settings.change(max_discount_percent=0, max_order=Decimal(0), max_stock_change=0)
 
         assert asked == []
         assert settings.get().max_stock_change == 0
@@ -139,7 +148,97 @@ def test_an_empty_shop_changes_its_currency_when_a_person_agrees() -> None:
     with tenant_context(tenant_id):
         with agreeing() as asked:
             settings.change(currency="JPY")
-        product = product_changes.create(sku="B-1", name="Thing", price_minor=500, actor="mei")
+        product = product_changes.create(sku="B-1", name="Thing", price=Decimal(500), actor="mei")
 
-        assert asked == ["Change the currency of this shop from TWD to JPY?"]
-        assert product.currency == "JPY"
+        assert asked == [
+            "Change the currency of this shop from TWD to JPY? The largest order that an assistant may place without "
+            "asking is then JP¥50,000; it is NT$50,000 now."
+        ]
+        assert (product.currency, product.price_minor) == ("JPY", 500)
+
+
+@pytest.fixture
+def empty_shop() -> Iterator[None]:
+    """The context of a shop without products and orders: in TWD, with a largest order of NT$50,000."""
+    with working():
+        tenant_id = tenants.create(subdomain="new", name="New", locale="en").id
+    with tenant_context(tenant_id):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor", "shown"),
+    [
+        ("JPY", 50_000, "JP¥50,000"),
+        ("HUF", 5_000_000, "HUF\u00a050,000"),
+        ("USD", 5_000_000, "US$50,000.00"),
+        ("KWD", 50_000_000, "KWD\u00a050,000.000"),
+        ("CLF", 500_000_000, "CLF\u00a050,000.0000"),
+    ],
+)
+def test_a_new_currency_carries_the_largest_order_along(
+    currency: str, minor: int, shown: str, empty_shop: None
+) -> None:
+    with agreeing() as asked:
+        change = settings.change(currency=currency)
+
+    assert change.changed[0] == "currency"
+    assert settings.get().max_order_minor == minor
+    assert asked[0].endswith(f"is then {shown}; it is NT$50,000 now.")
+    with agreeing() as asked:
+        settings.change(currency="TWD")
+    assert settings.get().max_order_minor == 5_000_000
+    assert asked[0].endswith(f"is then NT$50,000; it is {shown} now.")
+
+
+def test_a_largest_order_is_in_the_currency_that_is_given_with_it(empty_shop: None) -> None:
+    with agreeing() as asked:
+        change = settings.change(currency="JPY", max_order=Decimal(60_000))
+
+    assert change.changed == ["currency", "max_order"]
+    assert (settings.get().currency, settings.get().max_order_minor) == ("JPY", 60_000)
+    assert asked == [
+        "Change the currency of this shop from TWD to JPY? The largest order that an assistant may place without "
+        "asking is then JP¥60,000; it is NT$50,000 now."
+    ]
+
+
+def test_an_amount_that_the_new_currency_does_not_have_is_not_rounded(empty_shop: None) -> None:
+    settings.change(max_order=Decimal("480.50"))
+
+    with agreeing() as asked, pytest.raises(SettingsInvalid) as refusal:
+        settings.change(currency="JPY")
+
+    assert str(refusal.value) == (
+        "The largest order that an assistant may place without asking is NT$480.50, which is no amount of JPY. "
+        "Call again with max_order too, in JPY."
+    )
+    assert asked == []
+    assert (settings.get().currency, settings.get().max_order_minor) == ("TWD", 48_050)
+
+
+def test_a_largest_order_has_no_more_decimals_than_the_currency(empty_shop: None) -> None:
+    with pytest.raises(AmountInvalid, match="has more than the 2 decimals of TWD"):
+        settings.change(max_order=Decimal("480.505"))
+
+    assert settings.get().max_order_minor == 5_000_000
+
+
+def test_a_declined_currency_changes_no_amount(empty_shop: None) -> None:
+    with declining(), pytest.raises(Declined):
+        settings.change(currency="JPY", max_order=Decimal(1))
+
+    assert (settings.get().currency, settings.get().max_order_minor) == ("TWD", 5_000_000)
+
+
+@pytest.mark.parametrize("model", ["product", "order"])
+def test_what_has_a_price_keeps_its_currency(model: str, empty_shop: None) -> None:
+    if model == "product":
+        product_changes.create(sku="B-1", name="Thing", price=Decimal(480), actor="mei")
+    else:
+        Order.objects.create(number=1, currency="TWD", total_minor=48_000)
+
+    with pytest.raises(SettingsInvalid, match="products or orders have prices in it"):
+        settings.change(currency="JPY", max_order=Decimal(1))
+
+    assert (settings.get().currency, settings.get().max_order_minor) == ("TWD", 5_000_000)

@@ -8,12 +8,14 @@ import re
 import typing
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from core import formats
+from core.currencies import DECIMALS
 from core.models import TenantSettings
 from core.services import demo, drafts, product_changes
 from core.services.drafts import Wanted
@@ -39,7 +41,7 @@ CALLS: dict[tuple[Endpoint, str], dict[str, Any]] = {
     (Endpoint.TENANT, "cancel_order"): {"number": 1, "reason": "broken", "dry_run": True},
     (Endpoint.TENANT, "create_demo_data"): {"orders": 1},
     (Endpoint.TENANT, "create_order"): {"items": [{"sku": "A-1", "quantity": 1}], "note": "Ring twice"},
-    (Endpoint.TENANT, "create_product"): {"sku": "N-1", "name": "New", "price_minor": 100, "category": "Tea"},
+    (Endpoint.TENANT, "create_product"): {"sku": "N-1", "name": "New", "price": "1", "category": "Tea"},
     (Endpoint.TENANT, "export_tenant_data"): {"format": "json"},
     (Endpoint.TENANT, "get_audit_log"): {"limit": 2},
     (Endpoint.TENANT, "get_business_insights"): {"period": "last_90_days"},
@@ -58,7 +60,7 @@ CALLS: dict[tuple[Endpoint, str], dict[str, Any]] = {
     (Endpoint.TENANT, "place_order"): {"number": 900},
     (Endpoint.TENANT, "set_product_active"): {"sku": "A-1", "is_active": False, "dry_run": True},
     (Endpoint.TENANT, "update_order_status"): {"number": 1, "status": "shipped"},
-    (Endpoint.TENANT, "update_product"): {"sku": "A-1", "price_minor": 1998},
+    (Endpoint.TENANT, "update_product"): {"sku": "A-1", "price": "19.98"},
     (Endpoint.PLATFORM, "add_numbers"): {"a": 1, "b": 2},
     (Endpoint.PLATFORM, "create_tenant"): {"subdomain": "initech", "name": "Initech", **WHY},
     (Endpoint.PLATFORM, "delete_tenant"): {"tenant_id": "shop", "dry_run": True, **WHY},
@@ -129,7 +131,7 @@ def test_both_forms_say_the_same(spec: ToolSpec, language: str, server: Process,
     json.dumps(structured, allow_nan=False)
     for name, value, around in facts(structured):
         if name.endswith("_minor"):
-            assert money(name, around)
+            assert money(name, value, around)
         if name in NAMES and value not in (None, "") and not isinstance(value, dict):
             assert str(value) in text, (name, value)
         if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:", value):
@@ -147,13 +149,15 @@ def test_both_forms_say_the_same(spec: ToolSpec, language: str, server: Process,
         assert (ZONE if spec.endpoint is Endpoint.TENANT else "UTC") in text
 
 
-def money(name: str, around: tuple[dict[str, Any], ...]) -> bool:
-    """Whether an amount has its currency and its decimals beside or around it."""
-    currencies = [each["currency"] for each in around if "currency" in each]
+def money(name: str, value: Any, around: tuple[dict[str, Any], ...]) -> bool:
+    """Whether an amount has its decimal text beside it, and its currency and decimals beside or around it."""
+    codes = [each["currency"] for each in around if "currency" in each]
     decimals = [each["decimals"] for each in around if "decimals" in each]
-    assert currencies, name
-    assert decimals[-1] == formats.decimals(currencies[-1]), name
-    return True
+    assert codes, name
+    assert decimals[-1] == DECIMALS[codes[-1]], name
+    both = around[-1][name.removesuffix("_minor")], value
+    text, minor = (each["absolute"] if isinstance(each, dict) else each for each in both)
+    return isinstance(text, str) and Decimal(text).scaleb(decimals[-1]) == minor
 
 
 @pytest.mark.parametrize("spec", [pytest.param(spec, id=f"{spec.endpoint.value} {spec.name}") for spec in SPECS])
@@ -165,7 +169,9 @@ def test_each_amount_and_each_time_can_be_read(spec: ToolSpec) -> None:
     if has_days and spec.shape.annotation.__name__ not in OFFSETS:
         assert issubclass(spec.shape.annotation, Dated), "times and days need a zone: see mcp_server.call.units"
     if any(name.endswith("_minor") for name, _ in fields):
-        assert {"currency", "decimals"} <= {name for name, _ in fields}, "amounts need a currency: Priced"
+        names = {name for name, _ in fields}
+        assert {"currency", "decimals"} <= names, "amounts need a currency: Priced"
+        assert {name.removesuffix("_minor") for name in names} <= names, "amounts need a text: with_texts"
     if any(name == "has_more" for name, _ in fields):
         assert {"next_cursor", "next_step"} & {name for name, _ in fields}
 
@@ -212,7 +218,7 @@ def test_a_resource_stands_alone(uri: str, shop: World, server: Process) -> None
     structured = json.loads(answer["result"]["contents"][0]["text"])
     for name, value, around in facts(structured):
         if name.endswith("_minor"):
-            assert money(name, around)
+            assert money(name, value, around)
         if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:", value):
             assert value.endswith("+08:00"), (name, value)
 
@@ -221,7 +227,7 @@ def test_a_resource_stands_alone(uri: str, shop: World, server: Process) -> None
     ("currency", "decimals"), [("JPY", 0), ("TWD", 2), ("HUF", 2), ("KWD", 3), ("IQD", 3), ("CLF", 4)]
 )
 def test_decimals_are_those_of_iso_4217(currency: str, decimals: int) -> None:
-    assert formats.decimals(currency) == decimals
+    assert DECIMALS[currency] == decimals
     assert len(re.sub(r".*?(?:\.(\d+))?$", r"\1", formats.money(1, currency).strip())) == decimals
 
 

@@ -176,7 +176,7 @@ def test_calls_of_one_tenant_that_wait_keep_no_other_waiting(
         ):
             calls = [
                 asyncio.create_task(
-                    client.call_tool("create_product", {"sku": f"N-{number}", "name": "New", "price_minor": 1})
+                    client.call_tool("create_product", {"sku": f"N-{number}", "name": "New", "price": "0.01"})
                 )
                 for number in range(30)
             ]

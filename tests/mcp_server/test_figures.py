@@ -102,9 +102,11 @@ def test_sales_of_a_month(era: Era, shop: World, server: Process) -> None:
     assert content["revenue_of_groups"] == "lines"
     assert content["period"] == {"name": "2026-03", "start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
     assert content["previous_period"]["name"] == "2026-02-01..2026-02-28"
+    assert content["differences"]["revenue"] == {"absolute": "125.00", "percent": 62.5}
     assert content["differences"]["revenue_minor"] == {"absolute": 12500, "percent": 62.5}
     assert content["differences"]["refunds"] == {"absolute": 1, "percent": None}
-    assert content["groups"][1] == {"key": "POT", "name": "pot", "orders": 1, "units": 2, "revenue_minor": 2000}
+    pots = {"key": "POT", "name": "pot", "orders": 1, "units": 2, "revenue": "20.00", "revenue_minor": 2000}
+    assert content["groups"][1] == pots
 
 
 def test_sales_in_chinese(shop: World, server: Process) -> None:
@@ -171,7 +173,13 @@ def test_what_stands_out(shop: World, server: Process) -> None:
     assert "Unusual days: none" in lines
     assert "異常的日子：無" in chinese.content[0].text
     rate = english.structured_content["refund_rate"]
-    assert rate["value"] == {"percent": 2.0, "refunded_minor": 610, "received_minor": 30500}
+    assert rate["value"] == {
+        "percent": 2.0,
+        "refunded": "6.10",
+        "refunded_minor": 610,
+        "received": "305.00",
+        "received_minor": 30500,
+    }
     assert rate["period"]["start"] == "2026-03-01T00:00:00Z"
     assert rate["as_of"]
     assert rate["method"] == "The money refunded in the period, divided by the money received in it."

@@ -135,10 +135,10 @@ def test_a_change_leaves_what_was_given_blank(blank: Any, acme: World, server: P
     blanks = dict.fromkeys(["name", "description", "category", "reorder_level", "idempotency_key"], blank)
     others = {"clear": [], "dry_run": None}
 
-    changed = call(server, acme, "update_product", {"sku": "A-1", "price_minor": 1998, **others, **blanks})
+    changed = call(server, acme, "update_product", {"sku": "A-1", "price": "19.98", **others, **blanks})
     settings_now = call(server, acme, "manage_tenant_settings", dict.fromkeys(["currency", "locale"], blank))
 
-    assert [each["field"] for each in changed["structuredContent"]["changes"]] == ["price_minor"]
+    assert [each["field"] for each in changed["structuredContent"]["changes"]] == ["price", "price_minor"]
     assert settings_now["structuredContent"]["changed"] == []
     with tenant_context(acme.id):
         product = Product.objects.get(sku="A-1")
@@ -149,7 +149,7 @@ def test_a_change_leaves_what_was_given_blank(blank: Any, acme: World, server: P
 def test_a_blank_that_is_neither_true_nor_false_is_no_order_to_make_the_change(
     blank: Any, acme: World, server: Process
 ) -> None:
-    change = call(server, acme, "update_product", {"sku": "A-1", "price_minor": 1, "dry_run": blank})
+    change = call(server, acme, "update_product", {"sku": "A-1", "price": "0.01", "dry_run": blank})
     listed = call(server, acme, "get_tenant_products", {"is_active": blank})
 
     for result, name in ((change, "dry_run"), (listed, "is_active")):
@@ -409,11 +409,11 @@ NO_JSON = ["NaN", "Infinity", "-Infinity"]
     [
         ("get_order", '{"number": %s}'),
         ("get_tenant_products", '{"limit": %s}'),
-        ("get_tenant_products", '{"min_price_minor": %s}'),
+        ("get_tenant_products", '{"min_price": %s}'),
         ("adjust_stock", '{"sku": "A-1", "reason": "count", "quantity": %s}'),
         ("create_order", '{"items": [{"sku": "A-1", "quantity": %s}]}'),
         ("create_demo_data", '{"seed": %s}'),
-        ("manage_tenant_settings", '{"max_order_minor": %s}'),
+        ("manage_tenant_settings", '{"max_order": %s}'),
         ("update_product", '{"sku": "A-1", "reorder_level": %s}'),
         ("shop_steps", '{"steps": %s}'),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tests.support.world import World, make_tenant
 
 def create(world: World, sku: str, units: int) -> None:
     with tenant_context(world.id):
-        product_changes.create(sku=sku, name="Oolong", price_minor=500, actor="tests", opening_stock=units)
+        product_changes.create(sku=sku, name="Oolong", price=Decimal(5), actor="tests", opening_stock=units)
 
 
 def on_hand(world: World, sku: str) -> int:

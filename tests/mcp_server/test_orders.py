@@ -157,7 +157,7 @@ def test_a_client_that_cannot_ask_cancels_in_two_steps(era: Era, acme: World, se
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
-        ("create_order", {"items": [{"sku": "A-1", "quantity": 1}], "discount_minor": 1000}, "above the limit of 10%"),
+        ("create_order", {"items": [{"sku": "A-1", "quantity": 1}], "discount": "10"}, "above the limit of 10%"),
         ("place_order", {"number": 2}, "The total of order 2 is €59.97, above the limit of €50.00. Place the order?"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.mcp_server.test_changes import call, person
 from tests.support.processes import ERAS, Era, Process, connected
 from tests.support.world import World, make_tenant
 
-TEA = {"sku": "TEA-1", "name": "高山烏龍茶", "price_minor": 48000, "category": "茶葉", "opening_stock": 12}
+TEA = {"sku": "TEA-1", "name": "高山烏龍茶", "price": "480", "category": "茶葉", "opening_stock": 12}
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def full(acme: World) -> World:
             product_changes.create(
                 sku=f"SHELF-2025-{number:04d}",
                 name=f"阿里山特選高海拔手採金萱烏龍茶禮盒附陶瓷茶具組限量典藏版第{number}號" * 3,
-                price_minor=12_345_600,
+                price=Decimal(123_456),
                 actor="tests",
                 opening_stock=1000,
                 reorder_level=1000,
@@ -45,7 +46,7 @@ def skus(result: Any) -> list[str]:
 
 @pytest.mark.parametrize("era", ERAS)
 def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server: Process) -> None:
-    made = call(server, acme, {**TEA, "price_minor": 2500}, era=era, name="create_product")
+    made = call(server, acme, {**TEA, "price": "25"}, era=era, name="create_product")
     found = call(server, acme, {"search": "烏龍"}, era=era, name="get_tenant_products")
     changed = call(server, acme, {"sku": "TEA-1", "name": "Oolong"}, era=era, name="update_product")
     shown = call(server, acme, {"sku": "TEA-1"}, era=era, name="get_product")
@@ -63,6 +64,7 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
                 "sku": "TEA-1",
                 "name": "高山烏龍茶",
                 "category": "茶葉",
+                "price": "25.00",
                 "price_minor": 2500,
                 "currency": "EUR",
                 "decimals": 2,
@@ -162,7 +164,7 @@ def test_a_person_decides_about_a_price(
     answer: bool, price_minor: int, era: Era, acme: World, stateful_server: Process
 ) -> None:
     asked: list[str] = []
-    arguments = {"sku": "A-1", "price_minor": 100}
+    arguments = {"sku": "A-1", "price": "1.00"}
 
     call(stateful_server, acme, arguments, era=era, callback=person(answer, asked), name="update_product")
 
@@ -218,9 +220,13 @@ def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Proce
         ("get_tenant_products", {"search": "a\0b"}, "search: "),
         ("get_product", {"sku": "A-1\0"}, "sku: "),
         ("create_product", {**TEA, "sku": " TEA-1"}, "must not begin or end with a space"),
-        ("create_product", {**TEA, "price_minor": 10**15 + 1}, "price_minor: "),
+        (
+            "create_product",
+            {**TEA, "price": "10000000000000.01"},
+            "too large: the largest amount is €10,000,000,000,000.00.",
+        ),
         ("create_product", {**TEA, "sku": "A-1"}, "A product with the sku 'A-1' exists already."),
-        ("update_product", {"sku": "A-1"}, "one or more of: name, description, category, price_minor, reorder_level."),
+        ("update_product", {"sku": "A-1"}, "one or more of: name, description, category, price, reorder_level."),
     ],
 )
 def test_a_call_that_can_not_be_is_answered_in_words(

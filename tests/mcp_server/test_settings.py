@@ -81,9 +81,12 @@ def test_an_empty_shop_chooses_its_currency(server: Process) -> None:
     asked: list[str] = []
 
     call(server, new, {"currency": "JPY"}, callback=person(True, asked), name=TOOL)
-    made = call(server, new, {"sku": "B-1", "name": "Thing", "price_minor": 500}, name="create_product")
+    made = call(server, new, {"sku": "B-1", "name": "Thing", "price": "500"}, name="create_product")
 
-    assert asked == ["Change the currency of this shop from TWD to JPY?"]
+    assert asked == [
+        "Change the currency of this shop from TWD to JPY? The largest order that an assistant may place without "
+        "asking is then JP¥50,000; it is NT$50,000 now."
+    ]
     assert "¥500" in made.content[0].text
 
 
@@ -91,7 +94,7 @@ def test_an_empty_shop_chooses_its_currency(server: Process) -> None:
     ("arguments", "words"),
     [
         ({"currency": "USD"}, "The currency can't be changed any more"),
-        ({"currency": "usd"}, "currency: "),
+        ({"currency": "usd"}, "There is no currency 'usd'. Use the three letters"),
         ({"currency": "QQQ"}, "There is no currency 'QQQ'."),
         ({"time_zone": "Taipei"}, "Did you mean 'Asia/Taipei'?"),
         ({"locale": "fr"}, "'zh-hant' or 'en'"),

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -103,7 +104,7 @@ RESTOCK = {
 @pytest.mark.django_db
 def test_what_is_short_is_bought(words: dict[str, Any], era: Era, shop: World, asking: Process) -> None:
     with tenant_context(shop.id):
-        product_changes.create(sku="TEA-1", name="Oolong", price_minor=500, actor="tests", opening_stock=2)
+        product_changes.create(sku="TEA-1", name="Oolong", price=Decimal(5), actor="tests", opening_stock=2)
 
     async def story(assistant: Assistant) -> list[Any]:
         return [
@@ -171,7 +172,7 @@ SALE = {
 def test_an_order_is_taken(words: dict[str, Any], era: Era, shop: World, asking: Process) -> None:
     with tenant_context(shop.id):
         TenantSettings.objects.update(max_order_minor=3000)
-    wanted = {"items": [{"sku": "A-1", "quantity": 2}], "discount_minor": 500}
+    wanted = {"items": [{"sku": "A-1", "quantity": 2}], "discount": "5"}
     buyer = {"customer_email": "Bip@shop.example", "customer_name": "Bip"}
 
     async def story(assistant: Assistant) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -40,8 +41,13 @@ def month() -> Period:
     return periods.parse("last_30_days")
 
 
-def products_by(name: str, index: str, **filters: Any) -> Case:
-    return Case(name=name, read=lambda cursor: products.page(limit=20, cursor=cursor, **filters), indexes={index})
+def products_by(name: str, *indexes: str, statements: int = 1, **filters: Any) -> Case:
+    return Case(
+        name=name,
+        read=lambda cursor: products.page(limit=20, cursor=cursor, **filters),
+        indexes=set(indexes),
+        statements=statements,
+    )
 
 
 def inventory_by(name: str, **filters: bool) -> Case:
@@ -81,7 +87,7 @@ LISTS = [
     products_by("products", "product_newest"),
     products_by("products of a category", "product_category", category="category-7"),
     products_by("inactive products", "product_newest", is_active=False),
-    products_by("products by price", "product_newest", min_price_minor=100, max_price_minor=90_000),
+    products_by("products by price", "product_newest", statements=2, min_price=Decimal(1), max_price=Decimal(900)),
     products_by("products in stock", "product_newest", stock=StockLevel.IN_STOCK),
     products_by("products low in stock", "product_newest", stock=StockLevel.LOW),
     products_by("products out of stock", "product_newest", stock=StockLevel.OUT),

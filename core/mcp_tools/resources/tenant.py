@@ -90,7 +90,10 @@ def info() -> list[Content]:
 )
 def schema() -> list[Content]:
     tables = [_table(model, tools) for model, tools in TOOLS_OF_TABLES.items()]
-    guide = "Money is in the minor unit of its currency. A row is named by its sku, number, e-mail or username."
+    guide = (
+        "Columns that end in _minor are in the minor unit of the row's currency; tools take amounts in its own unit. "
+        "A row is named by its sku, number, e-mail or username."
+    )
     return [Content(json.dumps({"guide": guide, "tables": tables}, ensure_ascii=False), JSON)]
 
 

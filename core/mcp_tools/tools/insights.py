@@ -3,23 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Generic, Self, TypeVar
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeVar
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from core import formats, periods
 from core.mcp_tools.tools.periods import PeriodName, Span
-from core.mcp_tools.units import Priced
+from core.mcp_tools.units import Priced, with_texts
 from core.scopes import Scope
 from core.services import insights
-from core.services.anomalies import UnusualDay, UnusualOrder
-from core.services.insights import Buyers, Insights, RefundRate
-from core.services.sellers import Seller, StockOut, StoppedSeller
+from core.services.insights import Buyers, Insights
+from core.services.sellers import StockOut, StoppedSeller
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 T = TypeVar("T")
+P = TypeVar("P", bound=BaseModel)
+
+
+class Seller(BaseModel):
+    """A product with the units sold in the period, and its stock."""
+
+    sku: str
+    name: str
+    units: int
+    revenue: str
+    revenue_minor: int
+    stock: int
+
+
+class UnusualDay(BaseModel):
+    """A day with far more or far less revenue than the median day."""
+
+    day: date
+    revenue: str
+    revenue_minor: int
+    usual: str
+    usual_minor: int
+
+
+class UnusualOrder(BaseModel):
+    """An order whose total is far above the others; three quarters of them have a total of at most `usual`."""
+
+    number: int
+    total: str
+    total_minor: int
+    usual: str
+    usual_minor: int
+
+
+class RefundRate(BaseModel):
+    """The money refunded and received; `percent` is null where none was received."""
+
+    percent: float | None
+    refunded: str
+    refunded_minor: int
+    received: str
+    received_minor: int
 
 
 class Figure(BaseModel, Generic[T]):
@@ -31,8 +76,8 @@ class Figure(BaseModel, Generic[T]):
     method: str
 
     @classmethod
-    def of(cls, figure: insights.Figure[T]) -> Self:
-        return cls(value=figure.value, period=Span.of(figure.period), as_of=figure.as_of, method=figure.method)
+    def of(cls, figure: insights.Figure[Any], value: T) -> Self:
+        return cls(value=value, period=Span.of(figure.period), as_of=figure.as_of, method=figure.method)
 
 
 class InsightsAnswer(Priced, Dated, Answer):
@@ -49,16 +94,22 @@ class InsightsAnswer(Priced, Dated, Answer):
 
     @classmethod
     def of(cls, found: Insights) -> Self:
+        def priced(shape: type[P], rows: Iterable[DataclassInstance]) -> list[P]:
+            return [shape(**with_texts(each, found.currency)) for each in rows]
+
+        best, worst = (priced(Seller, each.value) for each in (found.best_sellers, found.worst_sellers))
+        days, orders = found.unusual_days, found.unusual_orders
+        [rate] = priced(RefundRate, [found.refund_rate.value])
         return cls(
             currency=found.currency,
-            best_sellers=Figure[list[Seller]].of(found.best_sellers),
-            worst_sellers=Figure[list[Seller]].of(found.worst_sellers),
-            stock_outs=Figure[list[StockOut]].of(found.stock_outs),
-            customers=Figure[Buyers].of(found.customers),
-            unusual_days=Figure[list[UnusualDay]].of(found.unusual_days),
-            unusual_orders=Figure[list[UnusualOrder]].of(found.unusual_orders),
-            stopped_sellers=Figure[list[StoppedSeller]].of(found.stopped_sellers),
-            refund_rate=Figure[RefundRate].of(found.refund_rate),
+            best_sellers=Figure[list[Seller]].of(found.best_sellers, best),
+            worst_sellers=Figure[list[Seller]].of(found.worst_sellers, worst),
+            stock_outs=Figure[list[StockOut]].of(found.stock_outs, found.stock_outs.value),
+            customers=Figure[Buyers].of(found.customers, found.customers.value),
+            unusual_days=Figure[list[UnusualDay]].of(days, priced(UnusualDay, days.value)),
+            unusual_orders=Figure[list[UnusualOrder]].of(orders, priced(UnusualOrder, orders.value)),
+            stopped_sellers=Figure[list[StoppedSeller]].of(found.stopped_sellers, found.stopped_sellers.value),
+            refund_rate=Figure[RefundRate].of(found.refund_rate, rate),
         )
 
     def text(self) -> str:

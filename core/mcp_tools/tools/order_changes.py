@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,10 +11,11 @@ from core import formats
 from core.mcp_tools.order_shapes import FullOrder
 from core.mcp_tools.tools.orders import Number
 from core.mcp_tools.tools.products import Sku
+from core.mcp_tools.units import Amount, both_ways
 from core.models import PaymentMethod
 from core.scopes import Scope
 from core.services import drafts, fulfilment, orders
-from core.services.drafts import MAX_TOTAL_MINOR, MAX_UNITS, Wanted
+from core.services.drafts import MAX_UNITS, NO_DISCOUNT, Wanted
 from core.services.fulfilment import Step
 from mcp_server.declare.tools import Change, tool
 from mcp_server.http.context import current_principal
@@ -42,9 +43,10 @@ class OrderChange(FullOrder, Change):
 
 
 class OrderCancelled(OrderChange):
-    """The cancelled order; `returned_units` are back in stock, `refund_minor` is to go back to the customer."""
+    """The cancelled order; `returned_units` are back in stock, `refund` is to go back to the customer."""
 
     returned_units: int
+    refund: str
     refund_minor: int
 
     def text(self) -> str:
@@ -66,9 +68,9 @@ def create_order(
     customer_name: Annotated[
         str, Field(max_length=200, description="Name of a new customer; an existing one keeps its name.")
     ] = "",
-    discount_minor: Annotated[
-        int, Field(ge=0, le=MAX_TOTAL_MINOR, description="Discount on the whole order: 150 is 1.50 EUR.")
-    ] = 0,
+    discount: Annotated[
+        Amount, Field(description='Discount on the whole order, in its currency, such as "50" or "1.50".')
+    ] = NO_DISCOUNT,
     note: Annotated[str, Field(max_length=1000, description="A note for the people who handle the order.")] = "",
 ) -> OrderChange:
     """Create a draft order at today's prices; a draft takes nothing from stock. Then call place_order to sell it, or
@@ -77,7 +79,7 @@ def create_order(
         items=[Wanted(item.sku, item.quantity) for item in items],
         customer_email=customer_email,
         customer_name=customer_name,
-        discount_minor=discount_minor,
+        discount=discount,
         note=note,
     )
     return _changed(order.number)
@@ -121,8 +123,8 @@ def cancel_order(
     """Cancel an order that is not shipped: its units return to stock, and payments are refunded. To see both call
     get_order first."""
     cancelled = fulfilment.cancel(number, reason=reason, actor=current_principal().name)
-    facts: dict[str, Any] = {"returned_units": cancelled.units, "refund_minor": cancelled.refund_minor}
-    return OrderCancelled.in_full(orders.get(number), **facts)
+    refund = both_ways(cancelled.order.currency, refund=cancelled.refund_minor)
+    return OrderCancelled.in_full(orders.get(number), returned_units=cancelled.units, **refund)
 
 
 def _changed(number: int) -> OrderChange:

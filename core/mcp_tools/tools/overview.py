@@ -8,7 +8,7 @@ from typing import Self
 from django.utils.translation import gettext as _
 
 from core import formats
-from core.mcp_tools.units import Priced
+from core.mcp_tools.units import Priced, with_texts
 from core.models import OrderStatus
 from core.scopes import Scope
 from core.services import overview
@@ -27,6 +27,7 @@ class ProductStatsAnswer(Priced, Dated, Answer):
     low_stock: int
     out_of_stock: int
     units: int
+    stock_value: str
     stock_value_minor: int
     categories: list[CategoryStats]
     more_categories: int
@@ -34,7 +35,7 @@ class ProductStatsAnswer(Priced, Dated, Answer):
 
     @classmethod
     def of(cls, stats: ProductStats) -> Self:
-        return cls.model_validate(stats, from_attributes=True)
+        return cls(**with_texts(stats, stats.currency))
 
     def text(self) -> str:
         lines = [
@@ -64,13 +65,15 @@ class TenantStatsAnswer(Priced, Dated, Answer):
     customers: int
     orders: int
     orders_by_status: dict[str, int]
+    revenue: str
     revenue_minor: int
+    revenue_this_month: str
     revenue_this_month_minor: int
     as_of: Moment
 
     @classmethod
     def of(cls, stats: TenantStats) -> Self:
-        return cls.model_validate(stats, from_attributes=True)
+        return cls(**with_texts(stats, stats.currency))
 
     def text(self) -> str:
         statuses = (f"{OrderStatus(name).label} {formats.number(n)}" for name, n in self.orders_by_status.items())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Self
 
 from django.utils.translation import gettext as _
 from pydantic import Field
 
-from core import formats
-from core.mcp_tools.tools.products import MAX_MINOR, ProductSummary, Sku
+from core import amounts, formats
+from core.mcp_tools.tools.products import ProductSummary, Sku
+from core.mcp_tools.units import Amount
 from core.scopes import Scope
 from core.services import product_changes
 from core.services.product_changes import FieldChange, ProductChange
@@ -20,7 +22,7 @@ from mcp_server.http.context import current_principal
 Name = Annotated[str, Field(min_length=1, max_length=200, description="The product's name for people.")]
 Description = Annotated[str, Field(max_length=5000, description="The description for customers.")]
 Category = Annotated[str, Field(max_length=100, description="An existing category, or a new one.")]
-Price = Annotated[int, Field(ge=0, le=MAX_MINOR, description="Price in the currency's minor unit: 1999 is 19.99 EUR.")]
+PRICE = Field(description='Price in the shop\'s currency, such as "480" or "19.99".')
 ReorderLevel = Annotated[int, Field(ge=0, le=MAX_STOCK, description="Stock is low at this many units or fewer.")]
 
 
@@ -55,14 +57,15 @@ class ProductCreated(ProductSummary, Change):
 
 
 class ProductChanged(Change):
-    """A product, and what of it has changed."""
+    """A product, and what of it has changed; a price both as a decimal text and in the minor unit."""
 
     product: ProductSummary
     changes: list[FieldChange]
 
     @classmethod
     def of(cls, change: ProductChange) -> Self:
-        return cls(product=ProductSummary.of(change.product), changes=change.changes)
+        changes = chain.from_iterable(_both_ways(each, change.product.currency) for each in change.changes)
+        return cls(product=ProductSummary.of(change.product), changes=list(changes))
 
     def subject(self) -> str:
         return f"product {self.product.sku}"
@@ -74,7 +77,7 @@ class ProductChanged(Change):
         who = {"sku": self.product.sku, "name": self.product.name}
         if not self.changes:
             return _("{sku} {name} already has these values; nothing was changed.").format(**who)
-        changes = map(self._line, self.changes)
+        changes = (self._line(each) for each in self.changes if each.field in _labels())
         return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
 
     def _line(self, change: FieldChange) -> str:
@@ -93,7 +96,7 @@ class ProductChanged(Change):
 def create_product(
     sku: Annotated[str, Field(min_length=1, max_length=64, description="Identifies the product; unique in the shop.")],
     name: Name,
-    price_minor: Price,
+    price: Annotated[Amount, PRICE],
     description: Description = "",
     category: Category = "",
     opening_stock: Annotated[int, Field(ge=0, le=MAX_STOCK, description="Units on hand at the beginning.")] = 0,
@@ -106,7 +109,7 @@ def create_product(
     product = product_changes.create(
         sku=sku,
         name=name,
-        price_minor=price_minor,
+        price=price,
         actor=current_principal().name,
         description=description,
         category=category,
@@ -129,7 +132,7 @@ def update_product(
     name: Name | None = None,
     description: Description | None = None,
     category: Category | None = None,
-    price_minor: Price | None = None,
+    price: Annotated[Amount | None, PRICE] = None,
     reorder_level: ReorderLevel | None = None,
     clear: Annotated[list[Emptied] | None, Field(max_length=2, description="Fields to empty.")] = None,
 ) -> ProductChanged:
@@ -141,7 +144,7 @@ def update_product(
             name=name,
             description="" if Emptied.DESCRIPTION in (clear or ()) else description,
             category="" if Emptied.CATEGORY in (clear or ()) else category,
-            price_minor=price_minor,
+            price=price,
             reorder_level=reorder_level,
         )
     )
@@ -160,6 +163,13 @@ def set_product_active(
 ) -> ProductChanged:
     """Put a product on sale, or take it off sale; nothing is deleted. For its other fields call update_product."""
     return ProductChanged.of(product_changes.set_active(sku, is_active=is_active))
+
+
+def _both_ways(change: FieldChange, currency: str) -> list[FieldChange]:
+    if change.field != "price_minor":
+        return [change]
+    before, after = (amounts.text(int(minor), currency) for minor in (change.before, change.after))
+    return [FieldChange("price", before, after), change]
 
 
 def _labels() -> dict[str, str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from core import formats
 from core.mcp_tools import listing
-from core.mcp_tools.units import Priced
+from core.mcp_tools.units import Amount, Priced, both_ways
 from core.models import MovementReason, Product, StockMovement
 from core.scopes import Scope
 from core.services import products
@@ -19,9 +19,6 @@ from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 from mcp_server.pages import Page
-
-# Of money: far from the end of a bigint, so that sums of many lines fit too.
-MAX_MINOR = 10**15
 
 Sku = Annotated[
     str,
@@ -35,6 +32,7 @@ class ProductSummary(Priced):
     sku: str
     name: str
     category: str
+    price: str
     price_minor: int
     stock: int
     is_low: bool
@@ -46,7 +44,7 @@ class ProductSummary(Priced):
             sku=product.sku,
             name=product.name,
             category=product.category,
-            price_minor=product.price_minor,
+            **both_ways(product.currency, price=product.price_minor),
             currency=product.currency,
             stock=product.stock,
             is_low=product.stock <= product.reorder_level,
@@ -163,12 +161,8 @@ def get_tenant_products(
         str | None, Field(min_length=1, max_length=100, description="The category's exact name.")
     ] = None,
     is_active: Annotated[bool | None, Field(description="True: for sale; false: no longer for sale.")] = None,
-    min_price_minor: Annotated[
-        int | None, Field(ge=0, le=MAX_MINOR, description="Lowest price, in the minor unit.")
-    ] = None,
-    max_price_minor: Annotated[
-        int | None, Field(ge=0, le=MAX_MINOR, description="Highest price, in the minor unit.")
-    ] = None,
+    min_price: Annotated[Amount | None, Field(description='Lowest price, such as "480" or "19.99".')] = None,
+    max_price: Annotated[Amount | None, Field(description="Highest price.")] = None,
     stock: Annotated[StockLevel, Field(description="Stock level; low is at the reorder level or below.")] = (
         StockLevel.ALL
     ),
@@ -184,8 +178,8 @@ def get_tenant_products(
             search=search,
             category=category,
             is_active=is_active,
-            min_price_minor=min_price_minor,
-            max_price_minor=max_price_minor,
+            min_price=min_price,
+            max_price=max_price,
             stock=stock,
         )
     )

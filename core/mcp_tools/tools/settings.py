@@ -10,8 +10,7 @@ from pydantic import Field
 
 from core import defaults, formats
 from core.defaults import Locale
-from core.mcp_tools.tools.products import MAX_MINOR
-from core.mcp_tools.units import Priced
+from core.mcp_tools.units import Amount, Priced, both_ways
 from core.scopes import Scope
 from core.services import settings
 from core.services.settings import SettingsChange
@@ -27,6 +26,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
     time_zone: str
     low_stock_threshold: int
     max_discount_percent: int
+    max_order: str
     max_order_minor: int
     max_stock_change: int
     changed: list[str]
@@ -40,7 +40,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
             time_zone=row.time_zone,
             low_stock_threshold=row.low_stock_threshold,
             max_discount_percent=row.max_discount_percent,
-            max_order_minor=row.max_order_minor,
+            **both_ways(row.currency, max_order=row.max_order_minor),
             max_stock_change=row.max_stock_change,
             changed=change.changed,
         )
@@ -89,7 +89,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
 def manage_tenant_settings(
     locale: Annotated[Locale | None, Field(description="The language of answers.")] = None,
     currency: Annotated[
-        str | None, Field(pattern="^[A-Z]{3}$", description="ISO 4217 code; fixed once there are products or orders.")
+        str | None, Field(max_length=40, description="ISO 4217 code; fixed once there are products or orders.")
     ] = None,
     time_zone: Annotated[
         str | None,
@@ -101,11 +101,9 @@ def manage_tenant_settings(
     max_discount_percent: Annotated[
         int | None, Field(ge=0, le=100, description="Largest discount that an assistant may give without asking.")
     ] = None,
-    max_order_minor: Annotated[
-        int | None,
-        Field(
-            ge=0, le=MAX_MINOR, description="Largest order total that it may place without asking, in the minor unit."
-        ),
+    max_order: Annotated[
+        Amount | None,
+        Field(description='Largest order total that it may place without asking, such as "480" or "19.99".'),
     ] = None,
     max_stock_change: Annotated[
         int | None,
@@ -121,7 +119,7 @@ def manage_tenant_settings(
             time_zone=time_zone,
             low_stock_threshold=low_stock_threshold,
             max_discount_percent=max_discount_percent,
-            max_order_minor=max_order_minor,
+            max_order=max_order,
             max_stock_change=max_stock_change,
         )
     )

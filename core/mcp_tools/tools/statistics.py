@@ -6,20 +6,57 @@ from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
 from django.utils.translation import gettext as _
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from core import formats, periods
+from core import amounts, formats, periods
 from core.mcp_tools.tools.periods import PeriodName, Span
-from core.mcp_tools.units import Priced
+from core.mcp_tools.units import Priced, with_texts
 from core.scopes import Scope
 from core.services import statistics
-from core.services.statistics import BY_TIME, Difference, GroupBy, SalesFigures, SalesGroup, SalesTotals
+from core.services.statistics import BY_TIME, GroupBy, SalesFigures
 from mcp_server.call.signature import MAX_ROWS, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
 
 # Of more groups by time, the last ones: as many as two years have weeks.
 MAX_GROUPS = 105
+
+
+class Totals(BaseModel):
+    """Orders that were placed in the period and not cancelled, and the money that moved in it."""
+
+    orders: int
+    units: int
+    revenue: str
+    revenue_minor: int
+    average_order: str
+    average_order_minor: int
+    discount: str
+    discount_minor: int
+    received: str
+    received_minor: int
+    refunds: int
+    refunded: str
+    refunded_minor: int
+    cancelled_orders: int
+
+
+class Group(BaseModel):
+    """One day, week, month, category or product."""
+
+    key: str
+    name: str
+    orders: int
+    units: int
+    revenue: str
+    revenue_minor: int
+
+
+class Difference(BaseModel):
+    """The difference to the period before; that of an amount is a decimal text."""
+
+    absolute: int | str
+    percent: float | None
 
 
 class SalesAnswer(Priced, Dated, Answer):
@@ -33,34 +70,35 @@ class SalesAnswer(Priced, Dated, Answer):
     period: Span
     is_over: bool
     as_of: Moment
-    totals: SalesTotals
+    totals: Totals
     group_by: GroupBy
     revenue_of_groups: Literal["orders", "lines"]
-    groups: list[SalesGroup]
+    groups: list[Group]
     has_more: bool
     next_step: str | None
     previous_period: Span | None
-    previous: SalesTotals | None
+    previous: Totals | None
     differences: dict[str, Difference]
 
     @classmethod
     def of(cls, sales: SalesFigures) -> Self:
         is_by_time = sales.group_by in BY_TIME
-        groups = sales.groups[-MAX_GROUPS:] if is_by_time else sales.groups
+        shown = sales.groups[-MAX_GROUPS:] if is_by_time else sales.groups
+        groups = [Group(**with_texts(each, sales.currency)) for each in shown]
         return cls(
             period=Span.of(sales.period),
             is_over=sales.is_over,
             as_of=sales.as_of,
             currency=sales.currency,
-            totals=sales.totals,
+            totals=Totals(**with_texts(sales.totals, sales.currency)),
             group_by=sales.group_by,
             revenue_of_groups="orders" if is_by_time else "lines",
             groups=groups,
             has_more=sales.has_more,
             next_step=_next_step(groups, sales),
             previous_period=Span.of(sales.period.previous()) if sales.previous else None,
-            previous=sales.previous,
-            differences=sales.differences(),
+            previous=Totals(**with_texts(sales.previous, sales.currency)) if sales.previous else None,
+            differences=_differences(sales),
         )
 
     def text(self) -> str:
@@ -125,7 +163,18 @@ class SalesAnswer(Priced, Dated, Answer):
         return formats.money(minor, self.currency)
 
 
-def _label(group: SalesGroup, group_by: GroupBy) -> str:
+def _differences(sales: SalesFigures) -> dict[str, Difference]:
+    """By the name of each total; of an amount both ways."""
+    found: dict[str, Difference] = {}
+    for name, each in sales.differences().items():
+        if name.endswith("_minor"):
+            absolute = amounts.text(each.absolute, sales.currency)
+            found[name.removesuffix("_minor")] = Difference(absolute=absolute, percent=each.percent)
+        found[name] = Difference(absolute=each.absolute, percent=each.percent)
+    return found
+
+
+def _label(group: Group, group_by: GroupBy) -> str:
     if group_by is GroupBy.DAY:
         return formats.day(date.fromisoformat(group.key))
     if group_by is GroupBy.CATEGORY:
@@ -133,7 +182,7 @@ def _label(group: SalesGroup, group_by: GroupBy) -> str:
     return f"{group.key} {formats.short(group.name, columns=max(32 - len(group.key), 8))}".strip()
 
 
-def _next_step(groups: list[SalesGroup], sales: SalesFigures) -> str | None:
+def _next_step(groups: list[Group], sales: SalesFigures) -> str | None:
     if sales.has_more and len(groups) < MAX_ROWS:
         return _("There are more: call again with a higher limit.")
     if sales.has_more:
@@ -143,7 +192,7 @@ def _next_step(groups: list[SalesGroup], sales: SalesFigures) -> str | None:
     return _("For earlier ones call again with period={period}.").format(period=_before(groups[0], sales))
 
 
-def _before(group: SalesGroup, sales: SalesFigures) -> str:
+def _before(group: Group, sales: SalesFigures) -> str:
     """The part of the period that lies before a group by time."""
     first = {
         GroupBy.DAY: lambda: date.fromisoformat(group.key),

@@ -1,0 +1,73 @@
+"""Currencies are those of ISO 4217, with its decimals and with signs that no two of them share."""
+
+from __future__ import annotations
+
+import pytest
+from iso4217 import Currency
+
+from core import currencies
+from core.currencies import DECIMALS, NOT_MONEY
+
+
+@pytest.mark.parametrize(
+    ("code", "decimals"),
+    [
+        *[("EUR", 2), ("TWD", 2), ("HUF", 2), ("RSD", 2), ("IDR", 2), ("LBP", 2), ("MGA", 2)],
+        *[("JPY", 0), ("KRW", 0), ("VND", 0), ("ISK", 0), ("UYI", 0), ("XOF", 0)],
+        *[("KWD", 3), ("IQD", 3), ("TND", 3), ("CLF", 4), ("UYW", 4)],
+    ],
+)
+def test_decimals_are_those_of_iso_4217(code: str, decimals: int) -> None:
+    assert currencies.decimals(code) == decimals
+
+
+@pytest.mark.parametrize(
+    "code", ["XTS", "XXX", "XAU", "XAG", "XPT", "XPD", "XDR", "XUA", "XSU", "XBA", "XBB", "XBC", "XBD"]
+)
+def test_what_has_no_unit_is_no_money(code: str) -> None:
+    assert code in NOT_MONEY
+    assert code not in DECIMALS
+
+
+@pytest.mark.parametrize(
+    "code", ["DEM", "HRK", "BGN", "ANG", "SLL", "ZWL", "BYR", "QQQ", "eur", "ＥＵＲ", "", "EURO", "CNH"]
+)
+def test_what_is_not_in_the_list_is_no_currency(code: str) -> None:
+    assert code not in DECIMALS
+    assert code not in NOT_MONEY
+
+
+def test_each_code_of_the_list_is_one_or_the_other() -> None:
+    assert DECIMALS.keys() | NOT_MONEY == {each.code for each in Currency}
+    assert not DECIMALS.keys() & NOT_MONEY
+
+
+@pytest.mark.parametrize(("code", "decimals"), [("BGN", 2), ("HRK", 2), ("DEM", 2), ("ITL", 0), ("BYR", 0)])
+def test_a_currency_that_has_left_the_list_keeps_its_decimals(code: str, decimals: int) -> None:
+    assert currencies.decimals(code) == decimals
+
+
+def test_no_two_currencies_share_a_sign() -> None:
+    signs = [currencies.symbol(code) for code in DECIMALS]
+
+    assert len(set(signs)) == len(signs)
+    assert not {"$", "¥", "￥", "kr", "Rs"} & set(signs)
+
+
+@pytest.mark.parametrize(
+    ("code", "sign"),
+    [
+        *[("TWD", "NT$"), ("USD", "US$"), ("CAD", "CA$"), ("AUD", "A$"), ("HKD", "HK$"), ("SGD", "SGD")],
+        *[("JPY", "JP¥"), ("CNY", "CN¥"), ("EUR", "€"), ("GBP", "£"), ("XAF", "XAF"), ("XOF", "XOF"), ("SEK", "SEK")],
+    ],
+)
+def test_a_sign_says_which_currency_it_is(code: str, sign: str) -> None:
+    assert currencies.symbol(code) == sign
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("usd", "USD"), ("ＵＳＤ", "USD"), (" Twd ", "TWD"), ("NT$", "TWD"), ("jp¥", "JPY"), ("$", None), ("dem", None)],
+)
+def test_another_writing_of_a_code_is_known(text: str, code: str | None) -> None:
+    assert currencies.meant(text) == code
