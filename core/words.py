@@ -55,13 +55,15 @@ RUN = regex.compile(
     regex.VERSION1,
 )
 SIGN = rf"[^{LETTER}{NUMBER}{MARK}{PICTURE}]"
-# Signs inside a word, as in T-shirt, men's, node.js, shelf_1.
-INNER_SIGN = rf"[\p{{Pd}}\p{{Pc}}{APOSTROPHES}'’‘′`.׳״{HIDDEN}]"
+# Signs inside a word, as in men's, node.js, shelf_1. So is a hyphen where a text is indexed: tshirt finds "T-shirt".
+# In a query it parts words: tea-pot finds "pot for tea".
+INNER_SIGN = rf"[\p{{Pc}}{APOSTROPHES}'’‘′`.׳״{HIDDEN}]"
+HYPHEN = r"\p{Pd}"
 OUTER_SIGN = regex.compile(rf"[{SIGN}--{INNER_SIGN}]", regex.VERSION1)
 IS_UNSPACED = regex.compile(rf"[{UNSPACED}]", regex.VERSION1)
 # Two words of letters stay apart; what else follows each other may as well be written together: iPhone 15, 手機 殼.
 BETWEEN_WORDS = regex.compile(
-    rf"(?<=[{LETTER}--[{UNSPACED}]]{MARK}*){SIGN}*[{SIGN}--{INNER_SIGN}]{SIGN}*(?=[{LETTER}--[{UNSPACED}]])",
+    rf"(?<=[{LETTER}--[{UNSPACED}]]{MARK}*){SIGN}*[{SIGN}--[{INNER_SIGN}{HYPHEN}]]{SIGN}*(?=[{LETTER}--[{UNSPACED}]])",
     regex.VERSION1,
 )
 
