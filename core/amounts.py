@@ -12,7 +12,7 @@ from mcp_server.errors import Refusal
 
 # In the minor unit: far from the end of a bigint, so that sums of many lines fit too.
 MAX_MINOR = 10**15
-DECIMAL_TEXT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+DECIMAL_TEXT = r"[0-9]+(\.[0-9]+)?"
 # What East Asian keyboards write for the characters of a number.
 FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {ord("．"): "."}
 
@@ -29,7 +29,7 @@ def parse(given: object) -> Decimal:
     """
     written = _written(given)
     text = written.strip().translate(FULL_WIDTH)
-    if DECIMAL_TEXT.fullmatch(text) is None:
+    if re.fullmatch(DECIMAL_TEXT, text) is None:
         raise ValueError(
             _(
                 "{given} is not an amount: write digits alone, with a point before the decimals, such as 480 or 19.99; "
@@ -51,7 +51,7 @@ def minor(amount: Decimal, currency: str) -> int:
     if found > MAX_MINOR:
         raise AmountInvalid(
             _("{amount} is too large: the largest amount is {most}. Call again with a smaller one.").format(
-                amount=f"{amount:f}", most=formats.money(MAX_MINOR, currency)
+                amount=_shown(amount), most=formats.money(MAX_MINOR, currency)
             )
         )
     return int(found)
@@ -81,8 +81,12 @@ def _written(given: object) -> str:
     return repr(given) if isinstance(given, int | float) and not isinstance(given, bool) else str(given)
 
 
+def _shown(amount: Decimal) -> str:
+    return formats.short(f"{amount:f}")
+
+
 def _too_many_decimals(amount: Decimal, currency: str, digits: int) -> str:
-    facts = {"amount": f"{amount:f}", "currency": currency, "decimals": digits}
+    facts = {"amount": _shown(amount), "currency": currency, "decimals": digits}
     if digits == 0:
         return _("{amount} has decimals, and {currency} has none. Call again with a whole amount, such as 480.").format(
             **facts

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 # What a tool takes; the service that knows the currency says whether it has so many decimals.
-Amount = Annotated[Decimal, BeforeValidator(amounts.parse), WithJsonSchema({"type": "string"})]
+SCHEMA = {"type": "string", "pattern": f"^{amounts.DECIMAL_TEXT}$"}
+Amount = Annotated[Decimal, BeforeValidator(amounts.parse), WithJsonSchema(SCHEMA)]
 
 
 class Priced(BaseModel):

@@ -55,8 +55,7 @@ def find(**filters: Unpack[Filters]) -> QuerySet[Product]:
     conditions = {
         "category": filters.get("category"),
         "is_active": filters.get("is_active"),
-        "price_minor__gte": _price(filters.get("min_price")),
-        "price_minor__lte": _price(filters.get("max_price")),
+        **_prices(filters),
     }
     products = products.filter(**{name: value for name, value in conditions.items() if value is not None})
     products = _at_level(products, filters.get("stock", StockLevel.ALL))
@@ -100,8 +99,12 @@ def _at_level(products: QuerySet[Product], level: StockLevel) -> QuerySet[Produc
             return products.filter(stock=0)
 
 
-def _price(amount: Decimal | None) -> int | None:
-    return None if amount is None else amounts.minor(amount, settings.get().currency)
+def _prices(filters: Filters) -> dict[str, int]:
+    """The conditions on the price, in the minor unit; without one the currency is not asked for."""
+    wanted = {"price_minor__gte": filters.get("min_price"), "price_minor__lte": filters.get("max_price")}
+    given = {name: amount for name, amount in wanted.items() if amount is not None}
+    currency = settings.get().currency if given else ""
+    return {name: amounts.minor(amount, currency) for name, amount in given.items()}
 
 
 def _require_category(category: str) -> None:

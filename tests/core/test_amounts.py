@@ -87,8 +87,8 @@ def test_an_amount_is_taken(given: Any, minor: int) -> None:
             "5²",
             "٤٨٠",
         ],
-        *["NaN", "nan", "Infinity", "-Infinity", "inf", "free", "", " ", "9" * 21, "0." + "0" * 21],
-        *[True, False, None, -5, -0.5, 1e-7, float("nan"), float("inf"), 1e22, [], {}, ["480"], {"price": "480"}],
+        *["NaN", "nan", "Infinity", "-Infinity", "inf", "free", "", " "],
+        *[True, False, None, -5, -0.5, 1e-7, float("nan"), float("inf"), [], {}, ["480"], {"price": "480"}],
     ],
 )
 def test_what_can_be_read_in_two_ways_or_in_none_is_refused_in_words(given: Any) -> None:
@@ -104,6 +104,9 @@ def test_what_can_be_read_in_two_ways_or_in_none_is_refused_in_words(given: Any)
         ("1.0005", "KWD", "1.0005 has more than the 3 decimals of KWD."),
         (0.1 + 0.2, "EUR", "0.30000000000000004 has more than the 2 decimals of EUR."),
         ("10000000000000.01", "EUR", "is too large: the largest amount is €10,000,000,000,000.00."),
+        ("9" * 300, "TWD", "9… is too large: the largest amount is NT$10,000,000,000,000."),
+        ("0." + "0" * 300, "TWD", "0… has more than the 2 decimals of TWD."),
+        (1e22, "JPY", "10000000000000000000000 is too large"),
         ("9" * 20, "JPY", "is too large: the largest amount is JP¥1,000,000,000,000,000."),
     ],
 )
