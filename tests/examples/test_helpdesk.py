@@ -29,6 +29,8 @@ from mcp_types import ElicitResult
 
 from tests.support.processes import ERAS, Era, connected, free_port, wait_until_ready
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path("examples/helpdesk")
 TENANTS = ("acme", "globex")
 SUBJECTS = {

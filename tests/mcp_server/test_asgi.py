@@ -16,6 +16,8 @@ from tests.support.postgres import Server
 from tests.support.processes import Process, free_port, serving
 from tests.support.world import World, platform_token
 
+pytestmark = pytest.mark.slow
+
 CALL = {
     "jsonrpc": "2.0",
     "id": 1,
