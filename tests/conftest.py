@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,23 +16,10 @@ from tests.support.world import Saved, World
 
 pytest_plugins = ["rls.testing.plugin", "tests.support.wheel"]
 
-TESTS = Path(__file__).parent
 STACK = ExitStack()
 SERVER: list[postgres.Server] = []
 SAVED: list[Saved] = []
 PLATFORM_CONNECTIONS = 60
-# What `make test-fast` leaves out: files that start servers, clusters, environments and wheels of their own, or try
-# hundreds of cases.
-SLOW = {
-    "conformance": "official",
-    "core": "demo exports plans",
-    "deploy": "make wheel",
-    "examples": "helpdesk",
-    "isolation": "mcp_endpoint mutations tenant_life",
-    "mcp_server": "asgi cancelling connections exchanges fuzz operations outages quickstart selftest stdio "
-    "subscriptions",
-    "rls": "audit grants history managed scaffold use_alone",
-}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,13 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     os.environ.update(TEST_SERVER_SOURCE=server.source, TEST_SERVER_URL=server.admin_url)
     SERVER.append(server)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    files = {TESTS / folder / f"test_{name}.py" for folder, names in SLOW.items() for name in names.split()}
-    for item in items:
-        if item.path in files:
-            item.add_marker(pytest.mark.slow)
 
 
 def pytest_report_header() -> str:

@@ -30,6 +30,8 @@ from core.services.demo import DemoCounts, Size
 from rls import tenant_context
 from tests.support.world import working
 
+pytestmark = pytest.mark.slow
+
 Rows = list[tuple[object, ...]]
 
 

@@ -23,7 +23,7 @@ from tests.support import large, postgres
 from tests.support.reads import LISTS, WHOLE, Case
 
 # One process fills the database, under `--dist loadgroup`.
-pytestmark = pytest.mark.xdist_group("plans")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("plans")]
 
 # A row a tenant: to read all of them is to read a page or two.
 SMALL = {"core_tenant", "core_tenantsettings"}

@@ -14,6 +14,8 @@ from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+pytestmark = pytest.mark.slow
+
 LIBRARIES = ("rls", "mcp_server")
 
 # Where an import belongs to an extra, by the beginning of the file's name. The first that fits counts.

@@ -29,6 +29,8 @@ from mcp_types import ElicitResult
 
 from tests.support.processes import ERAS, Era, connected, free_port, wait_until_ready
 
+pytestmark = pytest.mark.slow
+
 SOURCE = Path("examples/helpdesk")
 TENANTS = ("acme", "globex")
 SUBJECTS = {
@@ -91,7 +93,7 @@ def helpdesk(wheel: Path) -> Iterator[Helpdesk]:
             [project / "run"], env=environment() | {"PORT": str(port)}, stdout=output, stderr=output, cwd="/"
         )
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}/", process, log)
+        wait_until_ready(f"http://127.0.0.1:{port}/", lambda: process.poll() is not None, log)
         yield Helpdesk(
             project, f"http://127.0.0.1:{port}", dict(re.findall(r"/mcp/(\w+)/\s+(tmcp_\S+)", log.read_text()))
         )

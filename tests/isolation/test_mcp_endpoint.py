@@ -29,6 +29,8 @@ from tests.support.processes import (
 )
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.slow
+
 CALLS = 50
 
 

@@ -53,6 +53,8 @@ from tests.rls import test_middleware, test_platform
 from tests.support.postgres import Server
 from tests.support.world import Saved
 
+pytestmark = pytest.mark.slow
+
 Guard = Callable[[psycopg.Connection, pytest.MonkeyPatch], AbstractContextManager[None]]
 Case = functools.partial[Any]
 

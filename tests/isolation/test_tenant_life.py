@@ -27,6 +27,8 @@ from tests.isolation.test_mcp_endpoint import CALL, INITIALIZE, first_data, http
 from tests.support.processes import Process, connected_over_stdio
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.slow
+
 TENANTED = [model for model in apps.get_models() if issubclass(model, Tenanted)]
 ROOTED = {f"public.{model._meta.db_table}": model for model in (Tenant, *TENANTED)}
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import httpx2
 import psycopg
 import pytest
 
+from tests.support import programs
 from tests.support.postgres import Server
 from tests.support.processes import Process, free_port, serving
 from tests.support.world import World, platform_token
+
+pytestmark = pytest.mark.slow
 
 CALL = {
     "jsonrpc": "2.0",
@@ -96,14 +98,7 @@ def test_an_open_server_must_be_spelled(acme: World, globex: World, tmp_path: Pa
 
 
 def run(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return programs.run(command, environment=os.environ | environment)
 
 
 SERVE = ["-m", "mcp_server"]
@@ -193,13 +188,8 @@ def test_what_is_no_number_is_one_sentence(variable: str) -> None:
 
 def test_a_missing_database_url_is_one_sentence() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.endswith("DATABASE_URL")}
-    refused = subprocess.run(
-        [sys.executable, "-m", "mcp_server"],
-        env=environment | {"DJANGO_SETTINGS_MODULE": "core.settings", "PORT": str(free_port())},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment |= {"DJANGO_SETTINGS_MODULE": "core.settings", "PORT": str(free_port())}
+    refused = programs.run(["-m", "mcp_server"], environment=environment)
 
     assert refused.returncode == 1
     assert refused.stderr.strip() == "mcp_server: Set the DATABASE_URL environment variable"

@@ -22,6 +22,8 @@ from tests.support.processes import Process, free_port
 from tests.support.processes import serving as running
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 PING = json.dumps(raw.message("tools/call", {"name": "add_numbers", "arguments": {"a": 1, "b": 2}})).encode()
 
 

@@ -16,6 +16,8 @@ from tests.support.processes import Era, Process
 from tests.support.raw import message
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 HUNG_UP = {"message": "the client hung up", "level": "INFO"}
 SLOW = {"name": "shop_slow", "arguments": {"seconds": 1}}
 OPEN = "SELECT state FROM pg_stat_activity WHERE application_name = %s AND state LIKE 'idle in transaction%%'"

@@ -18,6 +18,8 @@ from tests.support.processes import Process
 from tests.support.servers import shop_tools
 from tests.support.world import World, platform_token
 
+pytestmark = pytest.mark.slow
+
 NAMES = {each: [spec.name for spec in shop_tools(each)] for each in Endpoint}
 EXAMPLES = settings(
     max_examples=200,

@@ -21,6 +21,8 @@ from mcp_server.operations.names import identifier, literal, table_of
 from tests.support.postgres import Server
 from tests.support.projects import SETTINGS, Project
 
+pytestmark = pytest.mark.slow
+
 # Names that are nothing without their quotes, and another field in the URL than the example's.
 MODELS = """
 from django.db import models

@@ -34,6 +34,8 @@ from tests.support.processes import Process, connected, serving
 from tests.support.proxy import Proxy
 from tests.support.world import World, platform_token
 
+pytestmark = pytest.mark.slow
+
 LOST = "The connection to the database was lost, and nothing was changed. Try again."
 LOST_CHANGE = (
     "The connection to the database was lost, and nothing was changed. "

@@ -25,6 +25,8 @@ from mcp_server.tokens import tokens
 from tests.support.processes import free_port
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 # What a newcomer has not set; PYTHONUNBUFFERED would hide a banner that waits in a buffer.
 OURS = ("SECRET_KEY", "DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED")

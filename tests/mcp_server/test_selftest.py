@@ -24,6 +24,8 @@ from tests.support.processes import free_port
 from tests.support.servers import shop
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 BYPASSED = ["tools/call", "resources/read", "prompts/get", "completion/complete", "tools/list", "unknown/method"]
 composed = runner.ServerRunner._compose_server_middleware
 

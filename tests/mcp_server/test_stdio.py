@@ -28,6 +28,8 @@ from tests.support.postgres import Server
 from tests.support.proxy import Proxy
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 NAMES = {"shop_names": {"name": "shop_names", "arguments": {}}}
 

@@ -23,6 +23,8 @@ from tests.mcp_server.test_resources import narrow
 from tests.support.processes import Process, connected, connected_over_stdio, serving
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[..., None]
 
 # For what is expected; what is not expected is shown by something that comes after it.

@@ -22,6 +22,8 @@ from rls.embedded.binaries import find_binaries
 from rls.files import SQL_DIRECTORY
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.slow
+
 AUDIT_FILE = Path("migrations_sql/audit.sql")
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "
 

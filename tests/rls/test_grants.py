@@ -31,6 +31,8 @@ from rls.schema.granted import Granted
 from tests.support.postgres import Server
 from tests.support.projects import ROOT, SETTINGS, Project
 
+pytestmark = pytest.mark.slow
+
 DJANGO = """
 INSTALLED_APPS = [
     "rls", "shop", "people", "geo",

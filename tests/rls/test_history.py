@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.projects import SHOP, Project
 
+pytestmark = pytest.mark.slow
+
 MIGRATION = """\
 from django.db import migrations, models
 

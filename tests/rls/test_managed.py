@@ -25,6 +25,8 @@ from tests.support import postgres
 from tests.support.postgres import Server
 from tests.support.world import make_tenant
 
+pytestmark = pytest.mark.slow
+
 ROLES_SQL, SUPERUSER_SQL = ((SQL_DIRECTORY / name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql"))
 DATABASE = "managed"
 LOGINS = ("app_owner", "app_tenant", "app_platform", "app_auditor")

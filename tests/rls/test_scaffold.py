@@ -16,6 +16,8 @@ from rls.schema import scaffold
 from rls.schema.policies import policies
 from tests.support.projects import REVIEWS, ROOT, Project, isolates
 
+pytestmark = pytest.mark.slow
+
 INDEXED = """
     class Meta:
         indexes = [models.Index(fields=["tenant", "name"], name="by_name")]

@@ -27,6 +27,8 @@ from rls.files import SQL_DIRECTORY
 from rls.testing.server import LOGIN_ROLES
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = Path("docs/how-to/use-rls-alone.md")
 
 # A block, and the file (or `manage.py shell`) that is named before it.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+
+from tests.support import programs
 
 Era = Literal["legacy", "2026-07-28"]
 ERAS: tuple[Era, ...] = ("legacy", "2026-07-28")
@@ -53,19 +54,18 @@ def free_port() -> int:
 def serving(log: Path, app: str = "core.asgi:application", **environment: str) -> Iterator[Process]:
     """uvicorn with the project's application, as an operator starts it, on the database of this test run."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), *UVICORN]
-    with log.open("wb") as output:
-        environment["PGAPPNAME"] = name = f"server at {port}"
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=output)
+    environment["PGAPPNAME"] = name = f"server at {port}"
+    command = ["-m", "uvicorn", app, "--port", str(port), *UVICORN]
+    process = programs.start(command, log, environment=os.environ | environment)
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}/healthz", process, log)
+        wait_until_ready(f"http://127.0.0.1:{port}/healthz", lambda: process.exitcode is not None, log)
         yield Process(f"http://127.0.0.1:{port}", log, name, process.pid)
     finally:
         process.terminate()
-        process.wait(20)
+        process.join(20)
 
 
-def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_ready(url: str, has_ended: Callable[[], bool], log: Path) -> None:
     """Return when the server answers; fail with its log where it has ended."""
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
@@ -73,7 +73,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
             with urllib.request.urlopen(url, timeout=5):
                 return
         except (urllib.error.URLError, OSError):
-            if process.poll() is not None:
+            if has_ended():
                 break
             time.sleep(0.05)
     raise AssertionError(f"the server did not start:\n{log.read_text()}")

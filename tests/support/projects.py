@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.support import programs
 
 ROOT = Path.cwd()
 
@@ -53,9 +53,10 @@ class Review(Tenanted):
 """
 
 RUN = """
-import importlib, sys
+import importlib, sys, warnings
 from django.core.management import execute_from_command_line
 
+warnings.simplefilter("ignore", RuntimeWarning)
 for command in sys.argv[1:]:
     importlib.invalidate_caches()
     execute_from_command_line(["manage.py", *command.split()])
@@ -83,8 +84,7 @@ class Project:
 
     def run(self, *commands: str) -> tuple[bool, str]:
         """Whether `manage.py <command>` succeeds for each, in one process, and what they say."""
-        command = [sys.executable, "-W", "ignore::RuntimeWarning", "-c", RUN, *commands]
-        done = subprocess.run(command, cwd=self.path, env=self.environment, capture_output=True, text=True, check=False)
+        done = programs.run(["-c", RUN, *commands], cwd=self.path, environment=self.environment)
         return done.returncode == 0, done.stdout + done.stderr
 
     def manage(self, *commands: str) -> str:
@@ -147,9 +147,6 @@ except DatabaseError:
 
 def isolates(project: Project) -> bool:
     """Whether rows of one tenant are out of another's reach, asked as the serving role."""
-    command = [sys.executable, "-c", ISOLATION]
-    done = subprocess.run(
-        command, cwd=project.path, env=project.environment, capture_output=True, text=True, check=False
-    )
+    done = programs.run(["-c", ISOLATION], cwd=project.path, environment=project.environment)
     assert done.stdout == "isolated\n", done.stderr
     return True
