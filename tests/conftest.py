@@ -72,16 +72,16 @@ def saved(django_db_setup: str) -> Saved:
     return SAVED[0]
 
 
-@pytest.fixture(scope="session")
-def database(django_db_setup: str) -> str:
-    """The name of this process's migrated database."""
+@pytest.fixture
+def database(db: None, django_db_setup: str) -> str:
+    """The name of this process's migrated database, for a test that makes its own rows."""
     return django_db_setup
 
 
 @pytest.fixture(scope="session")
-def superuser(postgres_server: postgres.Server, database: str) -> Iterator[psycopg.Connection]:
+def superuser(postgres_server: postgres.Server, django_db_setup: str) -> Iterator[psycopg.Connection]:
     """The connection of `admin`."""
-    with psycopg.connect(postgres_server.admin_url, dbname=database, autocommit=True) as connection:
+    with psycopg.connect(postgres_server.admin_url, dbname=django_db_setup, autocommit=True) as connection:
         connection.execute("SET lock_timeout = '10s'")
         yield connection
 
@@ -105,14 +105,14 @@ def globex(db: None, saved: Saved) -> World:
 
 
 @pytest.fixture(scope="session")
-def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def server(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """The server as it is by default: stateless, JSON answers, tokens."""
     with serving(tmp_path_factory.mktemp("server") / "log") as process:
         yield process
 
 
 @pytest.fixture(scope="session")
-def stateful_server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def stateful_server(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """The server with sessions and SSE, and with handlers of every other kind beside the tools."""
     log = tmp_path_factory.mktemp("server") / "log"
     with serving(log, app="tests.shop.asgi:app", MCP_SESSIONS="stateful") as process:

@@ -47,7 +47,7 @@ FIELDS = {
 
 
 @pytest.fixture(scope="module")
-def fixtures(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def fixtures(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server with what the suite asks for, and with sessions: in older protocols it asks in the middle of a call."""
     log = tmp_path_factory.mktemp("server") / "log"
     with serving(log, app="tests.conformance.asgi:application", MCP_SESSIONS="stateful") as process:

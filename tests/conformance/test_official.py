@@ -25,7 +25,7 @@ def sessions(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def fixtures(database: str, tmp_path_factory: pytest.TempPathFactory, sessions: str) -> Iterator[Process]:
+def fixtures(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory, sessions: str) -> Iterator[Process]:
     """A server with what the suite asks for."""
     log = tmp_path_factory.mktemp("server") / "log"
     with serving(log, app="tests.conformance.asgi:application", MCP_SESSIONS=sessions) as process:

@@ -17,6 +17,8 @@ from tests.support.approvals import Declined, agreeing, declining
 from tests.support.together import CALLERS, together
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture(autouse=True)
 def in_english() -> Iterator[None]:

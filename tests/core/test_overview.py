@@ -14,6 +14,8 @@ from core.services.overview import CategoryStats
 from tests.support.selling import product, sell
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture
 def shop(acme: World, globex: World) -> World:

@@ -43,14 +43,14 @@ WHERE o.oprname IN ('=', '<>', '<', '<=', '>', '>=')
 
 
 @pytest.fixture(scope="module")
-def filled(postgres_server: postgres.Server, database: str, django_db_blocker: Any) -> Iterator[str]:
+def filled(postgres_server: postgres.Server, django_db_setup: str, django_db_blocker: Any) -> Iterator[str]:
     """A database of its own, because to fill it takes seconds. Gives its name."""
     with django_db_blocker.unblock(), postgres_server.database(f"plans_{os.getpid()}") as name:
         with psycopg.connect(make_conninfo(postgres_server.admin_url, dbname=name), autocommit=True) as admin:
             large.fill(admin)
-        postgres.use(postgres_server.urls(database))
+        postgres.use(postgres_server.urls(django_db_setup))
         yield name
-    postgres.use(postgres_server.urls(database))
+    postgres.use(postgres_server.urls(django_db_setup))
 
 
 @pytest.fixture

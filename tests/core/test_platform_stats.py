@@ -10,6 +10,8 @@ from core.services.platform_stats import TenantFigures
 from rls import tenant_context
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.django_db
+
 
 def test_the_figures_are_those_of_all_tenants(acme: World, globex: World) -> None:
     with working():

@@ -17,6 +17,8 @@ from core.services.statistics import Difference, GroupBy, SalesGroup, SalesTotal
 from tests.support.selling import pay, product, sell
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.django_db
+
 MARCH = SalesTotals(
     orders=3,
     units=6,

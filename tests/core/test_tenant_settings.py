@@ -22,6 +22,8 @@ from rls import tenant_context
 from tests.support.approvals import Declined, agreeing, declining
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture(autouse=True)
 def in_english() -> Iterator[None]:

@@ -28,14 +28,14 @@ PING = json.dumps(raw.message("tools/call", {"name": "add_numbers", "arguments":
 
 
 @pytest.fixture(scope="module")
-def hasty(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def hasty(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server that waits half a second."""
     with running(tmp_path_factory.mktemp("hasty") / "log", app="tests.shop.hasty:app") as process:
         yield process
 
 
 @pytest.fixture(scope="module")
-def hasty_sessions(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def hasty_sessions(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """The same with sessions and the older pair."""
     log = tmp_path_factory.mktemp("hasty") / "log"
     with running(log, app="tests.shop.hasty:app", MCP_SESSIONS="stateful") as process:

@@ -30,7 +30,7 @@ CORS = "access-control-"
 
 
 @pytest.fixture(scope="module")
-def shared(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def shared(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server whose endpoint the pages of one other origin may use."""
     log = tmp_path_factory.mktemp("shared") / "log"
     with serving(log, MCP_ALLOWED_ORIGINS=f"{PAGE},http://localhost:6274") as process:
@@ -38,7 +38,7 @@ def shared(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def shared_sessions(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def shared_sessions(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     log = tmp_path_factory.mktemp("shared") / "log"
     with serving(log, MCP_ALLOWED_ORIGINS=PAGE, MCP_SESSIONS="stateful") as process:
         yield process

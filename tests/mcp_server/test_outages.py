@@ -99,9 +99,9 @@ def remote_on(database: str, server: Server, log: Path, **environment: str) -> I
 
 @pytest.fixture(scope="module")
 def running_remote(
-    database: str, postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
+    django_db_setup: str, postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Remote]:
-    with remote_on(database, postgres_server, tmp_path_factory.mktemp("remote") / "log") as remote:
+    with remote_on(django_db_setup, postgres_server, tmp_path_factory.mktemp("remote") / "log") as remote:
         yield remote
 
 

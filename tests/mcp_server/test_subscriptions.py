@@ -44,7 +44,7 @@ LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND qu
 
 
 @pytest.fixture(scope="module")
-def other_server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def other_server(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A second process on the same database, as a second worker is."""
     with serving(tmp_path_factory.mktemp("other") / "log") as process:
         yield process

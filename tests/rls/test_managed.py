@@ -42,7 +42,7 @@ class Managed:
 
 @pytest.fixture(scope="module", params=["embedded", "local"])
 def cluster(
-    postgres_server: Server, database: str, django_db_blocker: Any, request: pytest.FixtureRequest
+    postgres_server: Server, django_db_setup: str, django_db_blocker: Any, request: pytest.FixtureRequest
 ) -> Iterator[Managed]:
     """What a customer does: make a database, run the file of the roles, set passwords, migrate.
 
@@ -69,7 +69,7 @@ def cluster(
             postgres.use(server.urls(DATABASE))
             call_command("migrate", verbosity=0)
             connections.close_all()
-            postgres.use(postgres_server.urls(database))
+            postgres.use(postgres_server.urls(django_db_setup))
         yield Managed(server, address)
 
 

@@ -310,12 +310,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(
-    installed: Path, tmp_path_factory: pytest.TempPathFactory, postgres_server: Server, database: str
+    installed: Path, tmp_path_factory: pytest.TempPathFactory, postgres_server: Server, django_db_setup: str
 ) -> Iterator[Project]:
     """A project before its first line about tenants."""
     path = tmp_path_factory.mktemp("project")
     place = {name: str(value) for name, value in conninfo_to_dict(postgres_server.admin_url).items()}
-    name = f"{database}_alone"
+    name = f"{django_db_setup}_alone"
     project = Project(
         path,
         {

@@ -41,9 +41,9 @@ STORIES = [
 
 
 @pytest.fixture(scope="module")
-def reader(postgres_server: Server, database: str) -> Iterator[str]:
+def reader(postgres_server: Server, django_db_setup: str) -> Iterator[str]:
     """A role that reads the catalog and nothing else: pgrls needs to connect, and set_config() for its search_path."""
-    name = f"{database}_pgrls"
+    name = f"{django_db_setup}_pgrls"
     password = sql.Literal(postgres_server.password(name))
     with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), password))

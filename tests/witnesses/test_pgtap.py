@@ -81,14 +81,14 @@ def server_with_pgtap(server: Server, stack: ExitStack) -> Server:
 
 
 @pytest.fixture(scope="module")
-def witnessed(postgres_server: Server, database: str, django_db_blocker: Any) -> Iterator[str]:
+def witnessed(postgres_server: Server, django_db_setup: str, django_db_blocker: Any) -> Iterator[str]:
     """A superuser's address of a migrated database, on a server that has pgTAP."""
     with ExitStack() as stack:
         server = server_with_pgtap(postgres_server, stack)
         with django_db_blocker.unblock():
-            name = stack.enter_context(server.database(f"{database}_pgtap"))
+            name = stack.enter_context(server.database(f"{django_db_setup}_pgtap"))
             # Whoever migrates another server has pointed Django's connections at it.
-            postgres.use(postgres_server.urls(database))
+            postgres.use(postgres_server.urls(django_db_setup))
         yield make_conninfo(server.admin_url, dbname=name)
 
 
