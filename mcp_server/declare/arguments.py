@@ -90,6 +90,7 @@ def description_of(function: Callable[..., Any]) -> str:
 def _argument(function: Callable[..., Any], name: str, hint: Any) -> Argument:
     for each in getattr(hint, "__metadata__", ()):
         if isinstance(each, Argument):
+            mistakes.refuse_completer(f"{place(function)}: that of its parameter {name}", each.complete)
             return each
     raise ImproperlyConfigured(
         f'{place(function)}: write {name}: Annotated[str, Argument("What {name} is.")] for its parameter {name}'

@@ -47,6 +47,19 @@ def refuse_parameter(who: str, parameter: Parameter) -> None:
         raise ImproperlyConfigured(f"{who}: its parameter {parameter.name} {words}")
 
 
+def refuse_completer(who: str, complete: Callable[..., Any] | None) -> None:
+    """Raise ImproperlyConfigured where what suggests values of an argument can't be asked in a worker."""
+    if complete is None:
+        return
+    line = "write `def suggested(typed: str, most: int) -> list[str]:`"
+    if not callable(complete) or inspect.iscoroutinefunction(complete):
+        raise ImproperlyConfigured(f"{who} is completed by {complete!r}, which is no plain function; {line}")
+    try:
+        inspect.signature(complete).bind("", 1)
+    except TypeError as error:
+        raise ImproperlyConfigured(f"{who} is completed by {complete!r}, which fails ({error}); {line}") from error
+
+
 def refuse_function(name: str, function: Callable[..., Any]) -> None:
     """Raise ImproperlyConfigured where the function lacks what a model is told of it."""
     who = f"tool {name} ({place(function)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import types
 import typing
@@ -138,9 +139,11 @@ def _kind(schema: Schema) -> object:
 def _unreadable(function: Callable[..., Any], kind: str) -> ImproperlyConfigured:
     """The error for the first annotation that can't be read."""
     who = f"{kind} {function.__name__} ({place(function)})"
+    # A decorator's names are those of another module.
+    names = inspect.unwrap(function).__globals__
     for name, annotation in function.__annotations__.items():
         try:
-            typing.get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), function.__globals__)
+            typing.get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), names)
         except UNREADABLE as error:
             where = "what it returns" if name == "return" else f"its parameter {name}"
             line = f"`{name}: str`, or the type that it is"

@@ -15,6 +15,7 @@ from mcp.server.mcpserver import Context
 from mcp_server import Argument
 from mcp_server import server as sdk
 from mcp_server.declare.tools import Endpoint
+from tests.support.decorated import cached
 from tests.support.servers import own
 
 if TYPE_CHECKING:
@@ -187,6 +188,36 @@ def keywords(*, sku: Sku, place: Sku) -> str:
 def test_a_uri_that_the_function_could_not_be_called_with_is_refused(uri: str, line: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=line):
         declare("resource", good, uri)
+
+
+async def suggested_later(typed: str, most: int) -> list[str]:
+    return []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("complete", [suggested_later, lambda typed: [], ["one", "two"]], ids=["async", "one", "list"])
+def test_suggestions_that_could_not_be_asked_for_are_refused(complete: Any, kind: str) -> None:
+    def bad(sku: str) -> str:
+        """Bad."""
+        return sku
+
+    bad.__annotations__["sku"] = Annotated[str, Argument("A sku.", complete)]
+
+    with pytest.raises(ImproperlyConfigured, match=r"bad: that of its parameter sku is completed by .*write `def sugg"):
+        declare(kind, bad)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "tool"])
+def test_what_a_decorator_has_wrapped_is_read_with_its_own_names(kind: str) -> None:
+    function = cached(unknown_name())
+    mcp = own()
+
+    with pytest.raises(ImproperlyConfigured, match=rf"{kind} bad \(.*that of its parameter sku: .*`import Decimal`"):
+        if kind == "tool":
+            mcp.tool(scope=None, read_only=True)(function)
+            sdk.build(mcp, Endpoint.TENANT)
+        else:
+            declare(kind, function)
 
 
 async def later(sku: str, place: str = "") -> list[Any]:
