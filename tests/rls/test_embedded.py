@@ -18,6 +18,7 @@ import pytest
 
 from rls.embedded.binaries import Binaries, EmbeddedError, find_binaries
 from rls.embedded.cluster import SERVER_TIMEOUT, USER_NAMESPACE, Cluster
+from tests.support import postgres
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +45,12 @@ def place() -> Iterator[Path]:
         with suppress(ProcessLookupError):
             os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
     shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def initialised(place: Path) -> None:
+    """What initdb makes, for what is about a cluster that there is."""
+    postgres.initialise(place / "pg", find_binaries())
 
 
 class User(subprocess.Popen[str]):
@@ -154,6 +161,7 @@ def test_only_the_owner_may_enter_the_directory_or_read_the_password(place: Path
     assert stat.S_IMODE((place / "pg/password").stat().st_mode) == 0o600
 
 
+@pytest.mark.usefixtures("initialised")
 def test_one_process_can_be_inside_twice(place: Path) -> None:
     cluster = Cluster(place / "pg")
 
@@ -172,6 +180,7 @@ def test_processes_that_start_together_share_one_server(place: Path) -> None:
         assert len(urls) == 1
 
 
+@pytest.mark.usefixtures("initialised")
 def test_the_last_process_to_leave_stops_the_server(place: Path) -> None:
     with entered(place / "pg") as starter, entered(place / "pg") as other:
         url = starter.url()
@@ -184,6 +193,7 @@ def test_the_last_process_to_leave_stops_the_server(place: Path) -> None:
         assert not answers(url)
 
 
+@pytest.mark.usefixtures("initialised")
 def test_a_killed_process_leaves_the_server_to_the_others(place: Path) -> None:
     with entered(place / "pg") as starter, entered(place / "pg") as other:
         url = starter.url()
@@ -196,6 +206,7 @@ def test_a_killed_process_leaves_the_server_to_the_others(place: Path) -> None:
         assert not answers(url)
 
 
+@pytest.mark.usefixtures("initialised")
 def test_a_server_whose_users_were_all_killed_is_joined_and_stopped_by_the_next(place: Path) -> None:
     with entered(place / "pg") as starter:
         url = starter.url()
@@ -207,6 +218,7 @@ def test_a_server_whose_users_were_all_killed_is_joined_and_stopped_by_the_next(
     assert not answers(url)
 
 
+@pytest.mark.usefixtures("initialised")
 def test_ctrl_c_reaches_the_process_but_not_its_server(place: Path) -> None:
     with entered(place / "pg") as starter, Cluster(place / "pg").running() as cluster:
         url = starter.url()
@@ -220,6 +232,7 @@ def test_ctrl_c_reaches_the_process_but_not_its_server(place: Path) -> None:
     assert not answers(url)
 
 
+@pytest.mark.usefixtures("initialised")
 def test_a_killed_server_is_started_again_with_its_data(place: Path) -> None:
     with Cluster(place / "pg").running() as cluster:
         with psycopg.connect(cluster.url()) as connection:
@@ -230,6 +243,7 @@ def test_a_killed_server_is_started_again_with_its_data(place: Path) -> None:
         assert ask(cluster.url(), "SELECT number FROM kept") == [42]
 
 
+@pytest.mark.usefixtures("initialised")
 def test_a_pid_file_that_names_another_process_by_now_does_not_prevent_a_start(place: Path) -> None:
     with Cluster(place / "pg").running():
         killed = postmaster(place / "pg")
@@ -312,6 +326,7 @@ def test_a_throwaway_cluster_spares_files_that_are_not_its_own(place: Path) -> N
     assert [path.name for path in (place / "pg").iterdir()] == ["notes"]
 
 
+@pytest.mark.usefixtures("initialised")
 def test_a_url_quotes_what_it_is_given(place: Path) -> None:
     with Cluster(place / "pg").running() as cluster:
         url = cluster.url(database="a/b", user="x@y", password="p:w d")

