@@ -9,13 +9,11 @@ import os
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
-from core import zones
 from core.instructions import INSTRUCTIONS
 from core.scopes import Scope
 from mcp_server import MCP, __version__, anyone, by_token
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
-zones.require_rules()
 
 application = MCP(
     "django-tenant-mcp",

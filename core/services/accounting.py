@@ -27,6 +27,11 @@ def cancelled(start: datetime, end: datetime, order: str = "") -> Q:
     )
 
 
+def taken_back(start: datetime, end: datetime, order: str = "") -> Q:
+    """Orders that were cancelled between the two moments, and placed before the first."""
+    return cancelled(start, end, order) & Q(**{f"{order}placed_at__lt": start})
+
+
 def standing(start: datetime | None, end: datetime, order: str = "") -> Q:
     """Orders that were placed between the two moments, and not cancelled before the second."""
     return placed(start, end, order) & (

@@ -71,7 +71,9 @@ def sold(period: Period) -> list[Sold]:
     sums = statistics.net_of_lines(period.start, period.end)
     sums |= {"orders_before": before["orders"], "units_before": before["units"]}
     product = ("product__sku", "product__name", "product__stock", "product__is_active")
-    rows = statistics.lines_moved(since, period.end).values(*product).annotate(**sums).values_list(*product, *sums)
+    window = (since, period.end, "order__")
+    lines = OrderItem.objects.filter(accounting.placed(*window) | accounting.cancelled(*window))
+    rows = lines.values(*product).annotate(**sums).values_list(*product, *sums)
     return [
         Sold(Seller(sku, name, units, int(revenue), stock), is_active, orders, *others)
         for sku, name, stock, is_active, orders, units, revenue, *others in rows

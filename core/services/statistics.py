@@ -158,21 +158,16 @@ def sales(period: Period, *, group_by: GroupBy = GroupBy.DAY, compare: bool = Tr
     )
 
 
-def lines_moved(start: datetime, end: datetime) -> QuerySet[OrderItem]:
-    """The lines of orders that were placed or cancelled between two moments."""
-    return OrderItem.objects.filter(
-        accounting.placed(start, end, "order__") | accounting.cancelled(start, end, "order__")
-    )
-
-
 def net_of_lines(start: datetime, end: datetime) -> dict[str, Any]:
-    """Aggregates of lines: orders, units and revenue that were placed between two moments, less what was cancelled."""
-    window = (start, end, "order__")
-    placed, cancelled = accounting.placed(*window), accounting.cancelled(*window)
+    """Aggregates of lines: orders, units and revenue that were placed between two moments, less what was cancelled.
+
+    What was placed and cancelled between them is nothing, and not looked at.
+    """
+    placed, back = accounting.standing(start, end, "order__"), accounting.taken_back(start, end, "order__")
     return {
-        "orders": Count("order", distinct=True, filter=placed) - Count("order", distinct=True, filter=cancelled),
-        "units": Sum("quantity", filter=placed, default=0) - Sum("quantity", filter=cancelled, default=0),
-        "revenue": _amount(placed) - _amount(cancelled),
+        "orders": Count("order", distinct=True, filter=placed) - Count("order", distinct=True, filter=back),
+        "units": Sum("quantity", filter=placed, default=0) - Sum("quantity", filter=back, default=0),
+        "revenue": _amount(placed) - _amount(back),
     }
 
 
@@ -296,10 +291,11 @@ def _by_time(
     groups = []
     for number, (key, start) in enumerate(starts.items(), start=1):
         totals = _totals(by_group[number])
-        # A day on which money moved and nothing was sold has no sale; days that are still to come are no groups.
-        has_sales = totals.placed_orders or totals.cancelled_orders
+        group = SalesGroup(key, "", totals.orders, totals.units, totals.revenue_minor)
+        has_sales = group.orders or group.units or group.revenue_minor
+        # Days that are still to come are no days without sales.
         if has_sales or (shows_empty and start <= now and start < period.end):
-            groups.append(SalesGroup(key, "", totals.orders, totals.units, totals.revenue_minor))
+            groups.append(group)
     return groups
 
 
@@ -314,12 +310,11 @@ def _key(day: date, group_by: GroupBy) -> str:
 
 def _by_goods(period: Period, group_by: GroupBy, limit: int) -> list[SalesGroup]:
     keys = ("product__category",) if group_by is GroupBy.CATEGORY else ("product__sku", "product__name")
-    net = net_of_lines(period.start, period.end)
+    window = (period.start, period.end, "order__")
     groups = (
-        lines_moved(period.start, period.end)
+        OrderItem.objects.filter(accounting.standing(*window) | accounting.taken_back(*window))
         .values_list(*keys)
-        .annotate(**net)
-        .exclude(orders=0, units=0, revenue=0)
+        .annotate(**net_of_lines(period.start, period.end))
         .order_by("-revenue", *keys)[:limit]
     )
     return [

@@ -25,9 +25,11 @@ MAX_GROUPS = 105
 class SalesAnswer(Priced, Dated, Answer):
     """The sales of a period, in groups, and how they differ from the period before.
 
-    Revenue is of orders that were placed in the period and not cancelled, after discounts; that of a category or a
-    product is of its lines, before an order's discount. `percent` is null where there was nothing before. Of many
-    groups by time there are the last ones. `next_step` says how to see what is left out.
+    Each thing counts on its own day: an order when it was placed (`gross_minor`), and less when it was cancelled
+    (`cancelled_minor`); `revenue_minor`, orders and units are net, and may be negative. So the figures of a period that
+    is over stay. Revenue is after discounts; that of a category or a product is of its lines, before an order's
+    discount. `percent` is null where there was nothing before. Of many groups by time there are the last ones.
+    `next_step` says how to see what is left out.
     """
 
     period: Span
@@ -81,14 +83,19 @@ class SalesAnswer(Priced, Dated, Answer):
                 average=self._money(totals.average_order_minor),
             ),
             _(
-                "Discounts {discount}, payments {received}, refunds {refunded} ({refunds}), "
-                "cancelled orders {cancelled}"
+                "Revenue is net: gross {gross} (orders placed {placed}) less {cancelled} (orders cancelled {count}), "
+                "each on its own day"
             ).format(
+                gross=self._money(totals.gross_minor),
+                placed=formats.number(totals.placed_orders),
+                cancelled=self._money(totals.cancelled_minor),
+                count=formats.number(totals.cancelled_orders),
+            ),
+            _("Discounts {discount}, payments {received}, refunds {refunded} ({refunds})").format(
                 discount=self._money(totals.discount_minor),
                 received=self._money(totals.received_minor),
                 refunded=self._money(totals.refunded_minor),
                 refunds=formats.number(totals.refunds),
-                cancelled=formats.number(totals.cancelled_orders),
             ),
         ]
         return lines if self.is_over else [*lines, _("The period is not over yet.")]
@@ -150,7 +157,7 @@ def _before(group: SalesGroup, sales: SalesFigures) -> str:
         GroupBy.WEEK: lambda: date.fromisocalendar(int(group.key[:4]), int(group.key[6:]), 1),
         GroupBy.MONTH: lambda: date.fromisoformat(f"{group.key}-01"),
     }[sales.group_by]()
-    return f"{sales.period.start.date()}..{first - timedelta(days=1)}"
+    return f"{sales.period.first_day}..{first - timedelta(days=1)}"
 
 
 def _signed(difference: Difference) -> str:
@@ -167,7 +174,8 @@ def get_sales_statistics(
     compare: Annotated[bool, Field(description="Whether to compare with the period before.")] = True,
     limit: Annotated[Limit, Field(description="Number of categories or products, by revenue.")] = 20,
 ) -> SalesAnswer:
-    """Add up this tenant's sales in a period: orders, units, revenue, discounts and refunds, in groups.
+    """Add up this tenant's sales in a period: orders, units, revenue (gross, cancelled, net), discounts and refunds, in
+    groups. What is cancelled or refunded counts on its own day, so a past month stays as it was.
 
     For the orders themselves call list_orders; for what stands out call get_business_insights.
     """
