@@ -89,6 +89,28 @@ def test_the_rate_is_of_the_days_that_lie_behind() -> None:
         assert sellers.elapsed_days(period, on_the_tenth - timedelta(days=100)) == 1
 
 
+def test_a_day_is_one_day_however_many_hours_it_has() -> None:
+    with timezone.override("Europe/Berlin"):
+        period = periods.parse("2026-03")
+
+        # The clocks are changed on the 29th.
+        assert sellers.elapsed_days(period, datetime.fromisoformat("2026-03-31T12:00+02:00")) == 30.5
+        assert sellers.elapsed_days(period, datetime.fromisoformat("2026-04-01T00:00+02:00")) == 31
+
+
+def test_what_was_cancelled_in_the_period_did_not_sell_in_it(others: World) -> None:
+    with rls.tenant_context(others.id):
+        cup, pot = product("CUP", stock=10), product("POT", stock=10)
+        cancel(sell(cup, 31, "2026-03-01"), "2026-03-02")
+        cancel(sell(pot, 31, "2026-03-01"), "2026-04-02")
+
+        march, april = find(), find("2026-04")
+
+    assert [(each.sku, each.units) for each in march.best_sellers.value] == [("POT", 31)]
+    assert [each.sku for each in march.stock_outs.value] == ["POT"]
+    assert (april.best_sellers.value, april.stock_outs.value) == ([], [])
+
+
 def test_a_customer_is_new_once(others: World) -> None:
     with rls.tenant_context(others.id):
         cup = product("CUP")

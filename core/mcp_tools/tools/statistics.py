@@ -67,7 +67,7 @@ class SalesAnswer(Priced, Dated, Answer):
 
     def text(self) -> str:
         as_of = _("As of {moment}").format(moment=formats.moment(self.as_of))
-        return "\n".join([*self._summary(), *self._comparison(), *self._groups(), as_of])
+        return "\n".join([*self._summary(), *self._comparison(), *self._net(), *self._groups(), as_of])
 
     def _summary(self) -> list[str]:
         totals = self.totals
@@ -83,19 +83,14 @@ class SalesAnswer(Priced, Dated, Answer):
                 average=self._money(totals.average_order_minor),
             ),
             _(
-                "Revenue is net: gross {gross} (orders placed {placed}) less {cancelled} (orders cancelled {count}), "
-                "each on its own day"
+                "Discounts {discount}, payments {received}, refunds {refunded} ({refunds}), "
+                "cancelled orders {cancelled}"
             ).format(
-                gross=self._money(totals.gross_minor),
-                placed=formats.number(totals.placed_orders),
-                cancelled=self._money(totals.cancelled_minor),
-                count=formats.number(totals.cancelled_orders),
-            ),
-            _("Discounts {discount}, payments {received}, refunds {refunded} ({refunds})").format(
                 discount=self._money(totals.discount_minor),
                 received=self._money(totals.received_minor),
                 refunded=self._money(totals.refunded_minor),
                 refunds=formats.number(totals.refunds),
+                cancelled=formats.number(totals.cancelled_orders),
             ),
         ]
         return lines if self.is_over else [*lines, _("The period is not over yet.")]
@@ -111,6 +106,22 @@ class SalesAnswer(Priced, Dated, Answer):
                 revenue=_signed(self.differences["revenue_minor"]),
                 orders=_signed(self.differences["orders"]),
                 units=_signed(self.differences["units"]),
+            )
+        ]
+
+    def _net(self) -> list[str]:
+        totals = self.totals
+        if not totals.cancelled_orders:
+            return []
+        return [
+            _(
+                "Net of what was cancelled in the period: gross {gross} (orders {placed}) less {cancelled} "
+                "(orders {count})"
+            ).format(
+                gross=self._money(totals.gross_minor),
+                placed=formats.number(totals.placed_orders),
+                cancelled=self._money(totals.cancelled_minor),
+                count=formats.number(totals.cancelled_orders),
             )
         ]
 
