@@ -103,7 +103,7 @@ def _check_time_zone(name: str) -> None:
     if found := time_zones.suggestions(name):
         raise SettingsInvalid(
             _("There is no time zone {name}. Did you mean {example}? A time zone has an IANA name.").format(
-                name=repr(name), example=_(" or ").join(map(repr, found))
+                name=repr(name), example=_(", ").join(map(repr, found))
             )
         )
     raise SettingsInvalid(
