@@ -18,7 +18,7 @@ def main() -> None:
 
             execute_from_command_line(sys.argv)
     except (EmbeddedError, ImproperlyConfigured) as error:
-        sys.exit(f"manage.py: {error}")
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

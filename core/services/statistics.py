@@ -315,7 +315,7 @@ def _by_goods(period: Period, group_by: GroupBy, limit: int) -> list[SalesGroup]
         OrderItem.objects.filter(accounting.standing(*window) | accounting.taken_back(*window))
         .values_list(*keys)
         .annotate(**net_of_lines(period.start, period.end))
-        .order_by("-revenue", *keys)[:limit]
+        .order_by(F("revenue").desc(), *keys)[:limit]
     )
     return [
         SalesGroup(key, "".join(name), orders, units, int(revenue)) for key, *name, orders, units, revenue in groups
