@@ -194,6 +194,8 @@ def _order(order: Order) -> dict[str, Any]:
         "status": order.status,
         "total_minor": order.total_minor,
         "created_at": order.created_at,
+        "placed_at": order.placed_at,
+        "cancelled_at": order.cancelled_at,
     }
 
 

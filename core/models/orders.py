@@ -39,8 +39,8 @@ class Order(Tenanted):
     """An order; `number` identifies it inside its tenant.
 
     `total_minor` is the sum of its lines less `discount_minor`, in the minor unit of `currency`; it changes only
-    together with a line, under a lock of this row. A draft takes nothing from stock. An order counts in figures from
-    `placed_at` on, and is taken back at `cancelled_at`: neither ever changes (see core.services.accounting).
+    together with a line, under a lock of this row. A draft takes nothing from stock. An order counts in figures on
+    the day of `placed_at`, and is taken back on that of `cancelled_at`; neither ever changes.
     """
 
     number = models.PositiveIntegerField()

@@ -100,7 +100,7 @@ class SalesGroup:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference to the period before; `percent` is None where there was nothing."""
+    """The difference to the period before; `percent` is None where there was nothing, or less."""
 
     absolute: int
     percent: float | None
@@ -323,7 +323,7 @@ def _by_goods(period: Period, group_by: GroupBy, limit: int) -> list[SalesGroup]
 
 
 def _difference(now: int, before: int) -> Difference:
-    return Difference(now - before, round((now - before) * 100 / before, 1) if before else None)
+    return Difference(now - before, round((now - before) * 100 / before, 1) if before > 0 else None)
 
 
 def _ratio(total: int, count: int) -> int:

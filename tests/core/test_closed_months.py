@@ -17,7 +17,7 @@ import rls
 from core import periods
 from core.models import Customer, Order, Product, TenantSettings
 from core.services import insights, orders, overview, statistics, tenants
-from core.services.statistics import GroupBy, SalesTotals
+from core.services.statistics import Difference, GroupBy, SalesTotals
 from tests.selling import cancel, pay, product, sell
 from tests.world import World, working
 
@@ -193,9 +193,11 @@ def test_a_cancellation_in_november_is_of_november(acme: World) -> None:
         cancel(order, "2025-11-10")
         pay(order, 3000, "2025-11-10", "refund")
 
-        october, november = (statistics.sales(periods.parse(name)) for name in ("2025-10", "2025-11"))
+        october, november, after = (statistics.sales(periods.parse(name)) for name in ("2025-10", "2025-11", "2025-12"))
         by_product = statistics.sales(periods.parse("2025-11"), group_by=GroupBy.PRODUCT).groups
 
+    assert november.differences()["revenue_minor"] == Difference(-5000, -166.7)
+    assert after.differences()["revenue_minor"] == Difference(2000, None)
     assert (october.totals.gross_minor, october.totals.cancelled_minor, october.totals.revenue_minor) == (3000, 0, 3000)
     assert (october.totals.refunded_minor, october.totals.average_order_minor) == (0, 3000)
     assert (november.totals.gross_minor, november.totals.cancelled_minor) == (1000, 3000)

@@ -28,7 +28,7 @@ class SalesAnswer(Priced, Dated, Answer):
     Each thing counts on its own day: an order when it was placed (`gross_minor`), and less when it was cancelled
     (`cancelled_minor`); `revenue_minor`, orders and units are net, and may be negative. So the figures of a period that
     is over stay. Revenue is after discounts; that of a category or a product is of its lines, before an order's
-    discount. `percent` is null where there was nothing before. Of many groups by time there are the last ones.
+    discount. `percent` is null where there was nothing before, or less. Of many groups by time there are the last ones.
     `next_step` says how to see what is left out.
     """
 
