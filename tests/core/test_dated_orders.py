@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime
+from importlib import import_module
 
 import psycopg
 import pytest
@@ -16,6 +17,8 @@ from tests import postgres
 from tests.postgres import Server
 from tests.selling import moment, product, sell
 from tests.world import make_tenant
+
+MIGRATION = import_module("core.migrations.0006_moments_of_orders").Migration
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_what_was_cancelled_gets_the_time_when_its_units_came_back(own_database:
             created_at=moment("2026-03-05"),
         )
 
-    call_command("migrate", "core", "0003", verbosity=0)
+    call_command("migrate", *MIGRATION.dependencies[0], verbosity=0)
     with psycopg.connect(postgres_server.admin_url, dbname=own_database) as admin:
         columns = admin.execute(
             "SELECT attname FROM pg_attribute WHERE attrelid = 'core_order'::regclass AND NOT attisdropped"
