@@ -18,7 +18,7 @@ LETTER_WIDTH = 7  # pixels of a Latin letter in the template's font size; a Chin
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar: `value` is its height, `text` says it to people, `label` stands below."""
+    """A bar: `value` is its height, or depth where it is negative, `text` says it to people, `label` stands below."""
 
     label: str
     value: int
@@ -26,17 +26,20 @@ class Bar:
 
 
 def bars(title: str, chart: Sequence[Bar]) -> str:
-    """A bar chart (SVG 1.1) with the title above it; of many labels some are left out. No value is negative."""
+    """A bar chart (SVG 1.1) with the title above it; of many labels some are left out."""
     highest = max((bar.value for bar in chart), default=0)
+    lowest = min((bar.value for bar in chart), default=0)
+    scale = _scale(max(highest, 0), min(lowest, 0))
+    zero = HEIGHT - BOTTOM + min(lowest, 0) * scale
     step = (WIDTH - 2 * LEFT) / max(len(chart), 1)
     shown = -(-len(chart) // _labels(chart))
     drawn = [
         {
             "x": round(LEFT + number * step + step * 0.1, 1),
             "middle": round(LEFT + (number + 0.5) * step, 1),
-            "y": round(HEIGHT - BOTTOM - _height(bar, highest), 1),
+            "y": round(zero - max(bar.value, 0) * scale, 1),
             "width": round(step * 0.8, 1),
-            "height": round(_height(bar, highest), 1),
+            "height": round(abs(bar.value) * scale, 1),
             "label": bar.label if shown and number % shown == 0 else "",
             "tip": f"{bar.label}: {bar.text}",
         }
@@ -53,6 +56,7 @@ def bars(title: str, chart: Sequence[Bar]) -> str:
             "left": LEFT,
             "right": WIDTH - LEFT,
             "top": TOP,
+            "zero": round(zero, 1),
             "base": HEIGHT - BOTTOM,
         },
     )
@@ -64,5 +68,6 @@ def _labels(chart: Sequence[Bar]) -> int:
     return max(min(MAX_LABELS, (WIDTH - 2 * LEFT) // (LETTER_WIDTH * (widest + 1))), 1)
 
 
-def _height(bar: Bar, highest: int) -> float:
-    return (HEIGHT - TOP - BOTTOM) * bar.value / highest if highest else 0
+def _scale(highest: int, lowest: int) -> float:
+    """Pixels of one unit of the values."""
+    return (HEIGHT - TOP - BOTTOM) / (highest - lowest) if highest > lowest else 0

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, get_timezone
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent
 from django.utils import timezone, translation
 
@@ -41,7 +41,8 @@ def day(value: date | datetime) -> str:
 
 def moment(value: datetime) -> str:
     """A moment in the active time zone, to the minute."""
-    zone = get_timezone(timezone.get_current_timezone_name())
+    # Given by name, Babel would look it up in pytz, which has rules of its own.
+    zone = timezone.get_current_timezone()
     return format_datetime(value, format="short", tzinfo=zone, locale=_locale())
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core import days
 from mcp_server.errors import Refusal
 
 # For completions; the other forms are in the text of UnknownPeriod.
@@ -39,32 +40,34 @@ class UnknownPeriod(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A half-open interval: from `start` up to `end`, both the beginning of a day in one time zone.
+    """Whole days of one time zone, both ends included: from the moment `start` up to the moment `end`, half-open.
 
     `months` is the number of calendar months it is, and 0 where it is a number of days.
     """
 
     name: str
+    first_day: date
+    last_day: date
+    zone: tzinfo
+    months: int
     start: datetime
     end: datetime
-    months: int = 0
 
     @property
     def days(self) -> int:
-        """How many days it has."""
-        return (self.end.date() - self.start.date()).days
+        """How many days of the calendar it has."""
+        return (self.last_day - self.first_day).days + 1
 
-    @property
-    def last_day(self) -> date:
-        """The last day that is part of it."""
-        return self.end.date() - timedelta(days=1)
+    def day_starts(self) -> dict[date, datetime]:
+        """Where each of its days begins."""
+        return days.starts(self.first_day, self.last_day, self.zone)
 
     def previous(self) -> Period:
         """The period just before: the same months, or as many days."""
-        first = self.start.date()
-        start = _shifted(first, -self.months) if self.months else first - timedelta(days=self.days)
-        last = first - timedelta(days=1)
-        return _period(f"{start}..{last}", start, first, self.start.tzinfo, months=self.months)
+        count = timedelta(days=self.days)
+        start = _shifted(self.first_day, -self.months) if self.months else self.first_day - count
+        last = self.first_day - timedelta(days=1)
+        return _period(f"{start}..{last}", start, self.first_day, self.zone, months=self.months)
 
 
 def parse(text: str, *, now: datetime | None = None) -> Period:
@@ -159,5 +162,6 @@ def _shifted(first_of_month: date, months: int) -> date:
     return date(month // 12, month % 12 + 1, 1)
 
 
-def _period(name: str, start: date, end: date, zone: tzinfo | None, *, months: int) -> Period:
-    return Period(name, datetime.combine(start, time.min, zone), datetime.combine(end, time.min, zone), months)
+def _period(name: str, start: date, end: date, zone: tzinfo, *, months: int) -> Period:
+    last = end - timedelta(days=1)
+    return Period(name, start, last, zone, months, start=days.start(start, zone), end=days.start(end, zone))

@@ -12,7 +12,9 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from core import defaults
+from core import defaults, zones
+
+zones.use_packaged_rules()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -198,6 +198,8 @@ def _order(order: Order) -> dict[str, Any]:
         "total_minor": order.total_minor,
         "currency": order.currency,
         "created_at": order.created_at,
+        "placed_at": order.placed_at,
+        "cancelled_at": order.cancelled_at,
     }
 
 

@@ -46,6 +46,7 @@ class OrderSummary(Priced):
     unit_count: int
     created_at: Moment
     placed_at: Moment | None
+    cancelled_at: Moment | None
 
     @classmethod
     def of(cls, order: Order, *, line_count: int, unit_count: int, **more: Any) -> Self:
@@ -59,6 +60,7 @@ class OrderSummary(Priced):
             unit_count=unit_count,
             created_at=order.created_at,
             placed_at=order.placed_at,
+            cancelled_at=order.cancelled_at,
             **more,
         )
 
@@ -68,7 +70,7 @@ class OrderSummary(Priced):
             _("- #{number} {status} {day} {name}{email}: {total}, {units} units"),
             number=self.number,
             status=self.status.label,
-            day=formats.day(self.created_at),
+            day=formats.day(self.placed_at or self.created_at),
             name=self.customer.name if self.customer else _("walk-in"),
             email=f" <{self.customer.email}>" if self.customer else "",
             total=formats.money(self.total_minor, self.currency),
@@ -186,7 +188,7 @@ class FullOrder(OrderSummary, Dated):
         return _("Order {number} ({status}), {day}, {customer}: {total}").format(
             number=self.number,
             status=self.status.label,
-            day=formats.day(self.created_at),
+            day=formats.day(self.placed_at or self.created_at),
             customer=self.customer.words() if self.customer else _("walk-in"),
             total=formats.money(self.total_minor, self.currency),
         )

@@ -3,7 +3,6 @@
 from core.models.customers import Customer
 from core.models.exports import Export, ExportFormat, ExportPart
 from core.models.orders import (
-    SOLD_STATUSES,
     TRANSITIONS,
     Order,
     OrderItem,
@@ -18,7 +17,6 @@ from core.models.stock import MovementReason, StockMovement
 from core.models.tenants import Role, Tenant, TenantUser
 
 __all__ = [
-    "SOLD_STATUSES",
     "TRANSITIONS",
     "Customer",
     "Export",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from core import defaults
@@ -33,15 +34,13 @@ TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.CANCELLED: frozenset(),
 }
 
-# An order in one of these is a sale: it counts in every figure, from `placed_at` on.
-SOLD_STATUSES = (OrderStatus.PLACED, OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED)
-
 
 class Order(Tenanted):
     """An order; `number` identifies it inside its tenant.
 
     `total_minor` is the sum of its lines less `discount_minor`, in the minor unit of `currency`; it changes only
-    together with a line, under a lock of this row. A draft takes nothing from stock.
+    together with a line, under a lock of this row. A draft takes nothing from stock. An order counts in figures on
+    the day of `placed_at`, and is taken back on that of `cancelled_at`; neither ever changes.
     """
 
     number = models.PositiveIntegerField()
@@ -55,17 +54,32 @@ class Order(Tenanted):
     total_minor = models.PositiveBigIntegerField(default=0, db_default=0)
     note = models.TextField(blank=True, default="", db_default="")
     placed_at = models.DateTimeField(null=True, help_text="When it left draft.")
+    cancelled_at = models.DateTimeField(null=True, help_text="When it was cancelled.")
+    listed_at = models.GeneratedField(
+        expression=Coalesce("placed_at", "created_at"),
+        output_field=models.DateTimeField(),
+        db_persist=True,
+        help_text="Where it stands in lists: when it was placed, or else created.",
+    )
 
     class Meta:
         default_related_name = "orders"
-        constraints = [models.UniqueConstraint(fields=["tenant", "number"], name="order_number_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "number"], name="order_number_unique"),
+            models.CheckConstraint(
+                condition=models.Q(status=OrderStatus.CANCELLED, cancelled_at__isnull=False)
+                | ~models.Q(status=OrderStatus.CANCELLED) & models.Q(cancelled_at__isnull=True),
+                name="order_cancelled_with_its_time",
+            ),
+        ]
         indexes = [
-            models.Index("tenant", models.F("created_at").desc(), models.F("id").desc(), name="order_newest"),
-            models.Index("tenant", "status", models.F("created_at").desc(), models.F("id").desc(), name="order_status"),
+            models.Index("tenant", models.F("listed_at").desc(), models.F("id").desc(), name="order_newest"),
+            models.Index("tenant", "status", models.F("listed_at").desc(), models.F("id").desc(), name="order_status"),
             models.Index(
-                "tenant", "customer", models.F("created_at").desc(), models.F("id").desc(), name="order_customer"
+                "tenant", "customer", models.F("listed_at").desc(), models.F("id").desc(), name="order_customer"
             ),
             models.Index(fields=["tenant", "placed_at"], name="order_placed_at"),
+            models.Index(fields=["tenant", "cancelled_at"], name="order_cancelled_at"),
             models.Index(fields=["tenant", "placed_by"], name="order_placed_by"),
         ]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from statistics import median
 
 from django.db.models import Aggregate, BigIntegerField, Count
 
 from core import currencies
-from core.models import SOLD_STATUSES, Order
+from core.models import Order
 from core.periods import Period
+from core.services import accounting
 from core.services.statistics import SalesFigures
 
 MAX_DISTANCE = 3
@@ -52,9 +53,8 @@ def days(sales: SalesFigures, limit: int) -> list[UnusualDay]:
 
     A day counts when it is over: beyond MAX_DISTANCE robust standard deviations from the median.
     """
-    start = sales.period.start
-    last = min(sales.as_of.astimezone(start.tzinfo).date(), sales.period.end.date())
-    revenue = {start.date() + timedelta(days=number): 0 for number in range((last - start.date()).days)}
+    today = sales.as_of.astimezone(sales.period.zone).date()
+    revenue = dict.fromkeys((day for day in sales.period.day_starts() if day < today), 0)
     for group in sales.groups:
         day = date.fromisoformat(group.key)
         if day in revenue:
@@ -73,9 +73,9 @@ def days(sales: SalesFigures, limit: int) -> list[UnusualDay]:
 def orders(period: Period, limit: int) -> list[UnusualOrder]:
     """The orders beyond the outer fence (Tukey): MAX_DISTANCE times the distance of the quartiles above the upper one.
 
-    In two statements; the largest first.
+    In two statements; the largest first. An order that was cancelled in the period is not among them.
     """
-    sold = Order.objects.filter(placed_at__gte=period.start, placed_at__lt=period.end, status__in=SOLD_STATUSES)
+    sold = Order.objects.filter(accounting.standing(period.start, period.end))
     found = sold.aggregate(
         count=Count("id"), low=Percentile("total_minor", share=0.25), high=Percentile("total_minor", share=0.75)
     )

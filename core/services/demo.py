@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core import currencies
+from core import currencies, days
 from core.models import Customer, MovementReason, Product, StockMovement, TenantSettings, TenantUser
 from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
 from core.services.demo_rows import BATCH_SIZE, Writer
@@ -87,8 +87,8 @@ def create(
     """
     shop = SHOPS[size]
     chance = random.Random(seed)  # noqa: S311  (a demo, not a secret)
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
-    opened_at = today - timedelta(days=shop.days)
+    day, zone = timezone.localdate(), timezone.get_current_timezone()
+    today, opened_at = (days.start(each, zone).astimezone(UTC) for each in (day, day - timedelta(days=shop.days)))
     with transaction.atomic():
         chosen = settings.lock()
         users, user_count = _users()

@@ -76,6 +76,7 @@ class Writer:
                 discount_minor=sale.discount_minor,
                 total_minor=sale.total_minor,
                 placed_at=sale.at.get(OrderStatus.PLACED),
+                cancelled_at=sale.at.get(OrderStatus.CANCELLED),
                 created_at=sale.created_at,
             )
             for each, sale in enumerate(batch, start=number)

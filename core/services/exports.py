@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, cast
 
 from django.apps import apps
@@ -131,8 +131,8 @@ def part(export: Export, number: int) -> bytes:
 
 
 def file_name(export: Export, subdomain: str) -> str:
-    """A name to save it under: letters, digits, `-` and `.`."""
-    return f"{subdomain}-{export.created_at:%Y%m%d-%H%M%S}.{WRITERS[export.format].suffix}"
+    """A name to save it under, with its time in UTC (ISO 8601): letters, digits, `-` and `.`."""
+    return f"{subdomain}-{export.created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}.{WRITERS[export.format].suffix}"
 
 
 def media_type(export: Export) -> str:

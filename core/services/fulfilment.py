@@ -107,7 +107,8 @@ def cancel(number: int, *, reason: str, actor: str) -> Cancellation:
             )
         if cancelled.refund_minor:
             _write(order, PaymentKind.REFUND, order.payments.latest("created_at").method, cancelled.refund_minor, actor)
-        _become(order, OrderStatus.CANCELLED)
+        order.cancelled_at = timezone.now()
+        _become(order, OrderStatus.CANCELLED, "cancelled_at")
     return cancelled
 
 

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from core.models import SOLD_STATUSES, Customer, Order
+from core.models import Customer, Order
 from core.periods import Period
-from core.services import anomalies, sellers, statistics
+from core.services import accounting, anomalies, sellers, statistics
 from core.services.anomalies import UnusualDay, UnusualOrder
 from core.services.sellers import Seller, StockOut, StoppedSeller
 from core.services.statistics import SalesFigures
@@ -74,7 +74,10 @@ def find(period: Period, *, limit: int = 5) -> Insights:
         currency=sales.currency,
         best_sellers=figure(
             sellers.best(goods, limit),
-            _("The products with the most units sold in the period; among equals, the one with more revenue first."),
+            _(
+                "The products with the most units sold in the period, less the units cancelled in it; among equals, "
+                "the one with more revenue first."
+            ),
         ),
         worst_sellers=figure(
             sellers.worst(goods, period, limit),
@@ -88,14 +91,14 @@ def find(period: Period, *, limit: int = 5) -> Insights:
             sellers.stock_outs(goods, period, now, limit),
             _(
                 "Units on hand now, divided by the units sold per day in the elapsed part of the period; "
-                "active products that run out within {days} days, soonest first."
+                "active products that are in stock and run out within {days} days, soonest first."
             ).format(days=sellers.HORIZON_DAYS),
         ),
         customers=figure(
             _buyers(period),
             _(
-                "Customers with an order in the period: new if they had no order before it, returning if "
-                "they had one. Orders without a customer are not counted."
+                "Customers with an order placed in the period and not cancelled in it: new if they had no such order "
+                "before, returning if they had one. Orders without a customer are not counted."
             ),
         ),
         unusual_days=figure(
@@ -127,9 +130,9 @@ def find(period: Period, *, limit: int = 5) -> Insights:
 
 
 def _buyers(period: Period) -> Buyers:
-    orders = Order.objects.filter(customer=OuterRef("pk"), status__in=SOLD_STATUSES)
-    bought = Exists(orders.filter(placed_at__gte=period.start, placed_at__lt=period.end))
-    before = Exists(orders.filter(placed_at__lt=period.start))
+    orders = Order.objects.filter(customer=OuterRef("pk"))
+    bought = Exists(orders.filter(accounting.standing(period.start, period.end)))
+    before = Exists(orders.filter(accounting.standing(None, period.start)))
     return Buyers(
         **Customer.objects.filter(bought)
         .annotate(is_known=before)

@@ -24,6 +24,8 @@ TOOLS_OF_STATUSES = {
     OrderStatus.CANCELLED: "cancel_order",
 }
 
+NEWEST_FIRST = ("-listed_at", "-id")
+
 
 class OrderNotFound(Refusal):
     """No order has this number."""
@@ -62,8 +64,11 @@ class OrderDetails:
 def find(
     *, status: OrderStatus | None = None, customer_email: str = "", period: Period | None = None
 ) -> QuerySet[Order]:
-    """The orders in this status, of this customer, made in this period; newest first. Raises CustomerInvalid."""
-    orders = Order.objects.order_by("-created_at", "-id")
+    """The orders in this status, of this customer, of this period; newest first. Raises CustomerInvalid.
+
+    An order is of the day on which it was placed, as in figures; one that never was, of that on which it was created.
+    """
+    orders = Order.objects.order_by(*NEWEST_FIRST)
     if status is not None:
         orders = orders.filter(status=status)
     if email := customers.address(customer_email):
@@ -71,7 +76,7 @@ def find(
         # A scalar sub-select: the index of a customer's orders can begin with its value.
         orders = orders.filter(customer_id=known.values("id")[:1])
     if period is not None:
-        orders = orders.filter(created_at__gte=period.start, created_at__lt=period.end)
+        orders = orders.filter(listed_at__gte=period.start, listed_at__lt=period.end)
     return orders
 
 
@@ -86,7 +91,7 @@ def page(
         status=status, customer_email=customer_email, period=periods.parse(period) if period else None
     ).select_related("customer")
     of = {"list": "orders", "status": status, "customer": customers.address(customer_email), "period": period}
-    rows = pages.page(found, order=("-created_at", "-id"), limit=limit, cursor=cursor, of=of)
+    rows = pages.page(found, order=NEWEST_FIRST, limit=limit, cursor=cursor, of=of)
     sizes = _sizes(rows.rows)
     return OrderRows([OrderRow(order, *sizes.get(order.id, (0, 0))) for order in rows.rows], rows.cursor)
 

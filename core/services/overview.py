@@ -12,7 +12,8 @@ from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 from core import periods
-from core.models import SOLD_STATUSES, Customer, Order, OrderStatus, Product, Tenant, TenantSettings, TenantUser
+from core.models import Customer, Order, OrderStatus, Product, Tenant, TenantSettings, TenantUser
+from core.services import accounting
 
 MAX_CATEGORIES = 20
 
@@ -51,7 +52,7 @@ class ProductStats:
 
 @dataclass(frozen=True, slots=True)
 class TenantStats:
-    """Counts of all that a tenant has. Revenue counts orders that were placed and not cancelled."""
+    """Counts of all that a tenant has. Revenue is net: orders placed less orders cancelled, each on its own day."""
 
     tenant: str
     users: int
@@ -112,13 +113,15 @@ def everything() -> TenantStats:
         _count(Product.objects.all()),
         _count(Product.objects.filter(is_active=True)),
     ).get()
-    this_month = Q(placed_at__gte=month.start, placed_at__lt=month.end)
+    standing = Q(placed_at__isnull=False, cancelled_at__isnull=True)
     rows = list(
         Order.objects.values("status").annotate(
-            total=Count("id"), revenue=Sum("total_minor"), recent=Coalesce(Sum("total_minor", filter=this_month), 0)
+            total=Count("id"),
+            revenue=Sum("total_minor", filter=standing, default=0),
+            placed=Sum("total_minor", filter=accounting.placed(month.start, month.end), default=0),
+            cancelled=Sum("total_minor", filter=accounting.cancelled(month.start, month.end), default=0),
         )
     )
-    sold = [row for row in rows if row["status"] in SOLD_STATUSES]
     counts = {row["status"]: row["total"] for row in rows}
     return TenantStats(
         tenant=tenant,
@@ -128,8 +131,8 @@ def everything() -> TenantStats:
         customers=customers,
         orders=_sum(rows, "total"),
         orders_by_status={status.value: counts.get(status.value, 0) for status in OrderStatus},
-        revenue_minor=_sum(sold, "revenue"),
-        revenue_this_month_minor=_sum(sold, "recent"),
+        revenue_minor=_sum(rows, "revenue"),
+        revenue_this_month_minor=_sum(rows, "placed") - _sum(rows, "cancelled"),
         currency=currency,
         as_of=now,
     )

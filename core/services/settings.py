@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import zoneinfo
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
@@ -14,6 +12,7 @@ from django.utils.translation import gettext as _
 from core import amounts, currencies, defaults, formats
 from core.amounts import AmountInvalid
 from core.models import Order, Product, TenantSettings
+from core.services import time_zones
 from mcp_server import approval, sentences
 from mcp_server.errors import Refusal
 
@@ -116,23 +115,26 @@ def _check(changes: dict[str, Any]) -> None:
 
 
 def _check_time_zone(name: str) -> None:
-    zones = _time_zones()
-    if name in zones:
+    if name in time_zones.names():
         return
-    # "Taipei" and "taipei" are meant for Asia/Taipei.
-    places = {zone.rpartition("/")[2].casefold(): zone for zone in zones} | {zone.casefold(): zone for zone in zones}
-    close = difflib.get_close_matches(name.replace(" ", "_").casefold(), places, n=1)
-    example = places[close[0]] if close else defaults.TIME_ZONE
+    if time_zones.is_reversed(name):
+        raise SettingsInvalid(
+            _(
+                "The sign of {name} is the other way round: Etc/GMT-8 is ahead of UTC. Use the IANA name of a city's "
+                "time zone, as in Area/City."
+            ).format(name=repr(name))
+        )
+    if found := time_zones.suggestions(name):
+        raise SettingsInvalid(
+            _("There is no time zone {name}. Did you mean {example}? A time zone has an IANA name.").format(
+                name=repr(name), example=_(", ").join(map(repr, found))
+            )
+        )
     raise SettingsInvalid(
-        _("There is no time zone {name}. Did you mean {example}? A time zone has an IANA name.").format(
-            name=repr(name), example=repr(example)
+        _("There is no time zone {name}. Use the IANA name of a city's time zone, as in Area/City.").format(
+            name=repr(name)
         )
     )
-
-
-def _time_zones() -> list[str]:
-    """Names of places, and UTC; not the machine's own names, nor abbreviations, which PostgreSQL may not have."""
-    return sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
 
 
 def _check_currency(code: str) -> None:

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import BooleanField, Case, Count, DateField, DecimalField, F, QuerySet, Sum, Value, When
-from django.db.models.functions import Cast, TruncDate
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    DecimalField,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from core import currencies
-from core.models import SOLD_STATUSES, Order, OrderItem, OrderStatus, Payment, PaymentKind, TenantSettings
+from core.models import Order, OrderItem, Payment, PaymentKind, TenantSettings
 from core.periods import Period
+from core.services import accounting
 
 # Up to so many days, one without a sale is a group too.
 MAX_EMPTY_DAYS = 92
-UNITS = "units"
+# Numbers of groups: the period before, and what is of no time. The groups of the period count from 1.
+BEFORE, TIMELESS = 0, -1
 
 
 class GroupBy(StrEnum):
@@ -33,12 +50,25 @@ class GroupBy(StrEnum):
 BY_TIME = (GroupBy.DAY, GroupBy.WEEK, GroupBy.MONTH)
 
 
+class Part(StrEnum):
+    """What a sum is of: orders placed that stood at the end of the period, or did not, and so on."""
+
+    STANDING = "standing"
+    FALLEN = "fallen"
+    CANCELLED = "cancelled"
+    UNITS = "units"
+    UNITS_BACK = "units back"
+
+
 @dataclass(frozen=True, slots=True)
 class SalesTotals:
-    """Orders that were placed in the period and not cancelled, and the money that moved in it.
+    """What happened in the period: orders placed, orders cancelled, and the money that moved, each on its own day.
 
-    Revenue is what these orders cost after discounts. A cancelled order is in `cancelled_orders` alone. Payments and
-    refunds count when they were made, whenever their order was placed.
+    `gross_minor` is what the `placed_orders` cost after discounts, whatever became of them; `cancelled_minor` what the
+    `cancelled_orders` had cost, whenever they had been placed. `revenue_minor` is net: gross less cancelled, and so
+    are `orders`, `units` and `discount_minor`; where more was cancelled than placed they are negative. The average is
+    that of the orders that were placed in the period and not cancelled in it. Payments and refunds count when they
+    were made. So nothing that happens later changes a period that is over, and parts add up to the whole.
     """
 
     orders: int = 0
@@ -46,15 +76,21 @@ class SalesTotals:
     revenue_minor: int = 0
     average_order_minor: int = 0
     discount_minor: int = 0
+    placed_orders: int = 0
+    gross_minor: int = 0
+    cancelled_orders: int = 0
+    cancelled_minor: int = 0
     received_minor: int = 0
     refunds: int = 0
     refunded_minor: int = 0
-    cancelled_orders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SalesGroup:
-    """One day ("2026-11-23"), week ("2026-W47"), month ("2026-11"), category or sku; `name` is the product's."""
+    """One day ("2026-11-23"), week ("2026-W47"), month ("2026-11"), category or sku; `name` is the product's.
+
+    Orders, units and revenue are net, as in the totals. A product is named as it is now.
+    """
 
     key: str
     name: str
@@ -65,7 +101,7 @@ class SalesGroup:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference to the period before; `percent` is None where there was nothing."""
+    """The difference to the period before; `percent` is None where there was nothing, or less."""
 
     absolute: int
     percent: float | None
@@ -108,117 +144,167 @@ def sales(period: Period, *, group_by: GroupBy = GroupBy.DAY, compare: bool = Tr
         limit: how many categories or products, those with the highest revenue first.
     """
     now = timezone.now()
-    rows = _rows(period, period.previous().start if compare else period.start)
-    current = [row for row in rows if row.is_current]
-    groups = _by_time(current, period, group_by, now) if group_by in BY_TIME else _by_goods(period, group_by, limit + 1)
-    currency = next((row.part for row in rows if row.day is None), TenantSettings().currency)
+    groups = _starts(period, group_by)
+    rows = _rows(period, period.previous().start if compare else period.start, list(groups.values()))
+    goods = [] if group_by in BY_TIME else _by_goods(period, group_by, limit + 1)
+    currency = next((row.part for row in rows if row.group == TIMELESS), TenantSettings().currency)
     smallest = currencies.smallest_used(currency)
     return SalesFigures(
         period=period,
         as_of=now,
         currency=currency,
         group_by=group_by,
-        totals=_totals(current, smallest),
-        groups=groups if group_by in BY_TIME else groups[:limit],
-        has_more=group_by not in BY_TIME and len(groups) > limit,
-        previous=_totals([row for row in rows if not row.is_current], smallest) if compare else None,
+        totals=_totals([row for row in rows if row.group > BEFORE], smallest),
+        groups=_by_time(rows, groups, period, group_by, now) if group_by in BY_TIME else goods[:limit],
+        has_more=len(goods) > limit,
+        previous=_totals([row for row in rows if row.group == BEFORE], smallest) if compare else None,
     )
 
 
-def sold_lines(start: datetime, end: datetime) -> QuerySet[OrderItem]:
-    """The lines of orders that were placed, and not cancelled, between two moments."""
-    return OrderItem.objects.filter(
-        order__placed_at__gte=start, order__placed_at__lt=end, order__status__in=SOLD_STATUSES
-    )
+def net_of_lines(start: datetime, end: datetime) -> dict[str, Any]:
+    """Aggregates of lines: orders, units and revenue that were placed between two moments, less what was cancelled.
+
+    What was placed and cancelled between them is nothing, and not looked at.
+    """
+    placed, back = accounting.standing(start, end, "order__"), accounting.taken_back(start, end, "order__")
+    return {
+        "orders": Count("order", distinct=True, filter=placed) - Count("order", distinct=True, filter=back),
+        "units": Sum("quantity", filter=placed, default=0) - Sum("quantity", filter=back, default=0),
+        "revenue": _amount(placed) - _amount(back),
+    }
 
 
-def amount(**options: Any) -> Sum:
+def _amount(lines: Q) -> Sum:
     """The sum of lines in minor units, as a type that is wide enough for any price and quantity."""
-    return Sum(Cast("price_minor", _whole()) * F("quantity"), output_field=_whole(), **options)
+    none = Value(0, output_field=_whole())
+    return Sum(Cast("price_minor", _whole()) * F("quantity"), filter=lines, default=none, output_field=_whole())
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A sum of one day; `part` is an order's status, a payment's kind, "units", or the currency (without a day)."""
+    """A sum of one group; `part` is a Part, the kind of a payment, or the currency."""
 
     part: str
-    is_current: bool
-    day: date | None
+    group: int
     count: int
     amount: int
     discount: int
 
 
-def _rows(period: Period, since: datetime) -> list[_Row]:
-    orders = Order.objects.filter(placed_at__gte=since, placed_at__lt=period.end)
+def _starts(period: Period, group_by: GroupBy) -> dict[str, datetime]:
+    """Where each group by time begins, in order; where sales are grouped otherwise, the period is one."""
+    if group_by not in BY_TIME:
+        return {"": period.start}
+    starts: dict[str, datetime] = {}
+    for day, moment in period.day_starts().items():
+        starts.setdefault(_key(day, group_by), moment)
+    # Of a period that a zone has left out there is no day, and nothing happened in it.
+    return starts or {_key(period.first_day, group_by): period.start}
+
+
+def _rows(period: Period, since: datetime, starts: list[datetime]) -> list[_Row]:
+    window = (since, period.end)
+    placed = Order.objects.filter(accounting.placed(*window))
+    cancelled = Order.objects.filter(accounting.cancelled(*window))
+    lines = OrderItem.objects.filter(accounting.placed(*window, "order__"))
+    lines_back = OrderItem.objects.filter(accounting.cancelled(*window, "order__"))
     payments = Payment.objects.filter(created_at__gte=since, created_at__lt=period.end)
     none = Value(0, output_field=_whole())
-    parts = (
-        _daily(orders, "status", "placed_at", period, Sum("total_minor"), Sum("discount_minor")),
-        _daily(sold_lines(since, period.end), Value(UNITS), "order__placed_at", period, Sum("quantity"), none),
-        _daily(payments, "kind", "created_at", period, Sum("amount_minor"), none),
-        TenantSettings.objects.values_list(
-            "currency", Value(True), Value(None, output_field=DateField()), Value(0), none, none
-        ),
+    total, discount, units = Sum("total_minor"), Sum("discount_minor"), Sum("quantity")
+    first, *others = (
+        _grouped(placed, _whether_standing(period), "placed_at", starts, total, discount),
+        _grouped(cancelled, Value(Part.CANCELLED.value), "cancelled_at", starts, total, discount),
+        _grouped(lines, Value(Part.UNITS.value), "order__placed_at", starts, units, none),
+        _grouped(lines_back, Value(Part.UNITS_BACK.value), "order__cancelled_at", starts, units, none),
+        _grouped(payments, F("kind"), "created_at", starts, Sum("amount_minor"), none),
+        TenantSettings.objects.values_list("currency", Value(TIMELESS), Value(0), none, none),
     )
-    first, *others = parts
     return [
-        _Row(part, is_current, day, count, int(amount), int(discount))
-        for part, is_current, day, count, amount, discount in first.union(*others, all=True)
+        _Row(part, group, count, int(amount), int(discount))
+        for part, group, count, amount, discount in first.union(*others, all=True)
     ]
 
 
-def _daily(
-    rows: QuerySet[Any], part: str | Value, moment: str, period: Period, amount: Any, discount: Any
+def _whether_standing(period: Period) -> Case:
+    """Whether an order was not cancelled before the end of the one of both periods in which it was placed."""
+    before = period.previous()
+    is_standing = accounting.standing(period.start, period.end) | accounting.standing(before.start, before.end)
+    return Case(When(is_standing, then=Value(Part.STANDING.value)), default=Value(Part.FALLEN.value))
+
+
+def _grouped(
+    rows: QuerySet[Any], part: Any, moment: str, starts: list[datetime], amount: Any, discount: Any
 ) -> QuerySet[Any, Any]:
-    columns = {
-        "part": F(part) if isinstance(part, str) else part,
-        "is_current": Case(
-            When(**{f"{moment}__gte": period.start}, then=Value(True)),
-            default=Value(False),
-            output_field=BooleanField(),
-        ),
-        "day": TruncDate(moment, tzinfo=period.start.tzinfo),
-    }
+    columns = {"part": part, "group": _group(moment, starts)}
     sums = {"count": Count("id"), "amount": amount, "discount": discount}
-    daily: QuerySet[Any, Any] = rows.annotate(**columns).values(*columns).annotate(**sums).values_list(*columns, *sums)
-    return daily
+    grouped: QuerySet[Any, Any] = (
+        rows.annotate(**columns).values(*columns).annotate(**sums).values_list(*columns, *sums)
+    )
+    return grouped
 
 
-def _totals(rows: list[_Row], smallest: int = 1) -> SalesTotals:
+def _group(moment: str, starts: list[datetime]) -> Func:
+    """The number of the group in which a moment lies, counted from 1; 0 before the first.
+
+    The groups were computed by core.days: PostgreSQL compares moments, and asks no rules of time zones of its own.
+    """
+    bounds = Value(starts, output_field=ArrayField(DateTimeField()))
+    return Func(F(moment), bounds, function="WIDTH_BUCKET", output_field=IntegerField())
+
+
+def _totals(rows: list[_Row], smallest: int) -> SalesTotals:
     """`smallest` is what an average is rounded to, in minor units."""
-    sold = [row for row in rows if row.part in SOLD_STATUSES]
-    refunds = [row for row in rows if row.part == PaymentKind.REFUND]
-    orders, revenue = sum(row.count for row in sold), sum(row.amount for row in sold)
+    standing, fallen, cancelled, units, units_back, payments, refunds = (
+        _sum(rows, part)
+        for part in (
+            *(Part.STANDING, Part.FALLEN, Part.CANCELLED, Part.UNITS, Part.UNITS_BACK),
+            *(PaymentKind.PAYMENT, PaymentKind.REFUND),
+        )
+    )
+    gross, placed = standing.amount + fallen.amount, standing.count + fallen.count
     return SalesTotals(
-        orders=orders,
-        units=sum(row.amount for row in rows if row.part == UNITS),
-        revenue_minor=revenue,
-        average_order_minor=_ratio(revenue, orders * smallest) * smallest,
-        discount_minor=sum(row.discount for row in sold),
-        received_minor=sum(row.amount for row in rows if row.part == PaymentKind.PAYMENT),
-        refunds=sum(row.count for row in refunds),
-        refunded_minor=sum(row.amount for row in refunds),
-        cancelled_orders=sum(row.count for row in rows if row.part == OrderStatus.CANCELLED),
+        orders=placed - cancelled.count,
+        units=units.amount - units_back.amount,
+        revenue_minor=gross - cancelled.amount,
+        average_order_minor=_ratio(standing.amount, standing.count * smallest) * smallest,
+        discount_minor=standing.discount + fallen.discount - cancelled.discount,
+        placed_orders=placed,
+        gross_minor=gross,
+        cancelled_orders=cancelled.count,
+        cancelled_minor=cancelled.amount,
+        received_minor=payments.amount,
+        refunds=refunds.count,
+        refunded_minor=refunds.amount,
     )
 
 
-def _by_time(rows: list[_Row], period: Period, group_by: GroupBy, now: datetime) -> list[SalesGroup]:
-    groups: dict[str, list[_Row]] = {}
-    if group_by is not GroupBy.DAY or period.days <= MAX_EMPTY_DAYS:
+def _sum(rows: list[_Row], part: str) -> _Row:
+    """One row for all of them that are of this part."""
+    found = [row for row in rows if row.part == part]
+    sums = (sum(getattr(row, name) for row in found) for name in ("count", "amount", "discount"))
+    return _Row(part, TIMELESS, *sums)
+
+
+def _by_time(
+    rows: list[_Row], starts: dict[str, datetime], period: Period, group_by: GroupBy, now: datetime
+) -> list[SalesGroup]:
+    by_group: dict[int, list[_Row]] = defaultdict(list)
+    for row in rows:
+        by_group[row.group].append(row)
+    shows_empty = group_by is not GroupBy.DAY or period.days <= MAX_EMPTY_DAYS
+    groups = []
+    for number, (key, start) in enumerate(starts.items(), start=1):
+        totals = _totals(by_group[number])
+        group = SalesGroup(key, "", totals.orders, totals.units, totals.revenue_minor)
+        has_sales = group.orders or group.units or group.revenue_minor
         # Days that are still to come are no days without sales.
-        days = (period.start.date() + timedelta(days=number) for number in range(period.days))
-        groups = {_key(day, group_by): [] for day in days if day <= now.astimezone(period.start.tzinfo).date()}
-    for row in sorted(
-        (row for row in rows if row.day and row.part in (*SOLD_STATUSES, UNITS)), key=lambda row: str(row.day)
-    ):
-        groups.setdefault(_key(row.day, group_by), []).append(row)
-    totals = {key: _totals(found) for key, found in groups.items()}
-    return [SalesGroup(key, "", each.orders, each.units, each.revenue_minor) for key, each in totals.items()]
+        if has_sales or (shows_empty and start <= now and start < period.end):
+            groups.append(group)
+    return groups
 
 
-def _key(day: date | None, group_by: GroupBy) -> str:
-    if day is None or group_by is GroupBy.DAY:
+def _key(day: date, group_by: GroupBy) -> str:
+    if group_by is GroupBy.DAY:
         return str(day)
     if group_by is GroupBy.MONTH:
         return f"{day:%Y-%m}"
@@ -228,11 +314,12 @@ def _key(day: date | None, group_by: GroupBy) -> str:
 
 def _by_goods(period: Period, group_by: GroupBy, limit: int) -> list[SalesGroup]:
     keys = ("product__category",) if group_by is GroupBy.CATEGORY else ("product__sku", "product__name")
+    window = (period.start, period.end, "order__")
     groups = (
-        sold_lines(period.start, period.end)
+        OrderItem.objects.filter(accounting.standing(*window) | accounting.taken_back(*window))
         .values_list(*keys)
-        .annotate(orders=Count("order", distinct=True), units=Sum("quantity"), revenue=amount())
-        .order_by("-revenue", *keys)[:limit]
+        .annotate(**net_of_lines(period.start, period.end))
+        .order_by(F("revenue").desc(), *keys)[:limit]
     )
     return [
         SalesGroup(key, "".join(name), orders, units, int(revenue)) for key, *name, orders, units, revenue in groups
@@ -240,7 +327,7 @@ def _by_goods(period: Period, group_by: GroupBy, limit: int) -> list[SalesGroup]
 
 
 def _difference(now: int, before: int) -> Difference:
-    return Difference(now - before, round((now - before) * 100 / before, 1) if before else None)
+    return Difference(now - before, round((now - before) * 100 / before, 1) if before > 0 else None)
 
 
 def _ratio(total: int, count: int) -> int:

@@ -32,6 +32,16 @@ def test_bars_are_as_high_as_their_values() -> None:
     assert tuesday[2] == "Tue: €1.00"
 
 
+def test_a_negative_bar_hangs_from_where_the_others_stand() -> None:
+    svg = charts.bars("Revenue", [Bar("Mon", 300, "€3.00"), Bar("Tue", -100, "-€1.00"), Bar("Wed", 0, "€0.00")])
+
+    (monday, tuesday, wednesday) = drawn(svg)
+    assert monday[0] == pytest.approx(3 * tuesday[0], abs=0.2)
+    assert tuesday[1] - tuesday[0] == pytest.approx(monday[1], abs=0.11)
+    assert wednesday[1] == monday[1]
+    assert tuesday[1] == charts.HEIGHT - charts.BOTTOM
+
+
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><svg onload="x">', "]]>", "&lt;", "台北 🍵"])
 def test_every_text_is_inert(text: str) -> None:
     svg = charts.bars(text, [Bar(text, 1, text)])

@@ -68,7 +68,7 @@ def test_the_link_is_the_file(format: ExportFormat, media_type: str, suffix: str
     assert (response.status_code, body) == (200, file)
     assert response["Content-Type"] == media_type
     assert response["Content-Length"] == str(len(file))
-    assert response["Content-Disposition"] == (f'attachment; filename="acme-{made.created_at:%Y%m%d-%H%M%S}.{suffix}"')
+    assert response["Content-Disposition"] == (f'attachment; filename="acme-{made.created_at:%Y%m%dT%H%M%SZ}.{suffix}"')
     assert response["Cache-Control"] == "no-store"
     assert response["Referrer-Policy"] == "no-referrer"
     assert response["X-Content-Type-Options"] == "nosniff"

@@ -12,12 +12,12 @@ from django.utils import timezone, translation
 
 import rls
 from core import periods
-from core.models import Customer, Order, OrderStatus, Product
+from core.models import Customer, OrderStatus, Product
 from core.services import insights, sellers
 from core.services.anomalies import UnusualDay, UnusualOrder
 from core.services.insights import Buyers, Figure, Insights, RefundRate
 from core.services.sellers import Seller, StoppedSeller
-from tests.support.selling import pay, product, sell
+from tests.support.selling import cancel, pay, product, sell
 from tests.support.world import World
 
 
@@ -67,7 +67,7 @@ def test_worst_sellers_are_those_that_did_not_sell_and_then_those_that_sold_leas
 def test_stock_that_runs_out_at_the_rate_of_the_period(others: World) -> None:
     with rls.tenant_context(others.id):
         sell(product("CUP", stock=10), 31, "2026-03-01")
-        sell(product("POT", stock=0), 62, "2026-03-01")
+        sell(product("GONE", stock=0), 62, "2026-03-01")
         sell(product("SLOW", stock=366), 31, "2026-03-01")
         sell(product("OFF", stock=1, is_active=False), 31, "2026-03-01")
 
@@ -75,7 +75,6 @@ def test_stock_that_runs_out_at_the_rate_of_the_period(others: World) -> None:
 
     today = timezone.localtime(figure.as_of).date()
     assert [(each.sku, each.units_per_day, each.days_left, each.expected_on) for each in figure.value] == [
-        ("POT", 2.0, 0.0, today),
         ("CUP", 1.0, 10.0, today + timedelta(days=10)),
     ]
 
@@ -88,6 +87,28 @@ def test_the_rate_is_of_the_days_that_lie_behind() -> None:
         assert sellers.elapsed_days(period, on_the_tenth) == 9.5
         assert sellers.elapsed_days(period, on_the_tenth + timedelta(days=100)) == 31
         assert sellers.elapsed_days(period, on_the_tenth - timedelta(days=100)) == 1
+
+
+def test_a_day_is_one_day_however_many_hours_it_has() -> None:
+    with timezone.override("Europe/Berlin"):
+        period = periods.parse("2026-03")
+
+        # The clocks are changed on the 29th.
+        assert sellers.elapsed_days(period, datetime.fromisoformat("2026-03-31T12:00+02:00")) == 30.5
+        assert sellers.elapsed_days(period, datetime.fromisoformat("2026-04-01T00:00+02:00")) == 31
+
+
+def test_what_was_cancelled_in_the_period_did_not_sell_in_it(others: World) -> None:
+    with rls.tenant_context(others.id):
+        cup, pot = product("CUP", stock=10), product("POT", stock=10)
+        cancel(sell(cup, 31, "2026-03-01"), "2026-03-02")
+        cancel(sell(pot, 31, "2026-03-01"), "2026-04-02")
+
+        march, april = find(), find("2026-04")
+
+    assert [(each.sku, each.units) for each in march.best_sellers.value] == [("POT", 31)]
+    assert [each.sku for each in march.stock_outs.value] == ["POT"]
+    assert (april.best_sellers.value, april.stock_outs.value) == ([], [])
 
 
 def test_a_customer_is_new_once(others: World) -> None:
@@ -138,7 +159,7 @@ def test_orders_far_above_the_upper_quartile_are_unusual(others: World) -> None:
         orders = [sell(cup, units, "2026-03-05") for units in (1, 2, 2, 3, 3, 4, 10, 11)]
 
         found = find().unusual_orders.value
-        Order.objects.filter(id=orders[0].id).update(status=OrderStatus.CANCELLED)
+        cancel(orders[0], "2026-03-31")
         too_few = find().unusual_orders.value
 
     assert found == [UnusualOrder(orders[-1].number, 11000, 4000)]

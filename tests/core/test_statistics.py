@@ -25,10 +25,13 @@ MARCH = SalesTotals(
     revenue_minor=5900,
     average_order_minor=1967,
     discount_minor=100,
+    placed_orders=4,
+    gross_minor=10900,
+    cancelled_orders=1,
+    cancelled_minor=5000,
     received_minor=2900,
     refunds=1,
     refunded_minor=500,
-    cancelled_orders=1,
 )
 
 
@@ -61,7 +64,9 @@ def test_a_month_and_the_month_before(shops: World) -> None:
         sales = statistics.sales(periods.parse("2026-03"))
 
     assert sales.totals == MARCH
-    assert sales.previous == SalesTotals(orders=1, units=1, revenue_minor=1000, average_order_minor=1000)
+    assert sales.previous == SalesTotals(
+        orders=1, units=1, revenue_minor=1000, average_order_minor=1000, placed_orders=1, gross_minor=1000
+    )
     assert (sales.currency, sales.is_over) == ("EUR", True)
     differences = sales.differences()
     assert differences["revenue_minor"] == Difference(4900, 490.0)

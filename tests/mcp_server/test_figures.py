@@ -92,6 +92,7 @@ def test_sales_of_a_month(era: Era, shop: World, server: Process) -> None:
         "Sales from Mar 1, 2026 to Mar 31, 2026: revenue €325.00, orders 2, units 33, average order €162.50",
         "Discounts €5.00, payments €305.00, refunds €6.10 (1), cancelled orders 1",
         "Compared with the period before (Feb 1, 2026 to Feb 28, 2026): revenue +62.5%, orders +100%, units +65%",
+        "Net of what was cancelled in the period: gross €335.00 (orders 3) less €10.00 (orders 1)",
         "Revenue of the order lines, before order discounts:",
         "- CUP 茶杯: €310.00, orders 1, units 31",
         "- POT pot: €20.00, orders 1, units 2",
@@ -100,7 +101,15 @@ def test_sales_of_a_month(era: Era, shop: World, server: Process) -> None:
     ]
     content = result.structured_content
     assert content["revenue_of_groups"] == "lines"
-    assert content["period"] == {"name": "2026-03", "start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+    assert content["period"] == {
+        "name": "2026-03",
+        "first_day": "2026-03-01",
+        "last_day": "2026-03-31",
+        "start": "2026-03-01T00:00:00Z",
+        "end": "2026-04-01T00:00:00Z",
+    }
+    totals = content["totals"]
+    assert (totals["gross_minor"], totals["cancelled_minor"], totals["revenue_minor"]) == (33500, 1000, 32500)
     assert content["previous_period"]["name"] == "2026-02-01..2026-02-28"
     assert content["differences"]["revenue"] == {"absolute": "125.00", "percent": 62.5}
     assert content["differences"]["revenue_minor"] == {"absolute": 12500, "percent": 62.5}
@@ -116,6 +125,7 @@ def test_sales_in_chinese(shop: World, server: Process) -> None:
         "2026年3月1日 至 2026年3月31日 銷售：營收 €325.00，訂單 2 筆，售出 33 件，平均每筆訂單 €162.50",
         "折扣 €5.00，收款 €305.00，退款 €6.10（1 筆），取消訂單 1 筆",
         "與前一期間（2026年2月1日 至 2026年2月28日）相比：營收 +62.5%，訂單 +100%，件數 +65%",
+        "以上為扣除期間內取消訂單後的淨額：毛額 €335.00（3 筆）減 €10.00（1 筆）",
         "- 2026-03：€325.00，訂單 2 筆，33 件",
     ]
 
@@ -124,7 +134,7 @@ def test_the_days_of_a_long_period_are_in_both_forms(shop: World, server: Proces
     result = call(server, shop, "get_sales_statistics", period="2026-02-01..2026-03-31", compare=False)
 
     lines = result.content[0].text.splitlines()
-    assert lines[30:32] == ["- Mar 1, 2026: €0.00, orders 0, units 0", "- Mar 2, 2026: €325.00, orders 2, units 33"]
+    assert lines[31:33] == ["- Mar 1, 2026: €0.00, orders 0, units 0", "- Mar 2, 2026: €325.00, orders 2, units 33"]
     assert len([line for line in lines if line.startswith("- ")]) == 59
     assert len(result.structured_content["groups"]) == 59
     assert result.structured_content["previous"] is None

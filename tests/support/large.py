@@ -50,10 +50,11 @@ INSERT INTO core_productterm (id, tenant_id, product_id, term)
 SELECT gen_random_uuid(), tenant_id, id, lower(sku) FROM core_product;
 
 INSERT INTO core_order (id, tenant_id, created_at, number, status, customer_id, placed_by_id, currency, discount_minor,
-                        total_minor, note, placed_at)
+                        total_minor, note, placed_at, cancelled_at)
 SELECT gen_random_uuid(), t.id, at, n,
        (ARRAY['draft', 'cancelled', 'placed', 'paid', 'paid', 'paid', 'shipped', 'delivered'])[1 + n % 8],
-       c.id, NULL, 'EUR', 0, 1000 + n % 97, '', CASE WHEN n % 8 > 0 THEN at END
+       c.id, NULL, 'EUR', 0, 1000 + n % 97, '', CASE WHEN n % 8 > 0 THEN at END,
+       CASE WHEN n % 8 = 1 THEN at + interval '1 day' END
 FROM core_tenant AS t
 CROSS JOIN LATERAL (SELECT CASE subdomain WHEN '{LARGEST}' THEN {ORDERS_OF_THE_LARGEST} ELSE {ORDERS} END) AS o (count)
 CROSS JOIN generate_series(1, o.count) AS n

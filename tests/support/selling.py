@@ -25,19 +25,26 @@ def sell(
     status: OrderStatus = OrderStatus.PAID,
     discount: int = 0,
     customer: Customer | None = None,
+    cancelled: str = "",
 ) -> Order:
-    """An order of one product, placed at a time in UTC."""
+    """An order of one product, placed at a time in UTC; what is cancelled was so at once, or when `cancelled` says."""
     order = Order.objects.create(
         number=Order.objects.count() + 1,
-        status=status,
+        status=OrderStatus.CANCELLED if cancelled else status,
         customer=customer,
         currency="EUR",
         discount_minor=discount,
         total_minor=quantity * PRICE - discount,
         placed_at=moment(at),
+        cancelled_at=moment(cancelled or at) if cancelled or status is OrderStatus.CANCELLED else None,
     )
     OrderItem.objects.create(order=order, product=sold, quantity=quantity, price_minor=PRICE, currency="EUR")
     return order
+
+
+def cancel(order: Order, at: str) -> None:
+    """Cancel an order at a time in UTC."""
+    Order.objects.filter(id=order.id).update(status=OrderStatus.CANCELLED, cancelled_at=moment(at))
 
 
 def pay(order: Order, amount_minor: int, at: str, kind: str = "payment") -> None:

@@ -52,7 +52,7 @@ def _group_by(period: Period) -> GroupBy:
 
 def _chart(figures: SalesFigures) -> str:
     title = _("Revenue from {first} to {last}").format(
-        first=formats.day(figures.period.start), last=formats.day(figures.period.last_day)
+        first=formats.day(figures.period.first_day), last=formats.day(figures.period.last_day)
     )
     return charts.bars(title, [_bar(group, figures) for group in figures.groups])
 

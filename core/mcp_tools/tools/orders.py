@@ -56,14 +56,16 @@ def list_orders(
         str,
         Field(
             max_length=40,
-            description="When the order was created, such as last_30_days or 2026-11.",
+            description="When the order was placed, or a draft created, such as last_30_days or 2026-11.",
         ),
     ] = "",
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> OrderPage:
-    """List this tenant's orders, newest first. For one order with its lines and payments call get_order; for revenue
-    and other totals call get_sales_statistics."""
+    """List this tenant's orders, newest first: by when they were placed, drafts by when they were created.
+
+    For one order with its lines and payments call get_order; for revenue and other totals call get_sales_statistics.
+    """
     return OrderPage.of(orders.page(status=status, customer_email=customer, period=period, limit=limit, cursor=cursor))
 
 

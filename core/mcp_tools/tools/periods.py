@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date
 from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
@@ -22,16 +22,24 @@ PeriodName = Annotated[
 
 
 class Span(BaseModel):
-    """A period: from `start` up to `end`, which is not part of it."""
+    """A period: from `first_day` to `last_day`, that is from `start` up to `end`, which is not part of it."""
 
     name: str
+    first_day: date
+    last_day: date
     start: Moment
     end: Moment
 
     @classmethod
     def of(cls, period: Period) -> Self:
-        return cls(name=period.name, start=period.start, end=period.end)
+        return cls(
+            name=period.name,
+            first_day=period.first_day,
+            last_day=period.last_day,
+            start=period.start,
+            end=period.end,
+        )
 
     def days(self) -> dict[str, str]:
         """The first and the last day, as a text has them."""
-        return {"first": formats.day(self.start), "last": formats.day(self.end - timedelta(microseconds=1))}
+        return {"first": formats.day(self.first_day), "last": formats.day(self.last_day)}

@@ -62,9 +62,11 @@ class Difference(BaseModel):
 class SalesAnswer(Priced, Dated, Answer):
     """The sales of a period, in groups, and how they differ from the period before.
 
-    Revenue is of orders that were placed in the period and not cancelled, after discounts; that of a category or a
-    product is of its lines, before an order's discount. `percent` is null where there was nothing before. Of many
-    groups by time there are the last ones. `next_step` says how to see what is left out.
+    Each thing counts on its own day: an order when it was placed (`gross_minor`), and less when it was cancelled
+    (`cancelled_minor`); `revenue_minor`, orders and units are net, and may be negative. So the figures of a period that
+    is over stay. Revenue is after discounts; that of a category or a product is of its lines, before an order's
+    discount. `percent` is null where there was nothing before, or less. Of many groups by time there are the last ones.
+    `next_step` says how to see what is left out.
     """
 
     period: Span
@@ -103,7 +105,7 @@ class SalesAnswer(Priced, Dated, Answer):
 
     def text(self) -> str:
         as_of = _("As of {moment}").format(moment=formats.moment(self.as_of))
-        return "\n".join([*self._summary(), *self._comparison(), *self._groups(), as_of])
+        return "\n".join([*self._summary(), *self._comparison(), *self._net(), *self._groups(), as_of])
 
     def _summary(self) -> list[str]:
         totals = self.totals
@@ -142,6 +144,22 @@ class SalesAnswer(Priced, Dated, Answer):
                 revenue=_signed(self.differences["revenue_minor"]),
                 orders=_signed(self.differences["orders"]),
                 units=_signed(self.differences["units"]),
+            )
+        ]
+
+    def _net(self) -> list[str]:
+        totals = self.totals
+        if not totals.cancelled_orders:
+            return []
+        return [
+            _(
+                "Net of what was cancelled in the period: gross {gross} (orders {placed}) less {cancelled} "
+                "(orders {count})"
+            ).format(
+                gross=self._money(totals.gross_minor),
+                placed=formats.number(totals.placed_orders),
+                cancelled=self._money(totals.cancelled_minor),
+                count=formats.number(totals.cancelled_orders),
             )
         ]
 
@@ -199,7 +217,7 @@ def _before(group: Group, sales: SalesFigures) -> str:
         GroupBy.WEEK: lambda: date.fromisocalendar(int(group.key[:4]), int(group.key[6:]), 1),
         GroupBy.MONTH: lambda: date.fromisoformat(f"{group.key}-01"),
     }[sales.group_by]()
-    return f"{sales.period.start.date()}..{first - timedelta(days=1)}"
+    return f"{sales.period.first_day}..{first - timedelta(days=1)}"
 
 
 def _signed(difference: Difference) -> str:
@@ -216,7 +234,8 @@ def get_sales_statistics(
     compare: Annotated[bool, Field(description="Whether to compare with the period before.")] = True,
     limit: Annotated[Limit, Field(description="Number of categories or products, by revenue.")] = 20,
 ) -> SalesAnswer:
-    """Add up this tenant's sales in a period: orders, units, revenue, discounts and refunds, in groups.
+    """Add up this tenant's sales in a period: orders, units, revenue (gross, cancelled, net), discounts and refunds, in
+    groups. What is cancelled or refunded counts on its own day, so a past month stays as it was.
 
     For the orders themselves call list_orders; for what stands out call get_business_insights.
     """

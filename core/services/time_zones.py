@@ -1,0 +1,143 @@
+"""The time zones that a tenant can choose, and which ones somebody means who has written something else."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+import zoneinfo
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from django.utils import timezone, translation
+
+from core import defaults
+
+MAX_SUGGESTIONS = 3
+MIN_LIKENESS = 0.7
+MIN_LETTERS = 4  # of what is compared with names: less is like too many of them
+OFFSET = re.compile(r"(?:UTC|GMT|Z)?_?([+-])_?(\d{1,2})(?::?(\d{2}))?")
+# Of zones with the same clocks, those that most people live in come first.
+POPULOUS = (
+    *("Asia/Shanghai", "Asia/Calcutta", "Asia/Tokyo", "Asia/Singapore", "Australia/Sydney", "Europe/London"),
+    *("Europe/Paris", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"),
+)
+# In these the sign is the other way round (POSIX): Etc/GMT-8 is ahead of UTC.
+REVERSED = "Etc/"
+NAMES_OF_UTC = frozenset({"utc", "gmt", "z", "zulu", "uct", "greenwich", "universal"})
+
+
+def names() -> list[str]:
+    """Names of places, and UTC; no abbreviations, and none whose sign says the opposite of what people read."""
+    return sorted(
+        name
+        for name in zoneinfo.available_timezones()
+        if ("/" in name and not name.startswith(REVERSED)) or name == "UTC"
+    )
+
+
+def is_reversed(text: str) -> bool:
+    """Whether it names an offset with the sign the other way round."""
+    return re.fullmatch(r"etc/gmt[+-]\d+", _plain(text).casefold()) is not None
+
+
+def suggestions(text: str) -> list[str]:
+    """Names that may be meant, the likeliest first; none rather than one whose clocks are far from what was written.
+
+    An offset gives zones whose standard time it is; a city, an abbreviation or a mistyped name the zone that has it.
+    """
+    plain = _plain(text)
+    if is_reversed(plain):
+        return []
+    if plain.casefold().removeprefix(REVERSED.casefold()) in NAMES_OF_UTC:
+        return ["UTC"]
+    if match := OFFSET.fullmatch(plain.upper()):
+        return _at(match)[:MAX_SUGGESTIONS]
+    return (_of_place(plain) or _of_key(plain) or _of_abbreviation(plain) or _like(plain))[:MAX_SUGGESTIONS]
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-").strip().replace(" ", "_")
+
+
+def _at(match: re.Match[str]) -> list[str]:
+    sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
+    if not offset:
+        return ["UTC"]
+    return [name for name in _known() if min(_offsets(name)) == offset]
+
+
+def _of_place(text: str) -> list[str]:
+    """The zone with this name or city, in any case; in English or in the language that is active."""
+    found = _places().get(text.casefold())
+    return [found] if found else []
+
+
+def _of_key(text: str) -> list[str]:
+    """Zones with the rules of an old name that is no place: EST5EDT, ROC."""
+    keys = {key.casefold(): key for key in zoneinfo.available_timezones() if "/" not in key}
+    key = keys.get(text.casefold())
+    if key is None:
+        return []
+    same = [name for name in _known() if _rules(name) == _rules(key)]
+    return same or [name for name in _known() if _offsets(name) == _offsets(key)]
+
+
+def _of_abbreviation(text: str) -> list[str]:
+    """Zones that call their time so, if all of them mean the same: not CST, which is Chicago's and Taipei's."""
+    found = [name for name in _known() if text.upper() in _abbreviations(name)]
+    return found if len({_offsets(name) for name in found}) == 1 else []
+
+
+def _like(text: str) -> list[str]:
+    if len(text) < MIN_LETTERS or not re.fullmatch(r"[^\W\d]+([_/-][^\W\d]+)*", text):
+        return []
+    places = _places()
+    close = difflib.get_close_matches(text.casefold(), places, n=1, cutoff=MIN_LIKENESS)
+    return [places[name] for name in close]
+
+
+def _places() -> dict[str, str]:
+    """Zones by their names and by their cities, in lower case."""
+    every = names()
+    cities = {zone.rpartition("/")[2].casefold(): zone for zone in every}
+    try:
+        locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
+        own = {facts["city"].casefold(): zone for zone, facts in locale.time_zones.items() if "city" in facts}
+    except UnknownLocaleError:
+        own = {}
+    known = set(every)
+    return (
+        {city: zone for city, zone in own.items() if zone in known} | cities | {zone.casefold(): zone for zone in every}
+    )
+
+
+def _known() -> list[str]:
+    """Well-known zones, those that CLDR names for each time of Windows: the active one and the default first."""
+    first = [timezone.get_current_timezone_name(), defaults.TIME_ZONE, *POPULOUS]
+    known = set(names()) - {"UTC"}
+    every = [*first, *sorted(get_global("windows_zone_mapping").values())]
+    return [name for name in dict.fromkeys(every) if name in known]
+
+
+def _halves() -> list[datetime]:
+    """A moment in each half of this year: where there is summer time, one is in it."""
+    year = timezone.now().year
+    return [datetime(year, month, 1, tzinfo=UTC) for month in (1, 7)]
+
+
+def _offsets(name: str) -> tuple[timedelta, ...]:
+    found = (moment.astimezone(ZoneInfo(name)).utcoffset() for moment in _halves())
+    return tuple(offset for offset in found if offset is not None)
+
+
+def _rules(name: str) -> bytes:
+    return files("tzdata.zoneinfo").joinpath(name).read_bytes()
+
+
+def _abbreviations(name: str) -> set[str | None]:
+    return {moment.astimezone(ZoneInfo(name)).tzname() for moment in _halves()}
