@@ -20,7 +20,7 @@ from django.db import transaction
 from benchmarks import common
 from core.models import Product
 from rls import tenant_context
-from tests.world import make_tenant
+from tests.support.world import make_tenant
 
 ROUNDS = 20
 REPEATS = 60

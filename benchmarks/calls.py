@@ -23,7 +23,7 @@ import httpx2
 from django.test import override_settings
 
 from core.asgi import application
-from tests.world import World, make_tenant
+from tests.support.world import World, make_tenant
 
 VERSION = "2026-07-28"
 META = {

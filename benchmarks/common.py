@@ -19,7 +19,7 @@ django.setup()
 from django.db import connections  # noqa: E402
 from psycopg.conninfo import conninfo_to_dict  # noqa: E402
 
-from tests import postgres  # noqa: E402
+from tests.support import postgres  # noqa: E402
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from psycopg.conninfo import make_conninfo
 from benchmarks import common
 from rls import tenant_context
 from rls.testing.server import disconnect
-from tests import large
-from tests.reads import LISTS, WHOLE
+from tests.support import large
+from tests.support.reads import LISTS, WHOLE
 
 ROUNDS = 20
 REPEATS = 5

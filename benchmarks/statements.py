@@ -34,7 +34,7 @@ from benchmarks import common
 from rls import tenant_context
 from rls.schema.policies import policies
 from rls.testing.server import disconnect
-from tests import postgres
+from tests.support import postgres
 
 SITTINGS = 5
 ROUNDS = 8

@@ -1,1 +1,1 @@
-"""The tests. `isolation/` holds the cases of the promise; the rest mirrors the source."""
+"""The tests: `isolation/` holds the cases of the promise, `support/` what all share; the rest mirrors the source."""

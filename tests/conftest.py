@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests import postgres
-from tests.mcp_server.processes import Process, serving
-from tests.world import World, make_tenant
+from tests.support import postgres
+from tests.support.processes import Process, serving
+from tests.support.world import World, make_tenant
 
-pytest_plugins = ["rls.testing.plugin", "tests.wheel"]
+pytest_plugins = ["rls.testing.plugin", "tests.support.wheel"]
 
 TESTS = Path(__file__).parent
 STACK = ExitStack()

@@ -11,7 +11,7 @@ from django.test import Client
 
 from core.models import Tenant, TenantUser
 from mcp_server.tokens import resolver
-from tests.world import World, platform_token, working
+from tests.support.world import World, platform_token, working
 
 ENGLISH = {"Accept-Language": "en"}
 

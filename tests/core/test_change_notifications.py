@@ -10,8 +10,8 @@ from django.db import connection, transaction
 
 from core.models import Customer, Order, Product, Tenant, TenantSettings
 from rls import tenant_context
-from tests.postgres import Server
-from tests.world import World, working
+from tests.support.postgres import Server
+from tests.support.world import World, working
 
 
 @pytest.fixture

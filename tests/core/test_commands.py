@@ -15,7 +15,7 @@ from django.utils import translation
 import rls
 from core.scopes import Scope
 from mcp_server.tokens import resolver
-from tests.world import World, platform_token
+from tests.support.world import World, platform_token
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 

@@ -11,7 +11,7 @@ import rls
 from core.models import Customer
 from core.services import customers
 from core.services.customers import CustomerInvalid
-from tests.world import World
+from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ from core.models import (
 from core.services import demo, demo_goods, search, tenants
 from core.services.demo import DemoCounts, Size
 from rls import tenant_context
-from tests.world import working
+from tests.support.world import working
 
 Rows = list[tuple[object, ...]]
 

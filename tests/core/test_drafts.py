@@ -12,9 +12,9 @@ from core.models import Customer, Order, OrderStatus, Product, StockMovement, Te
 from core.services import drafts, tenants
 from core.services.drafts import NotForSale, OrderInvalid, Wanted
 from core.services.orders import OrderNotFound
-from tests.approvals import Declined, agreeing, declining
-from tests.together import CALLERS, together
-from tests.world import World, working
+from tests.support.approvals import Declined, agreeing, declining
+from tests.support.together import CALLERS, together
+from tests.support.world import World, working
 
 
 @pytest.fixture(autouse=True)

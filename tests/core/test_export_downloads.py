@@ -19,8 +19,8 @@ from core.logs import JSONFormatter
 from core.models import Export, ExportFormat, ExportPart, Order
 from core.services import exports
 from tests.core.test_exports import content, make, signed_at
-from tests.mcp_server.processes import Process
-from tests.world import World
+from tests.support.processes import Process
+from tests.support.world import World
 
 
 def link(world: World, made: Export) -> str:

@@ -32,7 +32,7 @@ from core.services.export_formats import Header
 from core.services.export_xlsx import XLSX, DoesNotFit
 from core.services.exports import Exported, ExportNotFound, ExportRunning
 from rls.models import Tenanted
-from tests.world import World
+from tests.support.world import World
 
 FORMATS = pytest.mark.parametrize("format", ExportFormat)
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

@@ -26,9 +26,9 @@ from core.services.fulfilment import PaymentUnclear, Step
 from core.services.orders import NotAllowed, OrderNotFound
 from core.services.stock import OutOfStock
 from mcp_server.errors import Refusal
-from tests.approvals import Declined, agreeing, declining
-from tests.together import CALLERS, together
-from tests.world import World
+from tests.support.approvals import Declined, agreeing, declining
+from tests.support.together import CALLERS, together
+from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)

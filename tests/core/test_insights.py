@@ -17,8 +17,8 @@ from core.services import insights, sellers
 from core.services.anomalies import UnusualDay, UnusualOrder
 from core.services.insights import Buyers, Figure, Insights, RefundRate
 from core.services.sellers import Seller, StoppedSeller
-from tests.selling import pay, product, sell
-from tests.world import World
+from tests.support.selling import pay, product, sell
+from tests.support.world import World
 
 
 def find(text: str = "2026-03", limit: int = 5) -> Insights:

@@ -17,9 +17,9 @@ from core.services.products import ProductNotFound
 from core.services.stock import OutOfStock, TooMuchStock
 from mcp_server.pages import InvalidCursor
 from rls import tenant_context
-from tests.approvals import Declined, agreeing, declining
-from tests.together import together
-from tests.world import World
+from tests.support.approvals import Declined, agreeing, declining
+from tests.support.together import together
+from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)

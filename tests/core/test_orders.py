@@ -17,7 +17,7 @@ from core.services import drafts, orders
 from core.services.drafts import Wanted
 from core.services.orders import OrderNotFound
 from mcp_server.pages import InvalidCursor
-from tests.world import World
+from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ import rls
 from core.models import Customer, OrderStatus, Product, TenantSettings, TenantUser
 from core.services import overview, tenants
 from core.services.overview import CategoryStats
-from tests.selling import product, sell
-from tests.world import World, working
+from tests.support.selling import product, sell
+from tests.support.world import World, working
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from django.db import connection, transaction
 from psycopg.conninfo import make_conninfo
 
 import rls
-from tests import large, postgres
-from tests.reads import LISTS, WHOLE, Case
+from tests.support import large, postgres
+from tests.support.reads import LISTS, WHOLE, Case
 
 # One process fills the database, under `--dist loadgroup`.
 pytestmark = pytest.mark.xdist_group("plans")

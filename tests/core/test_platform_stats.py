@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from core.services import demo, platform_stats, tenants
 from core.services.platform_stats import TenantFigures
 from rls import tenant_context
-from tests.world import World, working
+from tests.support.world import World, working
 
 
 def test_the_figures_are_those_of_all_tenants(acme: World, globex: World) -> None:

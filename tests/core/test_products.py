@@ -18,8 +18,8 @@ from core.services.product_changes import FieldChange, ProductInvalid, SkuTaken
 from core.services.products import CategoryNotFound, ProductNotFound, StockLevel
 from mcp_server.pages import InvalidCursor
 from rls import tenant_context
-from tests.approvals import Declined, agreeing, declining
-from tests.world import World
+from tests.support.approvals import Declined, agreeing, declining
+from tests.support.world import World
 
 EVERYTHING: dict[str, Any] = {
     "search": "",

@@ -14,8 +14,8 @@ from core import periods
 from core.models import Order, OrderItem, OrderStatus, Product, TenantSettings
 from core.services import statistics, tenants
 from core.services.statistics import Difference, GroupBy, SalesGroup, SalesTotals
-from tests.selling import pay, product, sell
-from tests.world import World, working
+from tests.support.selling import pay, product, sell
+from tests.support.world import World, working
 
 MARCH = SalesTotals(
     orders=3,

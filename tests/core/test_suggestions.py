@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.services import suggestions
 from rls import tenant_context
-from tests.world import World
+from tests.support.world import World
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from core.models import TenantSettings
 from core.services import product_changes, settings, tenants
 from core.services.settings import SettingsInvalid
 from rls import tenant_context
-from tests.approvals import Declined, agreeing, declining
-from tests.world import World, working
+from tests.support.approvals import Declined, agreeing, declining
+from tests.support.world import World, working
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from mcp_server.declare.tools import Endpoint
-from tests.mcp_server.servers import shop_tools
+from tests.support.servers import shop_tools
 
 # The library's texts are English; the shop serves both languages, whichever is the installation's.
 CATALOGUES = [("core", "en"), ("core", "zh_Hant"), ("mcp_server", "zh_Hant")]

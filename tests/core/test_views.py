@@ -23,7 +23,7 @@ from core.scopes import Scope
 from core.urls import urlpatterns as project_urls
 from mcp_server.http.bearer import HEADER_MALFORMED, TOKEN_INVALID, TOKEN_MISSING, Challenge
 from mcp_server.tokens import tokens
-from tests.world import World, platform_token, working
+from tests.support.world import World, platform_token, working
 
 Get = Callable[..., Any]
 

@@ -14,11 +14,11 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from tests import postgres  # noqa: E402  (it imports models)
 from tests.django_suite import labels as choice  # noqa: E402
 from tests.django_suite import source  # noqa: E402
 from tests.django_suite.comparison import PASSED, Verdict, differences, judge, read_entries  # noqa: E402
 from tests.django_suite.suite import OURS, STOCK, Suite, Unfinished  # noqa: E402
+from tests.support import postgres  # noqa: E402  (it imports models)
 
 LIST = Path(__file__).with_name("differences.toml")
 PROCESSES = 2

@@ -27,7 +27,7 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
 
-from tests.mcp_server.processes import ERAS, Era, connected, free_port, wait_until_ready
+from tests.support.processes import ERAS, Era, connected, free_port, wait_until_ready
 
 SOURCE = Path("examples/helpdesk")
 TENANTS = ("acme", "globex")

@@ -14,8 +14,8 @@ from psycopg import errors
 
 from rls.audit import matrix
 from rls.files import SQL_DIRECTORY
-from tests.postgres import Server
-from tests.world import World, platform_token
+from tests.support.postgres import Server
+from tests.support.world import World, platform_token
 
 COMMITTED = Path("docs/reference/access-matrix.txt")
 

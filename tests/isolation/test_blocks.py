@@ -22,7 +22,7 @@ from core.models import Product
 from rls import IsolationError, NoTenantContext, platform_context, tenant_context
 from rls.middleware import TenantMiddleware
 from tests.rls.test_middleware import ByHeader, request_of
-from tests.world import World, working
+from tests.support.world import World, working
 
 
 def names() -> list[str]:

@@ -17,7 +17,7 @@ from rls import NoTenantContext, tenant_context
 from rls.backends.interruption import CalledOff, called_off_when
 from tests.isolation.test_hostile_sql import attack
 from tests.isolation.test_writes import snapshot
-from tests.world import World
+from tests.support.world import World
 
 # What no right keeps from a serving role, and what would stay on its connection.
 LASTING = [

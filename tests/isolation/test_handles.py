@@ -15,7 +15,7 @@ from mcp_server.ledger import idempotency
 from mcp_server.ledger.models import IdempotencyKey
 from mcp_server.pages import InvalidCursor, Page
 from rls import tenant_context
-from tests.world import World
+from tests.support.world import World
 
 CALL = {"action": "create_order", "digest": b"1" * 32}
 

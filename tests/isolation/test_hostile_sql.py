@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from core.models import Product
 from rls import NoTenantContext, tenant_context
 from tests.isolation.test_writes import snapshot
-from tests.world import World
+from tests.support.world import World
 
 UNION = (
     "SELECT name FROM core_product WHERE set_config('app.current_tenant', '{b}', true) IS NULL"

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from psycopg.errors import Diagnostic
 
 from rls import tenant_context
-from tests.world import World
+from tests.support.world import World
 
 # In rows of the other tenant only. As a regular expression, a number or JSON it is an error, which a `1` is not.
 SECRET = "oracle(53170642"

@@ -20,7 +20,7 @@ import rls
 from core.models import Product
 from rls import NoTenantContext, platform_context, tenant_context
 from rls.errors import IsolationError, TenantRefused
-from tests.world import World
+from tests.support.world import World
 
 
 def names() -> list[str]:

@@ -19,7 +19,7 @@ from mcp_types import PromptReference, ResourceTemplateReference
 from core.models import Product
 from core.services import search, tenants
 from rls import tenant_context
-from tests.mcp_server.processes import (
+from tests.support.processes import (
     ERAS,
     Era,
     Process,
@@ -27,7 +27,7 @@ from tests.mcp_server.processes import (
     connected_over_sse,
     connected_over_stdio,
 )
-from tests.world import World, working
+from tests.support.world import World, working
 
 CALLS = 50
 

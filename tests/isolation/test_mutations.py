@@ -49,9 +49,9 @@ from tests.isolation import (
 )
 from tests.isolation.test_pgbouncer import bouncer  # noqa: F401  (a fixture)
 from tests.mcp_server import test_asgi
-from tests.postgres import Server
 from tests.rls import test_middleware, test_platform
-from tests.world import make_tenant
+from tests.support.postgres import Server
+from tests.support.world import make_tenant
 
 Guard = Callable[[psycopg.Connection, pytest.MonkeyPatch], AbstractContextManager[None]]
 Case = functools.partial[Any]

@@ -14,7 +14,7 @@ import rls
 from core.models import Order, OrderItem, Product, Tenant, TenantUser
 from core.services import tenants
 from rls import NoTenantContext, tenant_context
-from tests.world import World, working
+from tests.support.world import World, working
 
 
 def run(sql: str) -> object:

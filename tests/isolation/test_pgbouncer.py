@@ -19,10 +19,10 @@ from psycopg.conninfo import conninfo_to_dict
 import rls
 from core.models import Product
 from rls import tenant_context
-from tests import postgres
-from tests.mcp_server.processes import free_port
-from tests.postgres import Server
-from tests.world import World
+from tests.support import postgres
+from tests.support.postgres import Server
+from tests.support.processes import free_port
+from tests.support.world import World
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(

@@ -15,8 +15,8 @@ from core.middleware import requires
 from core.models import Product
 from core.scopes import Scope
 from rls import platform_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.world import World
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World
 
 
 @requires(Scope.PRODUCTS_READ)

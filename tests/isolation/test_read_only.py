@@ -24,10 +24,10 @@ from mcp_server.principals import Principal
 from mcp_server.read import completions
 from mcp_server.server import EndpointServer
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.mcp_server.servers import own
 from tests.mcp_server.test_pipeline import records
-from tests.world import World, platform_token
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.servers import own
+from tests.support.world import World, platform_token
 
 # Each would let the transaction that it runs in write again, if PostgreSQL or the backend let it.
 UNDOING = [

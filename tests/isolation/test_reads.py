@@ -19,7 +19,7 @@ from core.models import Order, OrderItem, Product, TenantUser
 from core.scopes import Scope
 from core.views import not_found
 from rls import NoTenantContext, tenant_context
-from tests.world import World
+from tests.support.world import World
 
 
 def names(sql: str, *params: object) -> list[str]:

@@ -24,8 +24,8 @@ from mcp_server.tokens.models import ApiToken
 from rls import tenant_context, tenanted_task
 from rls.models import Tenanted
 from tests.isolation.test_mcp_endpoint import CALL, INITIALIZE, first_data, http, open_session
-from tests.mcp_server.processes import Process, connected_over_stdio
-from tests.world import World, working
+from tests.support.processes import Process, connected_over_stdio
+from tests.support.world import World, working
 
 TENANTED = [model for model in apps.get_models() if issubclass(model, Tenanted)]
 ROOTED = {f"public.{model._meta.db_table}": model for model in (Tenant, *TENANTED)}

@@ -17,7 +17,7 @@ from mcp_server.ledger.models import AuditEvent
 from mcp_server.tokens.models import ApiToken
 from rls import CrossTenantWrite, platform_context, tenant_context
 from rls.models import Tenanted
-from tests.world import World
+from tests.support.world import World
 
 
 def snapshot(admin: psycopg.Connection, world: World) -> list[tuple[object, ...]]:

@@ -20,11 +20,11 @@ from core.services.drafts import Wanted
 from mcp_server.call.units import Dated
 from mcp_server.declare.tools import Answer, Change, Endpoint, ToolSpec
 from rls import tenant_context
-from tests.mcp_server.processes import Process
-from tests.mcp_server.servers import shop_tools
 from tests.mcp_server.test_given import call
 from tests.mcp_server.test_listed_tools import post
-from tests.world import World, make_tenant, platform_token
+from tests.support.processes import Process
+from tests.support.servers import shop_tools
+from tests.support.world import World, make_tenant, platform_token
 
 ZONE = "Asia/Taipei"
 

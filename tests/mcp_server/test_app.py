@@ -43,7 +43,7 @@ from mcp_server import (
 from mcp_server.app import mounted
 from mcp_server.management.commands.mcp import chosen
 from mcp_server.tokens import resolver
-from tests.world import World, platform_token
+from tests.support.world import World, platform_token
 
 JSON = {"Accept": "application/json, text/event-stream"}
 

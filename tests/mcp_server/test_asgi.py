@@ -12,9 +12,9 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.mcp_server.processes import Process, free_port, serving
-from tests.postgres import Server
-from tests.world import World, platform_token
+from tests.support.postgres import Server
+from tests.support.processes import Process, free_port, serving
+from tests.support.world import World, platform_token
 
 CALL = {
     "jsonrpc": "2.0",

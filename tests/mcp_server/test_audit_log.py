@@ -8,9 +8,9 @@ import pytest
 
 from core.scopes import Scope
 from mcp_server.tokens import tokens
-from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_changes import call
-from tests.world import World, working
+from tests.support.processes import ERAS, Era, Process
+from tests.support.world import World, working
 
 LOG = "get_audit_log"
 COUNT = {"sku": "A-1", "quantity": 2, "reason": "count"}

@@ -8,10 +8,10 @@ import httpx2
 import pytest
 
 from mcp_server.http.bearer import REALM
-from tests.mcp_server import raw
-from tests.mcp_server.processes import ERAS, Era, Process
-from tests.mcp_server.raw import message
-from tests.world import World, platform_token
+from tests.support import raw
+from tests.support.processes import ERAS, Era, Process
+from tests.support.raw import message
+from tests.support.world import World, platform_token
 
 TENANTS = ["acme", "nobody", ""]
 

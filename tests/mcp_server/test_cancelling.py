@@ -23,10 +23,10 @@ from mcp.shared import jsonrpc_dispatcher
 from core.models import Product, Tenant
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from rls import tenant_context
-from tests.mcp_server import raw
-from tests.mcp_server.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, products_locked, sessions, until
-from tests.mcp_server.processes import Era, Process, connected, connected_over_sse, serving
-from tests.world import World, platform_token
+from tests.support import raw
+from tests.support.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, products_locked, sessions, until
+from tests.support.processes import Era, Process, connected, connected_over_sse, serving
+from tests.support.world import World, platform_token
 
 Message = dict[str, Any]
 RESTOCK = {"name": "shop_restock", "arguments": {"sku": "A-1", "idempotency_key": "k"}}

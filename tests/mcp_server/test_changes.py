@@ -15,8 +15,8 @@ from mcp_types import ElicitResult
 from core.models import Product
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.world import World
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World
 
 Asked = list[str]
 

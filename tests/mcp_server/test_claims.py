@@ -16,12 +16,12 @@ from mcp_server.declare.tools import Endpoint
 from mcp_server.principals import Principal
 from mcp_server.server import build
 from rls.context import PLATFORM_ALIAS
-from tests.mcp_server import raw
-from tests.mcp_server.processes import ERAS, Era, Process
-from tests.mcp_server.raw import message, post
-from tests.mcp_server.servers import own
 from tests.mcp_server.test_resources import narrow
-from tests.world import World, platform_token
+from tests.support import raw
+from tests.support.processes import ERAS, Era, Process
+from tests.support.raw import message, post
+from tests.support.servers import own
+from tests.support.world import World, platform_token
 
 ALL = {"tools", "resources", "prompts", "completions"}
 # A message for each capability that there is, and what belongs to it.

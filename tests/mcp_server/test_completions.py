@@ -14,9 +14,9 @@ from core.models import Customer, Order, Product
 from core.scopes import Scope
 from core.services import search
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_resources import at, narrow
-from tests.world import World
+from tests.support.processes import ERAS, Era, Process
+from tests.support.world import World
 
 PRODUCT = ResourceTemplateReference(type="ref/resource", uri="product://{sku}")
 ORDER = ResourceTemplateReference(type="ref/resource", uri="order://{number}")

@@ -17,10 +17,10 @@ from mcp_server import __main__
 from mcp_server.http import connections, serve
 from mcp_server.http.bodies import MAX_BODY_BYTES
 from mcp_server.http.connections import MAX_HEAD_BYTES
-from tests.mcp_server import raw
-from tests.mcp_server.processes import Process, free_port
-from tests.mcp_server.processes import serving as running
-from tests.world import World
+from tests.support import raw
+from tests.support.processes import Process, free_port
+from tests.support.processes import serving as running
+from tests.support.world import World
 
 PING = json.dumps(raw.message("tools/call", {"name": "add_numbers", "arguments": {"a": 1, "b": 2}})).encode()
 

@@ -16,11 +16,11 @@ from mcp_server import server
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context, envelopes
 from mcp_server.tokens import resolver
-from tests.mcp_server import raw
-from tests.mcp_server.processes import ERAS, Era, Process
-from tests.mcp_server.raw import message, post
-from tests.mcp_server.servers import shop
-from tests.world import World
+from tests.support import raw
+from tests.support.processes import ERAS, Era, Process
+from tests.support.raw import message, post
+from tests.support.servers import shop
+from tests.support.world import World
 
 # In older versions; the newest has it among the invalid parameters.
 RESOURCE_NOT_FOUND = -32002

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.mcp_server import raw
-from tests.mcp_server.processes import Era, Process
-from tests.mcp_server.raw import message
-from tests.world import World
+from tests.support import raw
+from tests.support.processes import Era, Process
+from tests.support.raw import message
+from tests.support.world import World
 
 HUNG_UP = {"message": "the client hung up", "level": "INFO"}
 SLOW = {"name": "shop_slow", "arguments": {"seconds": 1}}

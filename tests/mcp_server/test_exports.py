@@ -17,9 +17,9 @@ from core.services import exports
 from mcp_server.ledger.models import AuditEvent
 from mcp_server.tokens import tokens
 from tests.core.test_exports import tables
-from tests.mcp_server.processes import ERAS, Era, Process, connected, connected_over_stdio, serving
 from tests.mcp_server.test_changes import call
-from tests.world import World, make_tenant, working
+from tests.support.processes import ERAS, Era, Process, connected, connected_over_stdio, serving
+from tests.support.world import World, make_tenant, working
 
 NAME = "export_tenant_data"
 

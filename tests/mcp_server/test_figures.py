@@ -11,10 +11,10 @@ from django.utils import translation
 from core import formats
 from core.models import Customer, OrderStatus, Product
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process
 from tests.mcp_server.test_changes import call as call_as
-from tests.selling import pay, product, sell
-from tests.world import World
+from tests.support.processes import ERAS, Era, Process
+from tests.support.selling import pay, product, sell
+from tests.support.world import World
 
 TOOLS = ("get_product_stats", "get_comprehensive_tenant_stats", "get_sales_statistics", "get_business_insights")
 

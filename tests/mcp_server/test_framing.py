@@ -14,10 +14,10 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST
 
 from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
-from tests.mcp_server import raw
-from tests.mcp_server.held import ASLEEP, LONG, sessions, until
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.world import World
+from tests.support import raw
+from tests.support.held import ASLEEP, LONG, sessions, until
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World
 
 BOTH = "application/json, text/event-stream"
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from mcp_server.declare.tools import Endpoint
-from tests.mcp_server import schemas
-from tests.mcp_server.processes import Process
-from tests.mcp_server.servers import shop_tools
-from tests.world import World, platform_token
+from tests.support import schemas
+from tests.support.processes import Process
+from tests.support.servers import shop_tools
+from tests.support.world import World, platform_token
 
 NAMES = {each: [spec.name for spec in shop_tools(each)] for each in Endpoint}
 EXAMPLES = settings(

@@ -20,9 +20,9 @@ from core.services import product_changes
 from mcp_server.call import given, results
 from mcp_server.declare import shapes
 from rls import tenant_context
-from tests.mcp_server.processes import Process
 from tests.mcp_server.test_listed_tools import MODERN, post
-from tests.world import World, platform_token
+from tests.support.processes import Process
+from tests.support.world import World, platform_token
 
 TEXT_BLANKS: list[Any] = [None, "", "  ", "\u3000"]
 BLANKS: list[Any] = [*TEXT_BLANKS, [], {}]

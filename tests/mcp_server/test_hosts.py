@@ -11,10 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from mcp_server.http import hosts
-from tests.mcp_server import raw
-from tests.mcp_server.processes import ERAS, Era, Process, serving
-from tests.mcp_server.raw import message, post
-from tests.world import World
+from tests.support import raw
+from tests.support.processes import ERAS, Era, Process, serving
+from tests.support.raw import message, post
+from tests.support.world import World
 
 PAGE = "https://app.example.com"
 OTHERS = [

@@ -11,9 +11,9 @@ from django.db.models import Sum
 from core.models import StockMovement
 from core.services import product_changes, products
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_changes import call, person
-from tests.world import World, make_tenant
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, make_tenant
 
 
 def create(world: World, sku: str, units: int) -> None:

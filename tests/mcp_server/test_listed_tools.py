@@ -15,9 +15,9 @@ from pydantic import BaseModel, Field
 from mcp_server import MCP
 from mcp_server import server as sdk
 from mcp_server.declare.tools import Answer, Endpoint
-from tests.mcp_server.processes import Process
-from tests.mcp_server.servers import own
-from tests.world import World, platform_token
+from tests.support.processes import Process
+from tests.support.servers import own
+from tests.support.world import World, platform_token
 
 MAX_BYTES = 40_000
 MODERN = {

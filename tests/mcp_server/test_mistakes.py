@@ -17,7 +17,7 @@ from core.models import Product
 from mcp_server import MCP, checks
 from mcp_server import server as sdk
 from mcp_server.declare.tools import Endpoint
-from tests.mcp_server.servers import own, shop
+from tests.support.servers import own, shop
 
 if TYPE_CHECKING:
     from decimal import Decimal

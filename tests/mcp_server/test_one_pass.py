@@ -16,10 +16,10 @@ from core.models import Product, TenantSettings
 from core.services import tenants
 from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_listed_tools import MODERN, post
 from tests.mcp_server.test_pipeline import records
-from tests.world import World, make_tenant, platform_token, working
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, make_tenant, platform_token, working
 
 # A client that can ask a person.
 ASKING = MODERN | {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}

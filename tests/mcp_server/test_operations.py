@@ -18,8 +18,8 @@ from django.db.migrations.writer import MigrationWriter
 
 from mcp_server.operations import Announce, InstallResolver
 from mcp_server.operations.names import identifier, literal, table_of
-from tests.postgres import Server
-from tests.rls.projects import SETTINGS, Project
+from tests.support.postgres import Server
+from tests.support.projects import SETTINGS, Project
 
 # Names that are nothing without their quotes, and another field in the URL than the example's.
 MODELS = """

@@ -11,9 +11,9 @@ from core.models import Customer, Order, Product, TenantSettings
 from core.services import drafts
 from core.services.drafts import Wanted
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_changes import call, person
-from tests.world import World, make_tenant
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, make_tenant
 
 BIP = {"customer_email": "Bip@acme.example", "customer_name": "Bip"}
 

@@ -12,7 +12,7 @@ from mcp_server.call.calls import Call
 from mcp_server.declare.tools import Endpoint, ToolSpec
 from mcp_server.principals import Principal
 from mcp_server.watch.subscriptions import Listening
-from tests.mcp_server.servers import shop
+from tests.support.servers import shop
 
 NOBODY = Principal("token", None, "", "en", "UTC", None, frozenset())
 

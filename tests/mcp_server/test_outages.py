@@ -18,7 +18,7 @@ import pytest
 from core.models import Product
 from mcp_server.ledger.models import AuditEvent
 from rls import tenant_context
-from tests.mcp_server.held import (
+from tests.support.held import (
     ASLEEP,
     IN_COMMIT,
     LONG,
@@ -29,10 +29,10 @@ from tests.mcp_server.held import (
     sessions,
     until,
 )
-from tests.mcp_server.processes import Process, connected, serving
-from tests.postgres import Server
-from tests.proxy import Proxy
-from tests.world import World, platform_token
+from tests.support.postgres import Server
+from tests.support.processes import Process, connected, serving
+from tests.support.proxy import Proxy
+from tests.support.world import World, platform_token
 
 LOST = "The connection to the database was lost, and nothing was changed. Try again."
 LOST_CHANGE = (

@@ -12,8 +12,8 @@ import pytest
 
 from core.scopes import Scope
 from mcp_server.tokens import tokens
-from tests.mcp_server.processes import ERAS, Era, Process, connected, serving
-from tests.world import World, working
+from tests.support.processes import ERAS, Era, Process, connected, serving
+from tests.support.world import World, working
 
 
 def call(server: Process, token: str, name: str, era: Era = "2026-07-28") -> Any:

@@ -19,9 +19,9 @@ from core.models import Product
 from mcp_server import MCP, Argument, Content, anyone
 from mcp_server.http import context
 from mcp_server.principals import Principal
-from tests.mcp_server.servers import own
 from tests.mcp_server.test_app import asked, call
-from tests.world import World
+from tests.support.servers import own
+from tests.support.world import World
 
 
 @dataclass(frozen=True)

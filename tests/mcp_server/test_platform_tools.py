@@ -18,8 +18,8 @@ from core.services import demo, isolation, tenants
 from core.services.isolation import AuditUnavailable
 from mcp_server.tokens import tokens
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.world import World, make_tenant, platform_token, working
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, make_tenant, platform_token, working
 
 # Each tool with arguments that it takes, and what it answers.
 TOOLS: list[tuple[str, dict[str, Any], str]] = [

@@ -10,9 +10,9 @@ import pytest
 from core.models import Product
 from core.services import product_changes, products
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_changes import call, person
-from tests.world import World, make_tenant
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, make_tenant
 
 TEA = {"sku": "TEA-1", "name": "高山烏龍茶", "price_minor": 48000, "category": "茶葉", "opening_stock": 12}
 

@@ -30,10 +30,10 @@ from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from mcp_server.principals import Principal
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process
-from tests.mcp_server.servers import own
 from tests.mcp_server.test_resources import at, narrow
-from tests.world import World, make_tenant
+from tests.support.processes import ERAS, Era, Process
+from tests.support.servers import own
+from tests.support.world import World, make_tenant
 
 # Where a prompt names a resource to read.
 NAMED = re.compile(r"resource (\S+) \(")

@@ -22,8 +22,8 @@ import pytest
 from core.management.commands.quickstart import is_valid
 from core.scopes import Scope
 from mcp_server.tokens import tokens
-from tests.mcp_server.processes import free_port
-from tests.world import World, working
+from tests.support.processes import free_port
+from tests.support.world import World, working
 
 ROOT = Path(__file__).parents[2]
 # What a newcomer has not set; PYTHONUNBUFFERED would hide a banner that waits in a buffer.

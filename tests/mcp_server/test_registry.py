@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from mcp_server import MCP
 from mcp_server.declare.registry import DECLARED
 from mcp_server.declare.tools import Answer, Endpoint, tool
-from tests.mcp_server.servers import own, shop
+from tests.support.servers import own, shop
 
 
 class Nothing(Answer):

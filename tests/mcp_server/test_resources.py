@@ -22,8 +22,8 @@ from core.services import exports
 from mcp_server.tokens import tokens
 from rls import tenant_context
 from rls.models import Tenanted
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.world import World, make_tenant, working
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, make_tenant, working
 
 SVG = "{http://www.w3.org/2000/svg}"
 

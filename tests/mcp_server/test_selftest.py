@@ -19,10 +19,10 @@ from mcp_server import selftest, server
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from mcp_server.principals import Principal
-from tests.mcp_server.processes import free_port
-from tests.mcp_server.servers import shop
 from tests.mcp_server.test_asgi import QUICKSTART, SERVE, STDIO, UVICORN, WORKER
-from tests.world import World
+from tests.support.processes import free_port
+from tests.support.servers import shop
+from tests.support.world import World
 
 BYPASSED = ["tools/call", "resources/read", "prompts/get", "completion/complete", "tools/list", "unknown/method"]
 composed = runner.ServerRunner._compose_server_middleware

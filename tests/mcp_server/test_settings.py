@@ -11,9 +11,9 @@ from core import defaults
 from core.services import settings, tenants
 from mcp_server.tokens import tokens
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_changes import call, person
-from tests.world import World, working
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, working
 
 TOOL = "manage_tenant_settings"
 

@@ -36,8 +36,8 @@ from mcp_server.http import context
 from mcp_server.ledger.models import AuditEvent
 from mcp_server.principals import Principal
 from rls import tenant_context
-from tests.mcp_server.servers import own
-from tests.world import World
+from tests.support.servers import own
+from tests.support.world import World
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

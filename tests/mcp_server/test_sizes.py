@@ -19,10 +19,10 @@ from mcp_server.call import sizes
 from mcp_server.call.sizes import Asked
 from mcp_server.ledger import events
 from rls import tenant_context
-from tests.mcp_server.processes import Process
 from tests.mcp_server.test_given import call, text
 from tests.mcp_server.test_listed_tools import post
-from tests.world import World, platform_token, working
+from tests.support.processes import Process
+from tests.support.world import World, platform_token, working
 
 LONG = "高山烏龍茶禮盒"
 READS = Asked("get_things", takes_limit=True, is_change=False)

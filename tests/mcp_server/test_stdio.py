@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from tests.mcp_server.held import (
+from tests.mcp_server.test_cancelling import MODERN, RESTOCK, SLEEP, Stdio, stock, traces
+from tests.support.held import (
     ASLEEP,
     IN_COMMIT,
     LONG,
@@ -23,10 +24,9 @@ from tests.mcp_server.held import (
     sessions,
     until,
 )
-from tests.mcp_server.test_cancelling import MODERN, RESTOCK, SLEEP, Stdio, stock, traces
-from tests.postgres import Server
-from tests.proxy import Proxy
-from tests.world import World
+from tests.support.postgres import Server
+from tests.support.proxy import Proxy
+from tests.support.world import World
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 NAMES = {"shop_names": {"name": "shop_names", "arguments": {}}}

@@ -16,10 +16,10 @@ from core.models import ExportFormat, OrderStatus, TenantSettings
 from core.services import product_changes
 from rls import tenant_context
 from tests.core.test_exports import tables
-from tests.mcp_server.processes import ERAS, Era, Process, connected
 from tests.mcp_server.test_changes import person
-from tests.selling import pay, product, sell
-from tests.world import World, make_tenant
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.selling import pay, product, sell
+from tests.support.world import World, make_tenant
 
 in_both_eras = pytest.mark.parametrize("era", ERAS)
 

@@ -19,9 +19,9 @@ from mcp.shared.exceptions import MCPError
 from core.models import Product
 from core.scopes import Scope
 from rls import tenant_context
-from tests.mcp_server.processes import Process, connected, connected_over_stdio, serving
 from tests.mcp_server.test_resources import narrow
-from tests.world import World
+from tests.support.processes import Process, connected, connected_over_stdio, serving
+from tests.support.world import World
 
 Change = Callable[..., None]
 

@@ -11,8 +11,8 @@ import pytest
 from core.models import TenantUser
 from core.services import tenants
 from rls import tenant_context
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.world import World, make_tenant, platform_token, working
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import World, make_tenant, platform_token, working
 
 # As long as a user's name can be.
 LONG, LONGER = "用戶" * 25, "美" * 50

@@ -13,8 +13,8 @@ from mcp_types import ElicitResult
 
 from core.services import tenants
 from mcp_server.tokens import tokens
-from tests.mcp_server.processes import ERAS, Era, Process, connected
-from tests.world import platform_token, working
+from tests.support.processes import ERAS, Era, Process, connected
+from tests.support.world import platform_token, working
 
 CREATED = "2025-07-10 06:53:11.870087+00:00"
 

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from core.development.environment import ROLES
-from tests.postgres import Server
-from tests.rls.projects import Project, make
+from tests.support.postgres import Server
+from tests.support.projects import Project, make
 
 
 @pytest.fixture

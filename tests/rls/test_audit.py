@@ -20,7 +20,7 @@ from rls import audit
 from rls.audit import Level
 from rls.embedded.binaries import find_binaries
 from rls.files import SQL_DIRECTORY
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 AUDIT_FILE = Path("migrations_sql/audit.sql")
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "

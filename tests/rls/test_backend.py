@@ -18,7 +18,7 @@ from psycopg import sql
 from core.models import Product, Tenant
 from rls import NoPlatformContext, NoTenantContext, platform_context, tenant_context
 from rls.backends.postgresql.connection import Connection
-from tests.world import World
+from tests.support.world import World
 
 
 def rows(statement: Any, params: Any = None, *, using: str = "default") -> list[Any]:

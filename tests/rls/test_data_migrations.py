@@ -7,8 +7,8 @@ import pytest
 from core.models import Product
 from rls import NoTenantContext
 from rls.backends import migrating
-from tests.rls.projects import SHOP, Project
-from tests.world import World
+from tests.support.projects import SHOP, Project
+from tests.support.world import World
 
 MIGRATION = """\
 from django.core.management import call_command

@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 import rls
 from core.models import Product
 from rls import tenant_context, tenanted_task
-from tests.world import World
+from tests.support.world import World
 
 
 @task

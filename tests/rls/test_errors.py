@@ -19,7 +19,7 @@ from core.models import Product, Tenant
 from rls import CrossTenantWrite, NoPlatformContext, NoTenantContext, platform_context, tenant_context
 from rls.backends.errors import QUOTED_NAME
 from tests.isolation.test_writes import snapshot
-from tests.world import World
+from tests.support.world import World
 
 INSERT = (
     "INSERT INTO core_product ({}, sku, name, price_minor, currency, stock, is_active)"

@@ -28,8 +28,8 @@ from rls.checks import settings as setting_checks
 from rls.checks import shared
 from rls.operations import RunSQLFile
 from rls.schema.granted import Granted
-from tests.postgres import Server
-from tests.rls.projects import ROOT, SETTINGS, Project
+from tests.support.postgres import Server
+from tests.support.projects import ROOT, SETTINGS, Project
 
 DJANGO = """
 INSTALLED_APPS = [

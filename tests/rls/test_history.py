@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.rls.projects import SHOP, Project
+from tests.support.projects import SHOP, Project
 
 MIGRATION = """\
 from django.db import migrations, models

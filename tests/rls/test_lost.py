@@ -13,8 +13,8 @@ from rls.backends import lost
 from rls.backends.interruption import CalledOff, called_off_when
 from rls.backends.postgresql.connection import Connection, Silent
 from tests.isolation.test_pgbouncer import PGBOUNCER, bouncer  # noqa: F401  (a fixture)
-from tests.mcp_server.held import end_sessions
-from tests.world import World
+from tests.support.held import end_sessions
+from tests.support.world import World
 
 
 def django_error(cause: psycopg.Error) -> DatabaseError:

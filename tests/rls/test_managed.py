@@ -20,10 +20,10 @@ from rls import audit, tenant_context
 from rls.audit import Level
 from rls.errors import CrossTenantWrite, NoTenantContext
 from rls.files import SQL_DIRECTORY
-from tests import postgres
-from tests.postgres import Server
 from tests.rls.test_audit import psql_audit
-from tests.world import make_tenant
+from tests.support import postgres
+from tests.support.postgres import Server
+from tests.support.world import make_tenant
 
 ROLES_SQL, SUPERUSER_SQL = ((SQL_DIRECTORY / name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql"))
 DATABASE = "managed"

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 import rls
 from core.models import Product
 from rls.middleware import TenantMiddleware
-from tests.world import World
+from tests.support.world import World
 
 
 class ByHeader(TenantMiddleware):

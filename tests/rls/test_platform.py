@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from core.models import Product, Tenant
 from rls import NoPlatformContext, platform_context
 from rls.testing import as_role
-from tests.world import World
+from tests.support.world import World
 
 
 def test_the_platform_sees_every_tenant(acme: World, globex: World) -> None:

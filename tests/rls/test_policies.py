@@ -12,8 +12,8 @@ from django.db import connections
 
 from rls.files import SQL_DIRECTORY
 from rls.schema.policies import policies
-from tests import postgres
-from tests.postgres import Server
+from tests.support import postgres
+from tests.support.postgres import Server
 
 FILES = [*SQL_DIRECTORY.glob("[0-9]*.sql"), *Path("migrations_sql").glob("[0-9]*.sql")]
 TABLES = sorted(path for path in FILES if "\nCREATE POLICY tenant_isolation" in path.read_text())

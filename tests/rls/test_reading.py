@@ -13,7 +13,7 @@ from core.models import Product, ProductTerm
 from rls import IsolationError, WriteRefused, platform_context, read_only, tenant_context
 from rls.backends import lost
 from rls.context import PLATFORM_ALIAS
-from tests.world import World
+from tests.support.world import World
 
 
 def locked() -> Product:

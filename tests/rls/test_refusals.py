@@ -18,7 +18,7 @@ from rls import CrossTenantWrite, NoTenantContext, PolicyMissing, platform_conte
 from rls.backends import refusals
 from rls.schema.policies import PREDICATE_TEMPLATE, asks_for_the_tenant, policies
 from tests.rls.test_errors import INSERT, UPSERT, product, run, run_many
-from tests.world import World
+from tests.support.world import World
 
 OURS = PREDICATE_TEMPLATE.format(column="tenant_id")
 ALL = "SELECT, INSERT, UPDATE, DELETE"

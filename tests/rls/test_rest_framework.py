@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 import rls
 from core.models import OrderItem, Product, Tenant, TenantSettings, TenantUser
-from tests.world import World, working
+from tests.support.world import World, working
 
 PRODUCT = {"sku": "T-1", "name": "Anvil", "price_minor": 1, "currency": "EUR"}
 

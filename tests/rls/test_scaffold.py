@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from rls.schema import scaffold
 from rls.schema.policies import policies
-from tests.rls.projects import REVIEWS, ROOT, Project, isolates
+from tests.support.projects import REVIEWS, ROOT, Project, isolates
 
 INDEXED = """
     class Meta:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from rls.files import SQL_DIRECTORY
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 ROLES_SQL, SUPERUSER_SQL = ((SQL_DIRECTORY / name).read_text() for name in ("0000_roles.sql", "0001_superuser.sql"))
 

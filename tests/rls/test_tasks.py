@@ -28,7 +28,7 @@ from core.models import Order, Product
 from core.scopes import Scope
 from core.services import tenants
 from rls import EnvelopeRefused, NoTenantContext, tenant_context, tenanted_task
-from tests.world import World, working
+from tests.support.world import World, working
 
 
 @tenanted_task

@@ -19,8 +19,8 @@ from mcp_server.tokens.models import ApiToken, PlatformToken
 from rls import audit, current_tenant_id
 from rls.testing import as_role, assert_isolated, server
 from rls.testing.rows import Rows
-from tests.postgres import Server
-from tests.world import World, make_tenant
+from tests.support.postgres import Server
+from tests.support.world import World, make_tenant
 
 SILENT = "tenant_id = (SELECT NULLIF(current_setting('app.current_tenant', true), '')::uuid)"
 

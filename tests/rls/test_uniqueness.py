@@ -21,7 +21,7 @@ from core.models import OrderItem, Product, Tenant, TenantSettings, TenantUser
 from rls.admin import TenantedInlineFormSet
 from rls.models import CurrentTenant, Tenanted
 from rls.schema.policies import policies
-from tests.world import World, working
+from tests.support.world import World, working
 
 Form = Callable[..., Any]
 

@@ -25,7 +25,7 @@ from rls import audit
 from rls.embedded.binaries import EmbeddedError, find_binaries
 from rls.files import SQL_DIRECTORY
 from rls.testing.server import LOGIN_ROLES
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 DOCUMENT = Path("docs/how-to/use-rls-alone.md")
 

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 ALLOWED = Path(__file__).with_name("pgrls.toml")
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "

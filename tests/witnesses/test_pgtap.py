@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests import postgres
-from tests.postgres import Server
+from tests.support import postgres
+from tests.support.postgres import Server
 
 WITNESS = Path(__file__).with_name("policies.pgtap.sql")
 MISSING = "no PostgreSQL here has pgTAP (Debian: apt-get install postgresql-<major>-pgtap)"

@@ -14,7 +14,7 @@ from mcp_server.ledger import events
 from mcp_server.ledger.models import AuditEvent
 from mcp_server.pages import InvalidCursor
 from rls import tenant_context
-from tests.world import World
+from tests.support.world import World
 
 
 def write(action: str, subject: str) -> None:

@@ -11,7 +11,7 @@ from django.db import ProgrammingError, connection
 from core.scopes import Scope
 from mcp_server.tokens import resolver, tokens
 from rls import tenant_context
-from tests.world import World, platform_token, working
+from tests.support.world import World, platform_token, working
 
 TABLES = ("mcp_tokens_apitoken", "mcp_tokens_platformtoken")
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.scopes import Scope
 from mcp_server.tokens import resolver, tokens
-from tests.world import World, working
+from tests.support.world import World, working
 
 
 def test_a_suspended_tenant_gets_no_token(acme: World, admin: psycopg.Connection) -> None:

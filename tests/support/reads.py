@@ -1,4 +1,4 @@
-"""Every list and every aggregate that the services read, as calls: for what depends on size (see tests.large)."""
+"""Every list and every aggregate that the services read, as calls: for what depends on size (see `large`)."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx2
 
-from tests.mcp_server.processes import Era, Process
-from tests.world import World
+from tests.support.processes import Era, Process
+from tests.support.world import World
 
 BOTH = "application/json, text/event-stream"
 # Long enough for a loaded machine; nothing that is expected waits for its end.
