@@ -6,10 +6,9 @@ import json
 import shlex
 from typing import Any
 
-import environ
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from core.development import environment
@@ -59,13 +58,9 @@ class Command(BaseCommand):
     # Django 6.1 asks the database in its checks: they run where an answer that does not come is a sentence.
     requires_system_checks = ()
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        env = environ.Env()
-        parser.add_argument("--host", default=env.str("HOST", default="127.0.0.1"))
-        parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
-
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         try:
+            host, port = serve.address()
             serve.require_free(host, port)
             self.check()
             if OWNER_ALIAS in connections:
@@ -73,7 +68,7 @@ class Command(BaseCommand):
             secrets = demo_tokens()
             # The server opens pools of its own.
             connections.close_all()
-            root = settings.PUBLIC_URL.rstrip("/") or f"http://{host}:{port}"
+            root = settings.PUBLIC_URL.rstrip("/") or serve.url(host, port)
             serve.serve(host, port, on_ready=lambda: self._announce(banner(root, secrets)))
         except serve.CannotServe as error:
             raise CommandError(str(error)) from error
