@@ -12,7 +12,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from core.development import environment
-from core.scopes import Scope
 from core.services import demo, tenants
 from mcp_server.http import serve
 from mcp_server.management.platform import working
@@ -111,10 +110,13 @@ def demo_tokens() -> dict[str, str]:
 
 
 def is_valid(token: str, endpoint: str) -> bool:
-    """Whether the token is still accepted at this endpoint, a tenant's subdomain or "platform", and has every scope."""
+    """Whether the token is still accepted at this endpoint, a tenant's subdomain or "platform".
+
+    It has the scopes of a new one, too.
+    """
     is_platform = endpoint == "platform"
     principal = resolver.authenticate_platform(token) if is_platform else resolver.authenticate(token, slug=endpoint)
-    return principal is not None and principal.scopes >= set(Scope)
+    return principal is not None and principal.scopes >= tokens.default_scopes()
 
 
 def banner(root: str, secrets: dict[str, str]) -> str:
