@@ -22,15 +22,15 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseB
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers."""
-    return JsonResponse({"status": "ok"})
+    return _said("ok")
 
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """The process and its database answer; 503 where the database does not."""
     if connection.is_usable() or _reconnects():
-        return JsonResponse({"status": "ok"})
-    return JsonResponse({"status": "the database does not answer"}, status=503)
+        return _said("ok")
+    return _said("the database does not answer", status=503)
 
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz}
@@ -51,6 +51,13 @@ def probes(get_response: GetResponse) -> GetResponse:
         return cast("HttpResponseBase", get_response(request))
 
     return answer_async if iscoroutinefunction(get_response) else answer
+
+
+def _said(text: str, status: int = 200) -> JsonResponse:
+    response = JsonResponse({"status": text}, status=status)
+    # Of the middleware that comes later, which does it otherwise.
+    response.headers["Content-Length"] = str(len(response.content))
+    return response
 
 
 def _reconnects() -> bool:

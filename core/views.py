@@ -175,7 +175,8 @@ def _order(order: Order) -> dict[str, Any]:
 
 
 async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
-    yield _csv_line(["sku", "name", "price_minor", "currency", "stock", "is_active"])
+    # The mark by which Excel knows UTF-8, as in an export.
+    yield "\ufeff" + _csv_line(["sku", "name", "price_minor", "currency", "stock", "is_active"])
     async for row in rows.aiterator(chunk_size=500):
         yield _csv_line([row.sku, row.name, row.price_minor, row.currency, row.stock, row.is_active])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import socket
@@ -66,7 +67,8 @@ async def download(world: World) -> list[list[str]]:
         assert rls.current_tenant_id() is None
         content += chunk
     assert rls.current_tenant_id() is None
-    return list(csv.reader(io.StringIO(content.decode(), newline="")))
+    assert content.startswith(codecs.BOM_UTF8), "Excel takes it for another encoding"
+    return list(csv.reader(io.StringIO(content.removeprefix(codecs.BOM_UTF8).decode(), newline="")))
 
 
 @both_servers
