@@ -142,6 +142,7 @@ LANGUAGE_CODE = variables.choice("LANGUAGE_CODE", default=defaults.LOCALE, among
 LANGUAGES = defaults.LANGUAGES
 LOCALE_PATHS = [BASE_DIR / "core" / "locale"]
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "core.date_formats"
 USE_I18N = True
 USE_TZ = True
 

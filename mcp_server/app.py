@@ -74,7 +74,7 @@ class MCP:
         self.has_platform = bool(platform)
         self.authenticate_platform = platform if callable(platform) else authenticate
         self._scopes = None if scopes is None else frozenset(map(str, scopes))
-        self._scopes_on_request = frozenset(map(str, scopes_on_request))
+        self.scopes_on_request = frozenset(map(str, scopes_on_request))
         self._apps = apps
         self._own: list[Spec] = []
         self._prepared: dict[Endpoint, EndpointServer] = {}
@@ -96,7 +96,7 @@ class MCP:
 
     def default_scopes(self) -> frozenset[str]:
         """Every scope but those that have to be asked for by name."""
-        return self.scopes() - self._scopes_on_request
+        return self.scopes() - self.scopes_on_request
 
     def endpoints(self) -> list[Endpoint]:
         """Where it is offered."""

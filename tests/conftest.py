@@ -25,7 +25,7 @@ PLATFORM_CONNECTIONS = 60
 # hundreds of cases.
 SLOW = {
     "core": "demo exports plans",
-    "deploy": "make wheel",
+    "deploy": "key_rotation make restore wheel",
     "examples": "helpdesk",
     "isolation": "mcp_endpoint mutations tenant_life",
     "mcp_server": "asgi cancelling connections exchanges fuzz operations outages quickstart selftest stdio "

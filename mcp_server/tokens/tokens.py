@@ -58,7 +58,7 @@ def every_scope() -> frozenset[str]:
 
 def default_scopes() -> frozenset[str]:
     """Those that a token has where none is named."""
-    return frozenset[str]().union(*(mcp.default_scopes() for mcp in mounted()))
+    return every_scope() - frozenset[str]().union(*(mcp.scopes_on_request for mcp in mounted()))
 
 
 def find() -> list[ApiToken | PlatformToken]:

@@ -37,5 +37,5 @@ def _block(text: str, match: re.Match[str]) -> Block:
     headings = HEADING.findall(BLOCK.sub("", above))
     indent = len(match[1])
     lines = [line[indent:] for line in match[3].splitlines()]
-    before = above.rstrip().rpartition("\n\n")[2].strip()
+    before = " ".join(above.rstrip().rpartition("\n\n")[2].split())
     return Block(match[2], "\n".join(lines) + "\n", headings[-1] if headings else "", before)

@@ -26,12 +26,11 @@ class Command(BaseCommand):
         endpoint.add_argument("--platform", action="store_true", help="it works across tenants")
         create.add_argument("--name", required=True, help="who or what uses it")
         create.add_argument("--days", type=_days, help="it expires after so many days (default: never)")
-        on_request = ", ".join(sorted(tokens.every_scope() - tokens.default_scopes()))
         create.add_argument(
             "--scope",
             action="append",
             choices=sorted(tokens.every_scope()),
-            help=f"again for more (default: all{f' but {on_request}' if on_request else ''})",
+            help="again for more (default: all but those that a server gives on request)",
         )
         add_reason(create)
         add_reason(commands.add_parser("list", help="show every token; none can be used from it"))
