@@ -7,11 +7,13 @@ What has no safe default has none: a process without SECRET_KEY or DATABASE_URL 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from core import defaults, variables
-from core.variables import BASE_DIR, env
+from core.variables import env
 
+BASE_DIR = Path(__file__).resolve().parent.parent
 variables.read_file()
 
 # What was signed with a former key is accepted; nothing new is signed with it.

@@ -66,7 +66,7 @@ class TenantedForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at 
 class TenantFilter(admin.RelatedFieldListFilter):
     """The tenants to filter by, where they are few; where they are many, the one alone that the address names."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         tenants = field.related_model._default_manager
         few = list(tenants.all()[: MAX_TENANTS_TO_CHOOSE + 1])
         if len(few) > MAX_TENANTS_TO_CHOOSE:

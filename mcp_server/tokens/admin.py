@@ -21,7 +21,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at r
     search_fields = ("name",)
     readonly_fields: ClassVar[tuple[str, ...]] = TOKEN_FIELDS
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "revoked_at" and field is not None:
             field.help_text = _("In the time zone {zone}.").format(zone=timezone.get_current_timezone_name())
