@@ -2,13 +2,16 @@
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv/bin
-VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 # A lock file that is installed has a stamp; an environment without one was never finished, and is made anew. The lock for
 # development holds the other one.
 STAMP := .venv/installed-$(VERSION)-
 RUN_DEPS := $(STAMP)requirements
 DEV_DEPS := $(STAMP)requirements-dev
 ALONE := $(if $(shell command -v flock),flock .)
+# Stops with a sentence where PYTHON is not there, or too old.
+NEW_ENOUGH = $(if $(VERSION),,echo "$(PYTHON) does not run: set PYTHON=... to a Python 3.11 or newer" >&2; exit 1;) \
+    $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("needs Python 3.11 or newer, and this is $(VERSION): set PYTHON=...")'
 PIP := env -u PYTHONPATH -u PYTHONHOME $(VENV)/python -m pip --no-input --disable-pip-version-check
 # The official conformance suite, and the Node that runs it: fetched into .local, and in no lock.
 CONFORMANCE := .local/conformance
@@ -24,7 +27,7 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(STAMP)%: %.txt
-	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("needs Python 3.11 or newer, and this is $(VERSION): set PYTHON=...")'
+	@$(NEW_ENOUGH)
 	@$(ALONE) sh -ec '[ $@ -nt $< ] && exit; \
 	    echo "Installing $< into .venv, once ..." >&2; \
 	    ls $(STAMP)* >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv; \
@@ -33,7 +36,7 @@ $(STAMP)%: %.txt
 	    { echo "$< is not installed, and the lines above say why. Without a network, see PIP_INDEX_URL." >&2; exit 1; }
 
 run: $(RUN_DEPS)  ## two demo tenants and a working MCP endpoint: PORT=8000
-	@PORT=$(PORT) $(VENV)/python manage.py quickstart
+	@PORT='$(PORT)' $(VENV)/python manage.py quickstart
 
 test: ARGS ?= -n auto --dist loadgroup
 test: $(DEV_DEPS)  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup
@@ -98,6 +101,7 @@ messages: $(DEV_DEPS)  ## compile the translations of core/locale and mcp_server
 	@$(VENV)/pybabel compile -d mcp_server/locale -D django --statistics
 
 wheel:  ## the wheel of the two libraries, in dist/
+	@$(NEW_ENOUGH)
 	@rm -rf dist
 	@$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
@@ -107,6 +111,13 @@ lock: $(DEV_DEPS)  ## resolve the newest allowed dependencies into the lock file
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --upgrade --quiet --all-extras --group core --group dev -c requirements.txt -o requirements-dev.txt
 
+# The processes that run from .venv, or on the database in .local. On Linux /proc knows them, elsewhere lsof does.
+USERS = { grep -lsF '$(or $(realpath .venv),$(abspath .venv))/' /proc/[0-9]*/maps; \
+    find /proc/[0-9]*/cwd -maxdepth 0 -lname '$(or $(realpath .local),$(abspath .local))/*'; } 2>/dev/null | cut -d/ -f3; \
+    [ -d /proc ] || lsof -t +D .venv +D .local 2>/dev/null
+
 clean:  ## remove the virtual environment, the caches and the development database
+	@users=$$({ $(USERS); } | sort -nu | tr '\n' ' '); [ -z "$$users" ] || \
+	    { echo "make clean: still in use by process $${users% }: stop make run, or what else runs from here, first" >&2; exit 1; }
 	@rm -rf .venv .local dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,12 +8,15 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
+from core.services import tenant_rows
 from mcp_server.tokens import admin as tokens_admin
-from rls.admin import PlatformAdminSite, TenantedAdmin
+from rls.admin import PlatformAdminSite, TenantedAdmin, TenantFilter
 
 
 class ShopAdminSite(PlatformAdminSite):
@@ -36,7 +39,7 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at runtime
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at runtime
     """A tenant with its locale, which is one of its settings."""
 
-    locale = forms.ChoiceField(choices=defaults.LANGUAGES)
+    locale = forms.ChoiceField(choices=defaults.LANGUAGES, label=_("language"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,6 +54,30 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at 
     fields = ("name", "subdomain", "is_active", "locale")
     search_fields = ("name", "subdomain")
 
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[Any, int], set[Any], list[str]]:
+        """What goes with tenants, counted: a list of it would have a line for each row."""
+        having = {tenant: tenant_rows.count(tenant) for tenant in objs}
+        models = {model._meta.label: model for model in tenant_rows.models()}
+        refusing = {
+            model._meta.verbose_name
+            for model in [
+                Tenant,
+                *(models[label] for counted in having.values() for label in counted if counted[label]),
+            ]
+            if model in site._registry and not site._registry[model].has_delete_permission(request)
+        }
+        lines = [f"{tenant}: {tenant_rows.in_words(counted)}" for tenant, counted in having.items()]
+        return lines, {Tenant._meta.verbose_name_plural: len(having)}, refusing, []
+
+    def delete_model(self, request: HttpRequest, obj: Tenant) -> None:
+        tenant_rows.delete(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> None:
+        for tenant in queryset:
+            tenant_rows.delete(tenant)
+
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         TenantSettings.objects.update_or_create(tenant=obj, defaults={"locale": form.cleaned_data["locale"]})
@@ -59,6 +86,6 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at 
 @admin.register(TenantUser, site=site)
 class TenantUserAdmin(TenantedAdmin):
     list_display = ("username", "email", "role", "tenant")
-    list_filter = ("tenant",)
+    list_filter = (("tenant", TenantFilter),)
     fields = ("username", "email", "role")
-    search_fields = ("username", "email")
+    search_fields = ("username", "email", "tenant__name", "tenant__subdomain")

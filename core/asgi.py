@@ -20,6 +20,7 @@ application = MCP(
     version=__version__,
     instructions=INSTRUCTIONS,
     scopes=Scope,
+    scopes_on_request=[Scope.DEMO_WRITE],
     authenticate=anyone if settings.MCP_AUTH == "public" else by_token,
     platform=True,
 ).asgi(django=get_asgi_application(), at="/mcp")

@@ -6,32 +6,27 @@ What has no safe default has none: a process without SECRET_KEY or DATABASE_URL 
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
-
-from core import defaults, zones
+from core import defaults, variables, zones
+from core.variables import env
 
 zones.use_packaged_rules()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+variables.read_file()
 
-env = environ.FileAwareEnv()
-environ.Env.read_env(BASE_DIR / ".env")
-
-SECRET_KEY = env.str("SECRET_KEY")
-if len(SECRET_KEY) < 32:
-    raise ImproperlyConfigured("SECRET_KEY needs at least 32 characters; openssl rand -base64 32 makes one")
+# What was signed with a former key is accepted; nothing new is signed with it.
+SECRET_KEY = variables.secret("SECRET_KEY")
+SECRET_KEY_FALLBACKS = variables.former_secrets("SECRET_KEY_FALLBACKS")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # How a caller proves who it is at /mcp/<tenant>/: "token", or "public" for a server without any secret data.
-MCP_AUTH = env.str("MCP_AUTH", default="token")
-if MCP_AUTH not in ("token", "public"):
-    raise ImproperlyConfigured(f"MCP_AUTH is {MCP_AUTH!r}; set it to token or public")
+MCP_AUTH = variables.choice("MCP_AUTH", default="token", among=["token", "public"])
 # "stateless": any worker serves any request. "stateful": sessions and SSE, for one worker.
 MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
 # Whose pages may call /mcp from a browser, as `https://app.example.com`.
@@ -56,6 +51,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "core.probes.probes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -84,7 +80,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 
 # Connections that one process opens for each role. The executor of tools is as wide as the first, so no tool waits.
-DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
+DATABASE_POOL_SIZE = variables.number("DATABASE_POOL_SIZE", default=10, least=1)
 
 
 # Of libpq: a host that has gone without a word is noticed by the kernel. What else is silent: Note [Silence].
@@ -98,7 +94,7 @@ NETWORK: dict[str, Any] = {
 
 
 def _database(variable: str, engine: str, *, pool_size: int = 0) -> dict[str, Any]:
-    database = env.db_url(variable, engine=engine)
+    database = variables.database(variable, engine)
     # What the URL asks for in its query, such as sslmode, goes to libpq.
     options = dict(database.get("OPTIONS", {}))
     if pool_size:
@@ -114,9 +110,9 @@ DATABASES = {
     "default": _database("DATABASE_URL", "rls.backends.postgresql", pool_size=DATABASE_POOL_SIZE),
     "platform": _database("PLATFORM_DATABASE_URL", "rls.backends.postgresql", pool_size=3),
 }
-if "OWNER_DATABASE_URL" in env:
+if variables.is_set("OWNER_DATABASE_URL"):
     DATABASES["owner"] = _database("OWNER_DATABASE_URL", "rls.backends.owner")
-if "AUDITOR_DATABASE_URL" in env:
+if variables.is_set("AUDITOR_DATABASE_URL"):
     DATABASES["auditor"] = _database("AUDITOR_DATABASE_URL", "django.db.backends.postgresql")
 DATABASE_ROUTERS = ["rls.router.RoleRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -146,10 +142,11 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default=defaults.LOCALE)
+LANGUAGE_CODE = variables.choice("LANGUAGE_CODE", default=defaults.LOCALE, among=list(defaults.Locale))
 LANGUAGES = defaults.LANGUAGES
 LOCALE_PATHS = [BASE_DIR / "core" / "locale"]
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "core.date_formats"
 USE_I18N = True
 USE_TZ = True
 
@@ -171,5 +168,8 @@ LOGGING: dict[str, Any] = {
         **{name: {"filters": ["seldom"]} for name in ("rls.backends.lost", "psycopg.pool", "mcp_server.watch.feed")},
         "django.request": {"filters": ["anticipated"]},
     },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {
+        "handlers": ["stderr"],
+        "level": variables.choice("LOG_LEVEL", default="INFO", among=logging.getLevelNamesMapping()),
+    },
 }

@@ -1,4 +1,7 @@
-"""URLs of the Django views. A pattern with `<tenant>` runs as that tenant (core.middleware)."""
+"""URLs of the Django views. A pattern with `<tenant>` runs as that tenant (core.middleware).
+
+`/healthz` and `/readyz` are answered before a URL is looked up (core.probes).
+"""
 
 from django.urls import path
 
@@ -11,8 +14,6 @@ handler500 = views.server_error
 
 urlpatterns = [
     path("", views.index),
-    path("healthz", views.healthz),
-    path("readyz", views.readyz),
     path("admin/", site.urls),
     path("t/<str:tenant>/api/info", views.info),
     path("t/<str:tenant>/api/products", views.products),

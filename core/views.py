@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from asgiref.sync import sync_to_async
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
-from django.db import Error, connection
+from django.db import connection
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -49,20 +49,6 @@ def index(request: HttpRequest) -> HttpResponse:
     """What this is, and how to connect."""
     root = request.build_absolute_uri("/").rstrip("/")
     return HttpResponse(INDEX.format(root=root), content_type="text/plain; charset=utf-8")
-
-
-@require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
-    return JsonResponse({"status": "ok"})
-
-
-@require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
-    """The process and its database answer; 503 where the database does not."""
-    if connection.is_usable() or _reconnects():
-        return JsonResponse({"status": "ok"})
-    return JsonResponse({"status": "the database does not answer"}, status=503)
 
 
 @requires(Scope.TENANTS_READ)
@@ -147,15 +133,6 @@ def server_error(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"error": "server_error"}, status=500)
 
 
-def _reconnects() -> bool:
-    connection.close()
-    try:
-        connection.ensure_connection()
-    except Error:
-        return False
-    return connection.is_usable()
-
-
 def _page(request: HttpRequest, rows: QuerySet[Any], shape: Any) -> JsonResponse:
     page = Paginator(rows, _number(request, "limit", 20, MAX_LIMIT)).get_page(_number(request, "page", 1, 10**6))
     return JsonResponse(
@@ -204,7 +181,8 @@ def _order(order: Order) -> dict[str, Any]:
 
 
 async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
-    yield _csv_line(["sku", "name", "price", "price_minor", "currency", "stock", "is_active"])
+    # The mark by which Excel knows UTF-8, as in an export.
+    yield "\ufeff" + _csv_line(["sku", "name", "price", "price_minor", "currency", "stock", "is_active"])
     async for row in rows.aiterator(chunk_size=500):
         price = amounts.text(row.price_minor, row.currency)
         yield _csv_line([row.sku, row.name, price, row.price_minor, row.currency, row.stock, row.is_active])

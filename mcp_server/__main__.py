@@ -14,14 +14,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 from mcp_server.http import connections
-from mcp_server.http.serve import CannotServe, application, require_free
+from mcp_server.http.serve import MAX_WORKERS, CannotServe, address, application, number, require_free
 
 
 def main() -> None:
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         sys.exit("mcp_server: DJANGO_SETTINGS_MODULE is not set: name the settings of your project, as config.settings")
     try:
-        host, port, workers = os.environ.get("HOST", "127.0.0.1"), _number("PORT", 8000), _number("WORKERS", 1)
+        (host, port), workers = address(), number("WORKERS", 1, most=MAX_WORKERS)
         require_free(host, port)
         app = _prepared(workers)
     except (CannotServe, ImproperlyConfigured) as error:
@@ -45,13 +45,6 @@ def _prepared(workers: int) -> str:
     for mcp in mounted():
         mcp.prepare()
     return app
-
-
-def _number(variable: str, default: int) -> int:
-    value = os.environ.get(variable, str(default))
-    if not value.isdecimal():
-        raise CannotServe(f"{variable} is {value!r}: set it to a whole number")
-    return int(value)
 
 
 if __name__ == "__main__":

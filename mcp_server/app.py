@@ -57,6 +57,7 @@ class MCP:
         version: str = "",
         instructions: str = "",
         scopes: Iterable[str] | None = None,
+        scopes_on_request: Iterable[str] = (),
         authenticate: Authenticate = by_token,
         platform: bool | Authenticate = False,
         apps: Collection[str] | None = None,
@@ -68,6 +69,8 @@ class MCP:
                 this library (see mcp_server.instructions).
             scopes: what a token may be allowed, as texts or a StrEnum. `manage.py check` names a tool, resource or
                 prompt that asks for another one. Where they are left out, they are those that something asks for.
+            scopes_on_request: those of them that nobody has who was not given them by name: neither a token that is
+                minted without `scopes`, nor whoever calls a server that asks for no token.
             authenticate: says who calls, see mcp_server.http.authentication.
             platform: whether there is an endpoint for work across tenants; if it is a function, who calls there.
             apps: labels of the apps whose `mcp_tools` are offered; all where it is left out.
@@ -79,6 +82,7 @@ class MCP:
         self.has_platform = bool(platform)
         self.authenticate_platform = platform if callable(platform) else authenticate
         self._scopes = None if scopes is None else frozenset(map(str, scopes))
+        self.scopes_on_request = frozenset(map(str, scopes_on_request))
         self._apps = apps
         self._own: list[Spec] = []
         self._prepared: dict[Endpoint, EndpointServer] = {}
@@ -97,6 +101,10 @@ class MCP:
     def scopes(self) -> frozenset[str]:
         """Every scope there is."""
         return self.registry().scopes() if self._scopes is None else self._scopes
+
+    def default_scopes(self) -> frozenset[str]:
+        """Every scope but those that have to be asked for by name."""
+        return self.scopes() - self.scopes_on_request
 
     def endpoints(self) -> list[Endpoint]:
         """Where it is offered."""
@@ -134,7 +142,7 @@ class MCP:
         if not self._prepared:
             self.prepare()
         servers, self._prepared = self._prepared, {}
-        scopes = self.scopes()
+        scopes = self.default_scopes()
         authenticated = {Endpoint.TENANT: self.authenticate, Endpoint.PLATFORM: self.authenticate_platform}
         async with AsyncExitStack() as stack:
             transports = {

@@ -8,14 +8,20 @@ from typing import Any, TypeVar, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin import widgets
 from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import CASCADE, PROTECT, RESTRICT
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.text import capfirst
 
 from rls.checks.settings import tenant_model
 from rls.context import platform_context
 from rls.models import Tenanted
+
+# More are no list to choose from.
+MAX_TENANTS_TO_CHOOSE = 50
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -57,6 +63,17 @@ class TenantedForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at 
         return super().clean()
 
 
+class TenantFilter(admin.RelatedFieldListFilter):
+    """The tenants to filter by, where they are few; where they are many, the one alone that the address names."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        tenants = field.related_model._default_manager
+        few = list(tenants.all()[: MAX_TENANTS_TO_CHOOSE + 1])
+        if len(few) > MAX_TENANTS_TO_CHOOSE:
+            few = list(tenants.filter(pk__in=self.lookup_val or []))
+        return [(tenant.pk, str(tenant)) for tenant in few]
+
+
 class TenantedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
     """The admin of a tenanted model: the tenant of a row is chosen once, and is seen afterwards."""
 
@@ -77,7 +94,36 @@ class TenantedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none a
         fields = kwargs.pop("fields") if "fields" in kwargs else flatten_fieldsets(self.get_fieldsets(request, obj))
         # The model's own field is not editable, and no form is made of it.
         others = fields and [name for name in fields if name != "tenant"]
-        return super().get_form(request, obj, change, fields=others, **kwargs)
+        form = super().get_form(request, obj, change, fields=others, **kwargs)
+        if "tenant" in form.base_fields:
+            form.base_fields["tenant"].widget = self._tenant_widget()
+            form.base_fields["tenant"].label = capfirst(self.model._meta.get_field("tenant").verbose_name)
+        return form
+
+    def _tenant_widget(self) -> forms.Widget:
+        """No list of all tenants: they are searched for, or named by their id where the site has no search of them."""
+        field = self.model._meta.get_field("tenant")
+        of_tenants = self.admin_site._registry.get(field.related_model)
+        if of_tenants is not None and of_tenants.search_fields:
+            return widgets.AutocompleteSelect(field, self.admin_site)
+        return widgets.ForeignKeyRawIdWidget(field.remote_field, self.admin_site)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[Any, int], set[Any], list[str]]:
+        """What refers to the rows, counted: a list of it would have a line for each."""
+        chosen, options = list(objs), self.model._meta
+        lines, counts, keeping = [str(row) for row in chosen], {options.verbose_name_plural: len(chosen)}, []
+        for relation in options.related_objects:
+            rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": chosen}).count()
+            name = relation.related_model._meta.verbose_name_plural
+            if rows and relation.on_delete in (PROTECT, RESTRICT):
+                keeping.append(f"{name}: {rows}")
+            elif rows and relation.on_delete is CASCADE:
+                lines.append(f"{name}: {rows}")
+                counts[name] = counts.get(name, 0) + rows
+        refusing = set() if self.has_delete_permission(request) else {options.verbose_name}
+        return lines, counts, refusing, keeping
 
 
 class TenantedInlineFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # takes none at runtime

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import postgres
 from tests.support.processes import Process, serving
+from tests.support.signals import let_children_be_interrupted
 from tests.support.world import Saved, World
 
 pytest_plugins = ["rls.testing.plugin", "tests.support.wheel"]
@@ -24,6 +25,7 @@ PLATFORM_CONNECTIONS = 60
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL once: workers of xdist find it in their environment."""
+    let_children_be_interrupted()
     if hasattr(config, "workerinput"):
         SERVER.append(postgres.Server(os.environ["TEST_SERVER_URL"], source=os.environ["TEST_SERVER_SOURCE"]))
         return

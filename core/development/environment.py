@@ -13,15 +13,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import environ
+import psycopg
 
-from rls.embedded import Cluster
+from core import variables
+from rls.embedded import Cluster, EmbeddedError
 from rls.provision import FILES, provision
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
-LOCAL = BASE_DIR / ".local"
+LOCAL = variables.BASE_DIR / ".local"
 DATABASE = "tenants"
 
 # The role behind each database URL of core.settings.
@@ -34,31 +33,42 @@ ROLES = {
 
 
 def is_configured() -> bool:
-    """Whether the operator named a database."""
-    environ.Env.read_env(BASE_DIR / ".env")
-    return "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ
+    """Whether the operator named a database. Raises ImproperlyConfigured where `.env` can't be read."""
+    variables.read_file()
+    return variables.is_set("DATABASE_URL")
 
 
 @contextmanager
 def environment() -> Iterator[None]:
     """Within the block the settings find a database: the configured one, or the embedded one, started or joined.
 
-    Raises EmbeddedError, one sentence, where the embedded server can't run here.
+    Raises ImproperlyConfigured as is_configured() does, and EmbeddedError, one sentence, where the embedded server
+    can't run here.
     """
     if is_configured():
         yield
         return
-    LOCAL.mkdir(mode=0o711, exist_ok=True)
+    with _usable():
+        LOCAL.mkdir(mode=0o711, exist_ok=True)
     cluster = Cluster(LOCAL / "postgres")
     with cluster.running():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the block is left
-        kept = _secrets()
-        _provision_once(cluster, kept)
+        with _usable():
+            kept = _secrets()
+            _provision_once(cluster, kept)
         os.environ.setdefault("SECRET_KEY", kept["SECRET_KEY"])
         for variable, role in ROLES.items():
             os.environ[variable] = cluster.url(DATABASE, role, kept[role])
         os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(cluster.binaries.directory)])
         yield
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, psycopg.Error) as error:
+        raise EmbeddedError(f"{LOCAL} is unusable ({error}): mend that, or move it away") from error
 
 
 def kept_secrets() -> dict[str, str]:

@@ -10,7 +10,7 @@ from rls.models import Keyed, Tenanted
 
 SUBDOMAIN_VALIDATOR = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z",
-    "A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).",
+    _("A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1)."),
 )
 
 

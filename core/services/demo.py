@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from core import currencies, days
-from core.models import Customer, MovementReason, Product, StockMovement, TenantSettings, TenantUser
+from core.models import Customer, MovementReason, Order, OrderStatus, Product, StockMovement, TenantSettings, TenantUser
 from core.services import demo_goods, demo_rows, demo_story, search, settings, stock
 from core.services.demo_rows import BATCH_SIZE, Writer
 from core.services.demo_story import Ledger
@@ -25,6 +25,10 @@ MAX_DISCOUNT_PERCENT = 10  # of the goods
 
 class NothingToSell(Refusal):
     """No product of the demo shop is for sale any more."""
+
+
+class ShopTrades(Refusal):
+    """The tenant has orders of its own, among which invented ones would stand for ever."""
 
 
 class Size(StrEnum):
@@ -125,6 +129,22 @@ def create(
         movements=len(ledger.moves),
         payments=payment_count,
     )
+
+
+def require_trial_shop() -> None:
+    """Raise ShopTrades where the open tenant context has an order, beyond drafts, of somebody who is not of the demo.
+
+    Until the open transaction ends nobody places another.
+    """
+    settings.lock()
+    invented = [email for _name, email in demo_goods.customers()]
+    if Order.objects.exclude(status=OrderStatus.DRAFT).exclude(customer__email__in=invented).exists():
+        raise ShopTrades(
+            _(
+                "This shop trades: it has orders that are not of the demo, and no tool would take invented ones out "
+                "again. Nothing was changed. Use a tenant for trials; an operator creates one."
+            )
+        )
 
 
 def _users() -> tuple[list[TenantUser], int]:

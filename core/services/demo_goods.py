@@ -84,8 +84,8 @@ def goods(count: int) -> list[Good]:
     return [*GOODS, *(_made_up() if count > len(GOODS) else [])][:count]
 
 
-def customers(count: int) -> list[tuple[str, str]]:
-    """Name and e-mail of the first `count` of 1,280 customers."""
+def customers(count: int | None = None) -> list[tuple[str, str]]:
+    """Name and e-mail of the first `count` of 1,280 customers, or of all."""
     people = list(product(FAMILY_NAMES, FIRST_CHARACTERS, SECOND_CHARACTERS))
     random.Random("customers").shuffle(people)  # noqa: S311  (a demo, not a secret)
     return [

@@ -6,11 +6,12 @@ import base64
 import csv
 import io
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -18,7 +19,16 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 # What a spreadsheet takes for a formula when a cell of a CSV begins with it (CWE-1236); Chinese and Japanese ones take
 # the full-width signs too.
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA_SIGNS = "=+\\-@＝＋－＠"
+# At the beginning of a text, whatever white space and quotes stand before it.
+FORMULA = re.compile(rf"[\t\r\n]|[\s\"]*[{FORMULA_SIGNS}]")
+# And within a text, where a spreadsheet that was told another separator begins a cell; a number is none.
+FORMULA_WITHIN = re.compile(
+    rf"([,;|，；\t\r\n\"][\s\"]*)(?=[{FORMULA_SIGNS}])(?![+-]?[0-9]+(?:[.,][0-9]+)?%?(?:[\s,;|，；\"]|$))"
+)
+
+# As spreadsheets in every language read a time, and as they show one.
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 Row = Sequence[Any]
 
@@ -33,10 +43,11 @@ class Appended(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The tenant whose rows a file holds, and the time of the export."""
+    """The tenant whose rows a file holds, the time of the export, and the zone of the tenant's days."""
 
     tenant: str
     exported_at: datetime
+    zone: tzinfo = UTC
 
 
 class Writer(ABC):
@@ -47,6 +58,9 @@ class Writer(ABC):
 
     suffix: str
     media_type: str
+    # Whether it is for people, in a spreadsheet: times are those of the tenant's zone, which stands in their column's
+    # name, and beside the id of a row stands what people call it.
+    is_sheet = False
 
     def __init__(self, file: Appended, header: Header) -> None:
         self.file = file
@@ -125,10 +139,11 @@ class JSONLines(Writer):
 class CSV(Writer):
     """A zip with a CSV file a table (RFC 4180), in UTF-8 with the mark by which Excel knows it.
 
-    A text that a spreadsheet would run as a formula has a ' before it; an empty text and no value look the same.
-    The formats with JSON have every value as it is.
+    What a spreadsheet would run as a formula, whichever separator it was told, has a ' before it; an empty text and no
+    value look the same. The formats with JSON have every value as it is.
     """
 
+    is_sheet = True
     suffix = "zip"
     media_type = "application/zip"
 
@@ -154,11 +169,14 @@ class CSV(Writer):
         self._csv.writerow(columns)
 
     def write(self, rows: Iterable[Row]) -> None:
-        self._csv.writerows([inert(cell(value)) for value in row] for row in rows)
+        self._csv.writerows([inert(cell(self._local(value))) for value in row] for row in rows)
 
     def finish(self) -> None:
         self._end_table()
         self._zip.close()
+
+    def _local(self, value: Any) -> Any:
+        return value.astimezone(self.header.zone).strftime(TIME_FORMAT) if isinstance(value, datetime) else value
 
     def _end_table(self) -> None:
         if self._table is not None:
@@ -178,8 +196,11 @@ def cell(value: Any) -> str | int | float | bool | Decimal | None:
 
 
 def inert(value: Any) -> Any:
-    """A cell of a CSV that no spreadsheet runs as a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_SIGNS) else value
+    """A cell of a CSV that no spreadsheet runs as a formula. Numbers are as they are."""
+    if not isinstance(value, str):
+        return value
+    text = FORMULA_WITHIN.sub(r"\1'", value)
+    return f"'{text}" if FORMULA.match(value) else text
 
 
 def _plain(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -20,6 +21,8 @@ from mcp_server.errors import Refusal
 MAX_CELL_LENGTH = 32_767
 # A number of more digits is not shown, or not kept, digit by digit.
 MAX_EXACT_DIGITS = 15
+# Excel's own words for a format (ECMA-376, 18.8.31).
+TIME_CELL_FORMAT = "yyyy-mm-dd hh:mm:ss"
 
 
 class DoesNotFit(Refusal):
@@ -33,6 +36,7 @@ class XLSX(Writer):
     in a temporary directory: about 1.5 GB for a million rows of a dozen columns.
     """
 
+    is_sheet = True
     suffix = "xlsx"
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     sheet_rows = 1_048_576
@@ -40,6 +44,7 @@ class XLSX(Writer):
     def __enter__(self) -> Self:
         self._directory = TemporaryDirectory(prefix="export-")
         self._book = Workbook(self.file, {"constant_memory": True, "tmpdir": self._directory.name, "use_zip64": True})
+        self._time_format = self._book.add_format({"num_format": TIME_CELL_FORMAT})
         return self
 
     def __exit__(
@@ -60,7 +65,7 @@ class XLSX(Writer):
         for row in rows:
             if self._row == self.sheet_rows:
                 self._next_sheet()
-            self._write_row([cell(value) for value in row])
+            self._write_row([value if isinstance(value, datetime) else cell(value) for value in row])
 
     def finish(self) -> None:
         self._book.close()
@@ -74,13 +79,19 @@ class XLSX(Writer):
 
     def _write_row(self, values: Sequence[Any]) -> None:
         for column, value in enumerate(values):
-            if isinstance(value, bool):
+            if isinstance(value, datetime):
+                # A cell has no zone: that of the tenant stands at the head of the column.
+                self._sheet.write_datetime(self._row, column, self._local(value), self._time_format)
+            elif isinstance(value, bool):
                 self._sheet.write_boolean(self._row, column, value)
             elif _is_exact(value):
                 self._sheet.write_number(self._row, column, value)
             elif value is not None and value != "":
                 self._write_text(column, str(value))
         self._row += 1
+
+    def _local(self, value: datetime) -> datetime:
+        return value.astimezone(self.header.zone).replace(tzinfo=None)
 
     def _write_text(self, column: int, text: str) -> None:
         if text.startswith("<r>") and text.endswith("</r>"):

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django.apps import apps
 from django.core.signing import BadSignature, TimestampSigner
 from django.db import connection, transaction
-from django.db.models import ForeignObjectRel, JSONField, Model, TextField
+from django.db.models import DateTimeField, ForeignObjectRel, JSONField, Model, TextField
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import rls
 from core import amounts
-from core.models import Export, ExportFormat, ExportPart, Tenant
+from core.models import (
+    Customer,
+    Export,
+    ExportFormat,
+    ExportPart,
+    Order,
+    Product,
+    ProductTerm,
+    Tenant,
+    TenantUser,
+)
+from core.services import settings
 from core.services.export_formats import CSV, JSON, Header, JSONLines, Row, Writer
 from core.services.export_xlsx import XLSX
 from mcp_server.errors import Refusal
@@ -39,6 +51,15 @@ EXCLUDED_MODELS: dict[type[Tenanted], str] = {
     Export: "An export is a copy of the other rows, and would hold the ones before it.",
     ExportPart: "The same.",
     IdempotencyKey: "It remembers a call for one that is sent again, and holds nothing that is not elsewhere.",
+    ProductTerm: "The index of the search: it is made anew from the products.",
+}
+
+# What people call a row, and the name of the column that has it: in a sheet it stands beside the row's id.
+NAMES_OF_ROWS: dict[type[Model], str] = {
+    Customer: "name",
+    Order: "number",
+    Product: "sku",
+    TenantUser: "username",
 }
 
 PART_SIZE = 2**20
@@ -91,7 +112,8 @@ def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = N
         now = timezone.now()
         export = Export.objects.create(format=format, actor=actor, expires_at=now + LIFETIME)
         parts = Parts(export)
-        with WRITERS[format](parts, Header(Tenant.objects.get().subdomain, now)) as writer:
+        zone = ZoneInfo(settings.get().time_zone)
+        with WRITERS[format](parts, Header(Tenant.objects.get().subdomain, now, zone)) as writer:
             counts = _write_tables(writer, on_progress or _nobody)
         parts.close()
         export.row_count, export.byte_count = sum(counts.values()), parts.size
@@ -192,9 +214,10 @@ def _write_tables(writer: Writer, on_progress: Progress) -> dict[str, int]:
     counts = dict.fromkeys(tables(), 0)
     total = sum(model._default_manager.count() for model in tables().values())
     for name, model in tables().items():
-        columns, to_file = _in_file(_columns(model))
-        writer.begin(name, columns)
-        for batch in _batches(model):
+        columns = _columns(model, is_sheet=writer.is_sheet)
+        names, to_file = _in_file(columns, [_heading(model, column, writer) for column in columns])
+        writer.begin(name, names)
+        for batch in _batches(model, columns):
             writer.write(map(to_file, batch))
             counts[name] += len(batch)
             done = sum(counts.values())
@@ -202,9 +225,8 @@ def _write_tables(writer: Writer, on_progress: Progress) -> dict[str, int]:
     return counts
 
 
-def _batches(model: type[Model]) -> Iterator[list[tuple[Any, ...]]]:
+def _batches(model: type[Model], columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
     """The rows in the order of their keys, each batch from where the last one ended."""
-    columns = _columns(model)
     rows = model._default_manager.order_by("id").values_list(*columns)
     size = LONG_ROW_BATCH_SIZE if _is_long(model) else BATCH_SIZE
     batch = list(rows[:size])
@@ -213,16 +235,31 @@ def _batches(model: type[Model]) -> Iterator[list[tuple[Any, ...]]]:
         batch = list(rows.filter(id__gt=batch[-1][columns.index("id")])[:size]) if len(batch) == size else []
 
 
-def _columns(model: type[Model]) -> list[str]:
-    return [field.attname for field in model._meta.concrete_fields]
+def _columns(model: type[Model], *, is_sheet: bool) -> list[str]:
+    """What is read of a row, as Django's values_list() takes it."""
+    columns = []
+    for field in model._meta.concrete_fields:
+        columns.append(field.attname)
+        if is_sheet and (name := NAMES_OF_ROWS.get(cast("type[Model]", field.related_model))):
+            columns.append(f"{field.name}__{name}")
+    return columns
 
 
-def _in_file(columns: list[str]) -> tuple[list[str], Callable[[Row], Row]]:
-    """The columns of a file, and what makes a row of it: before each amount in minor units is one in the currency's own
-    unit, `price` before `price_minor`."""
+def _heading(model: type[Model], column: str, writer: Writer) -> str:
+    """The name of a column in the file: "order_number", "placed_at (Asia/Taipei)"."""
+    if "__" in column:
+        return column.replace("__", "_")
+    is_time = writer.is_sheet and isinstance(model._meta.get_field(column), DateTimeField)
+    return f"{column} ({writer.header.zone})" if is_time else column
+
+
+def _in_file(columns: list[str], headings: list[str]) -> tuple[list[str], Callable[[Row], Row]]:
+    """The headings of a file, and what makes a row of it: before each amount in minor units is one in the currency's
+    own unit, `price` before `price_minor`.
+    """
     minors = [place for place, name in enumerate(columns) if name.endswith("_minor")]
     if not minors:
-        return columns, lambda row: row
+        return headings, lambda row: row
     currency = columns.index("currency")
 
     def with_amounts(row: Row) -> Row:
@@ -231,7 +268,7 @@ def _in_file(columns: list[str]) -> tuple[list[str], Callable[[Row], Row]]:
             found.insert(place, amounts.major(row[place], row[currency]))
         return found
 
-    names = list(columns)
+    names = list(headings)
     for place in reversed(minors):
         names.insert(place, columns[place].removesuffix("_minor"))
     return names, with_amounts

@@ -42,14 +42,14 @@ async def by_token(connection: HTTPConnection, slug: str) -> Principal | None:
 
 
 async def anyone(connection: HTTPConnection, slug: str) -> Principal | None:
-    """Whoever knows the URL of an active tenant, with every scope of the server. The platform still needs its token."""
+    """Whoever knows the URL of an active tenant, with the scopes of the server. The platform still needs its token."""
     if not slug:
         return await by_token(connection, slug)
     return await workers.run(resolver.open_endpoint, slug, scopes=server_scopes(connection))
 
 
 def server_scopes(connection: HTTPConnection) -> frozenset[str]:
-    """Every scope of the server that a request is for. Raises KeyError: it is for none."""
+    """The scopes of the server that a request is for, without those on request. Raises KeyError: it is for none."""
     backend: Backend = connection.scope[AUTHENTICATE_KEY]
     return backend.scopes
 
@@ -80,7 +80,10 @@ class Refused(AuthenticationError):
 
 
 class Backend(AuthenticationBackend):
-    """Asks `authenticate` who calls, and refuses whoever is not of the URL. `scopes` are all of the server."""
+    """Asks `authenticate` who calls, and refuses whoever is not of the URL.
+
+    `scopes` are those of the server, without those on request.
+    """
 
     def __init__(self, authenticate: Authenticate, scopes: frozenset[str]) -> None:
         self._authenticate = authenticate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Callable
 
@@ -10,6 +11,9 @@ import uvicorn
 from django.conf import settings
 
 from mcp_server.http import connections
+
+MAX_PORT = 65_535
+MAX_WORKERS = 1_000
 
 
 class CannotServe(Exception):
@@ -28,6 +32,24 @@ def application() -> str:
     return f"{module}:{attribute}"
 
 
+def address() -> tuple[str, int]:
+    """Where to listen: HOST and PORT of the environment. Raises CannotServe where one is none."""
+    return os.environ.get("HOST", "127.0.0.1").strip(), number("PORT", 8000, most=MAX_PORT)
+
+
+def number(variable: str, default: int, *, most: int) -> int:
+    """A whole number from 1 to `most`, from the environment. Raises CannotServe."""
+    text = os.environ.get(variable, str(default)).strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise CannotServe(f"{variable} is {text!r}: set it to a whole number from 1 to {most}")
+    return int(text)
+
+
+def url(host: str, port: int) -> str:
+    """The address of the server, without a slash at its end."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class Server(uvicorn.Server):
     """A uvicorn server that calls `on_ready` once it accepts connections."""
 
@@ -43,19 +65,20 @@ class Server(uvicorn.Server):
 
 def require_free(host: str, port: int) -> None:
     """Raise CannotServe, before anything is made, where the address is taken or not ours."""
+    if not host:
+        raise CannotServe("HOST is empty: set it to an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
+        except (OSError, UnicodeError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 raise CannotServe(
                     f"port {port} is taken: stop what listens there, or choose another with PORT="
                 ) from None
-            raise CannotServe(
-                f"can't listen on {host}:{port}: {error.strerror}; choose another with HOST= and PORT="
-            ) from None
+            reason = getattr(error, "strerror", None) or "it is no name of a host"
+            raise CannotServe(f"can't listen on {host}:{port}: {reason}; choose another with HOST= and PORT=") from None
 
 
 def serve(host: str, port: int, on_ready: Callable[[], None]) -> None:

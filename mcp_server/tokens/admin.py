@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mcp_server.tokens.models import ApiToken, PlatformToken
-from rls.admin import PlatformAdminSite
+from rls.admin import PlatformAdminSite, TenantFilter
 
 TOKEN_FIELDS = ("name", "scopes", "expires_at", "last_used_at", "created_at")
 
@@ -16,7 +18,14 @@ TOKEN_FIELDS = ("name", "scopes", "expires_at", "last_used_at", "created_at")
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime
     """Tokens are seen and revoked here; they are minted where they can be shown once: `manage.py tokens create`."""
 
+    search_fields = ("name",)
     readonly_fields: ClassVar[tuple[str, ...]] = TOKEN_FIELDS
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "revoked_at" and field is not None:
+            field.help_text = _("In the time zone {zone}.").format(zone=timezone.get_current_timezone_name())
+        return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -24,7 +33,7 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at r
 
 class ApiTokenAdmin(TokenAdmin):
     list_display = ("name", "tenant", "last_used_at", "expires_at", "revoked_at")
-    list_filter = ("tenant",)
+    list_filter = (("tenant", TenantFilter),)
     fields = ("tenant", *TOKEN_FIELDS, "revoked_at")
     readonly_fields = ("tenant", *TOKEN_FIELDS)
 

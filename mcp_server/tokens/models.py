@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from rls.models import Keyed, Tenanted
 
@@ -11,11 +12,11 @@ from rls.models import Keyed, Tenanted
 class TokenFacts(models.Model):
     """What a tenant's token and a platform token have in common."""
 
-    name = models.CharField(max_length=100, help_text="Who or what uses it; appears in logs and audit rows.")
+    name = models.CharField(max_length=100, help_text=_("Who or what uses it; appears in logs and audit rows."))
     digest = models.BinaryField(max_length=32, editable=False, help_text="SHA-256 of the token.")
-    scopes = ArrayField(models.CharField(max_length=50), help_text='Such as "tickets:read".')
+    scopes = ArrayField(models.CharField(max_length=50), help_text=_('Such as "tickets:read".'))
     expires_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("To the minute."))
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

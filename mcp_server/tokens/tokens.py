@@ -35,12 +35,13 @@ def create(
 ) -> str:
     """Mint a token for the tenant with this slug, or, where it is None, for the platform.
 
-    Without `scopes` it has every scope that there is now. The answer is the token itself, which nothing keeps.
+    Without `scopes` it has every scope that there is now, but for those that a server gives on request only. The
+    answer is the token itself, which nothing keeps.
     Raises TokenInvalid, TenantNotFound, and, without `scopes`, ServerNotFound.
     """
     if not 0 < len(name.strip()) <= 100:
         raise TokenInvalid("A token's name has 1 to 100 characters: it says in logs and audit rows who uses it.")
-    granted = sorted(str(scope) for scope in (every_scope() if scopes is None else scopes))
+    granted = sorted(str(scope) for scope in (default_scopes() if scopes is None else scopes))
     facts = {"name": name, "scopes": granted, "expires_at": expires_at}
     if slug is None:
         token = resolver.new_token(resolver.PLATFORM_PREFIX)
@@ -60,6 +61,11 @@ def every_scope() -> frozenset[str]:
     if not servers:
         raise ServerNotFound(f"No scope can be given: {NO_SERVER_TEXT}; or say the scopes.")
     return frozenset[str]().union(*(mcp.scopes() for mcp in servers))
+
+
+def default_scopes() -> frozenset[str]:
+    """Those that a token has where none is named."""
+    return every_scope() - frozenset[str]().union(*(mcp.scopes_on_request for mcp in mounted()))
 
 
 def find() -> list[ApiToken | PlatformToken]:

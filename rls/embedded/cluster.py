@@ -81,9 +81,12 @@ class Cluster:
         except OSError as error:
             raise EmbeddedError(f"{self.directory} is unusable ({error}): mend that, or move it away") from error
         try:
-            with self._start_lock(), self._open("server.lock") as server_lock:
-                if not self._join(server_lock):
-                    self._start(server_lock)
+            try:
+                with self._start_lock(), self._open("server.lock") as server_lock:
+                    if not self._join(server_lock):
+                        self._start(server_lock)
+            except OSError as error:  # such as a full disk
+                raise EmbeddedError(f"{self.directory} is unusable ({error}): mend that, or move it away") from error
             yield self
         finally:
             with self._start_lock(), membership:

@@ -1,7 +1,8 @@
 -- The audit, for psql: psql "$AUDITOR_DATABASE_URL" -f rls/sql/audit.sql
 -- Runs each rule of audit/ as it stands in these files, against the catalog, and prints what it finds with the SQL that
 -- mends it. The view app.isolation_findings says the same, as long as nobody has replaced it.
--- Exit status 0: no finding. 3: findings. With -v fail_on=error warnings are printed and do not count.
+-- Exit status 0: no finding. 3: findings, or a rule that could not run. 2: no connection.
+-- With -v fail_on=error warnings are printed and do not count.
 \set ON_ERROR_STOP on
 \set QUIET on
 \pset pager off

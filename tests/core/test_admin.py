@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import psycopg
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from core.models import Tenant, TenantUser
@@ -192,3 +194,190 @@ def test_staff_who_leave_are_made_inactive_and_not_deleted(staff: Client, databa
 
     assert answer.status_code == 403, "the admin's log names its authors and is never rewritten"
     assert User.objects.filter(username="paul").exists()
+
+
+# What people read.
+
+
+@pytest.fixture
+def many(acme: World, admin: psycopg.Connection) -> World:
+    """Acme with a thousand rows of each kind that a page could list, among a thousand tenants."""
+    admin.execute(
+        "INSERT INTO core_tenant (id, name, subdomain, is_active)"
+        " SELECT gen_random_uuid(), 'Many ' || n, 'many-' || n, true FROM generate_series(1, 1000) AS n"
+    )
+    admin.execute(
+        "INSERT INTO core_product (tenant_id, sku, name, description, category, price_minor, currency, stock,"
+        " reorder_level, is_active) SELECT %s, 'M-' || n, 'Many', '', '', 1, 'EUR', 0, 0, true"
+        " FROM generate_series(1, 1000) AS n",
+        [acme.id],
+    )
+    admin.execute(
+        "INSERT INTO core_order (tenant_id, number, status, currency, placed_by_id)"
+        " SELECT %s, 1000 + n, 'draft', 'EUR', %s FROM generate_series(1, 1000) AS n",
+        [acme.id, acme.user_id],
+    )
+    admin.execute(
+        "INSERT INTO core_tenantuser (tenant_id, username, email, role)"
+        " SELECT %s, 'many' || n, 'many@acme.example', 'staff' FROM generate_series(1, 1000) AS n",
+        [acme.id],
+    )
+    return acme
+
+
+def rows_of(html: str) -> int:
+    """How many things a page lists: rows, items and options."""
+    return len(re.findall(r"<(?:tr|li|option)\b", html))
+
+
+def test_no_page_lists_thousands(staff: Client, many: World, admin: psycopg.Connection) -> None:
+    [token_id] = admin.execute("SELECT id FROM mcp_tokens_apitoken").fetchone() or [None]
+    both = {"action": "delete_selected", "_selected_action": [str(many.id)]}
+    pages = {
+        **{
+            url: staff.get(url)
+            for url in [
+                "/admin/",
+                "/admin/core/tenant/",
+                "/admin/core/tenant/add/",
+                f"/admin/core/tenant/{many.id}/change/",
+                f"/admin/core/tenant/{many.id}/delete/",
+                f"/admin/core/tenant/{many.id}/history/",
+                "/admin/core/tenantuser/",
+                f"/admin/core/tenantuser/?tenant__id__exact={many.id}",
+                "/admin/core/tenantuser/add/",
+                f"/admin/core/tenantuser/{many.user_id}/change/",
+                f"/admin/core/tenantuser/{many.user_id}/delete/",
+                "/admin/mcp_tokens/apitoken/",
+                f"/admin/mcp_tokens/apitoken/{token_id}/change/",
+                f"/admin/mcp_tokens/apitoken/{token_id}/delete/",
+                "/admin/autocomplete/?app_label=core&model_name=tenantuser&field_name=tenant&term=many",
+            ]
+        },
+        "delete many": staff.post("/admin/core/tenant/", both),
+    }
+
+    assert {url: page.status_code for url, page in pages.items()} == dict.fromkeys(pages, 200)
+    # A hundred rows stand on a page of a list, and a user of Django's has as many permissions.
+    assert {url: rows for url, page in pages.items() if (rows := rows_of(page.content.decode())) > 200} == {}
+    assert len(staff.get("/admin/autocomplete/", autocomplete("many")).json()["results"]) == 20
+
+
+def autocomplete(term: str) -> dict[str, str]:
+    return {"app_label": "core", "model_name": "tenantuser", "field_name": "tenant", "term": term}
+
+
+def test_a_tenant_is_found_for_a_new_user(staff: Client, many: World) -> None:
+    found = staff.get("/admin/autocomplete/", autocomplete("acme")).json()["results"]
+
+    assert found == [{"id": str(many.id), "text": "Acme (acme)"}]
+    assert "admin-autocomplete" in staff.get("/admin/core/tenantuser/add/").content.decode()
+
+
+def test_before_a_tenant_is_deleted_its_rows_are_counted(staff: Client, many: World) -> None:
+    page = staff.get(f"/admin/core/tenant/{many.id}/delete/").content.decode()
+
+    assert "1,001 users" in page
+    assert "1,001 products" in page
+    assert "1,001 orders" in page
+
+
+def test_tenants_that_are_chosen_in_the_list_are_deleted_with_all_they_have(
+    staff: Client, acme: World, globex: World
+) -> None:
+    chosen = {"action": "delete_selected", "_selected_action": [str(acme.id)], "post": "yes"}
+
+    answer = staff.post("/admin/core/tenant/", chosen)
+
+    assert answer.status_code == 302
+    with working():
+        assert [tenant.subdomain for tenant in Tenant.objects.all()] == ["globex"]
+
+
+def test_a_user_whose_orders_are_there_is_not_deleted_and_they_are_counted(staff: Client, many: World) -> None:
+    page = staff.get(f"/admin/core/tenantuser/{many.user_id}/delete/").content.decode()
+    answer = staff.post(f"/admin/core/tenantuser/{many.user_id}/delete/", {"post": "yes"})
+
+    assert "orders: 1001" in page
+    assert answer.status_code == 200
+    with working():
+        assert TenantUser.objects.filter(id=many.user_id).exists()
+
+
+def test_staff_who_may_not_delete_what_a_tenant_has_may_not_delete_it(acme: World) -> None:
+    paul = User.objects.create_user("paul", is_staff=True)
+    paul.user_permissions.set(Permission.objects.filter(codename__in=["delete_tenant", "view_tenant"]))
+    browser = Client(headers=ENGLISH)
+    browser.force_login(paul)
+
+    page = browser.get(f"/admin/core/tenant/{acme.id}/delete/").content.decode()
+    answer = browser.post(f"/admin/core/tenant/{acme.id}/delete/", {"post": "yes"})
+
+    assert "user of a tenant" in page
+    assert answer.status_code == 403
+    with working():
+        assert Tenant.objects.filter(id=acme.id).exists()
+
+
+CHINESE = {"Accept-Language": "zh-TW"}
+# Names of things, which are the same in every language.
+SAME = re.compile(
+    r"(?:acme|platform) token|django-tenant-mcp|nina|ada|acme|Acme|MCP|example|UTC|https?:|[\w.-]+@|RFC|DNS|English"
+    r"|\w+:(?:read|write)"
+)
+
+
+def texts_of(html: str) -> str:
+    """What a page shows, without its names."""
+    body = re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<!--.*?-->", " ", html)
+    return SAME.sub(" ", unescape(re.sub(r"<[^>]+>", "\n", body)))
+
+
+def test_the_pages_are_in_the_language_of_their_reader(acme: World, admin: psycopg.Connection) -> None:
+    browser = Client(headers=CHINESE)
+    browser.force_login(User.objects.create_superuser("nina"))
+    platform_token()
+    [token_id] = admin.execute("SELECT id FROM mcp_tokens_apitoken").fetchone() or [None]
+    pages = [
+        "/admin/",
+        "/admin/core/tenant/",
+        "/admin/core/tenant/add/",
+        f"/admin/core/tenant/{acme.id}/change/",
+        f"/admin/core/tenant/{acme.id}/delete/",
+        "/admin/core/tenantuser/",
+        "/admin/core/tenantuser/add/",
+        f"/admin/core/tenantuser/{acme.user_id}/change/",
+        "/admin/mcp_tokens/apitoken/",
+        f"/admin/mcp_tokens/apitoken/{token_id}/change/",
+        "/admin/mcp_tokens/platformtoken/",
+    ]
+
+    left = {page: re.findall(r"[A-Za-z]{3,}", texts_of(browser.get(page).content.decode())) for page in pages}
+
+    assert {page: words for page, words in left.items() if words} == {}
+
+
+def test_a_wrong_subdomain_is_said_in_the_language_of_the_reader(database: str) -> None:
+    browser = Client(headers=CHINESE)
+    browser.force_login(User.objects.create_superuser("nina"))
+
+    answer = browser.post("/admin/core/tenant/add/", {"name": "A", "subdomain": "No Label", "locale": "en"})
+
+    assert "子域名只能使用小寫英文字母" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "written"), [(ENGLISH, "Nov. 26, 2026, 7:30 a.m. UTC"), (CHINESE, "2026年11月26日 07:30 UTC")]
+)
+def test_a_time_says_its_zone(headers: dict[str, str], written: str, acme: World, admin: psycopg.Connection) -> None:
+    browser = Client(headers=headers)
+    browser.force_login(User.objects.create_superuser("nina"))
+    admin.execute("UPDATE core_tenant SET created_at = '2026-11-26T07:30Z'")
+    admin.execute("UPDATE mcp_tokens_apitoken SET created_at = '2026-11-26T07:30Z', last_used_at = '2026-11-26T07:30Z'")
+    [token_id] = admin.execute("SELECT id FROM mcp_tokens_apitoken").fetchone() or [None]
+
+    pages = ["/admin/core/tenant/", "/admin/mcp_tokens/apitoken/", f"/admin/mcp_tokens/apitoken/{token_id}/change/"]
+    shown = {page: browser.get(page).content.decode() for page in pages}
+
+    assert [page for page in pages if written not in shown[page]] == []
+    assert re.search(r"In the time zone UTC\.|時區為 UTC。", shown[pages[2]])

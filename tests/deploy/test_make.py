@@ -69,6 +69,17 @@ class Project:
         said, _ = process.communicate(timeout=DEADLINE)
         return process.returncode, said
 
+    def make(self, target: str) -> subprocess.CompletedProcess[str]:
+        """What `make <target>` says."""
+        return subprocess.run(
+            ["make", "-s", target],
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
     def has(self, name: str) -> bool:
         return any(self.venv.glob(f"lib/python*/site-packages/{name}.py"))
 
@@ -182,4 +193,39 @@ def test_an_old_python_is_told_what_to_do(project: Project) -> None:
 
     assert code
     assert "needs Python 3.11 or newer, and this is 3.9: set PYTHON=..." in said
+    assert not project.venv.exists()
+
+
+def test_a_python_that_is_not_there_is_told_what_to_do(project: Project) -> None:
+    project.lock(project.package("tiny"))
+
+    code, said = project.run(python="no-such-python")
+
+    assert code
+    assert "no-such-python does not run: set PYTHON=... to a Python 3.11 or newer" in said
+
+
+def test_nothing_is_cleaned_under_a_program_that_runs_from_it(project: Project) -> None:
+    project.lock(project.package("tiny"))
+    assert project.run()[0] == 0
+    mapped = "import mmap, sys; file = open('.venv/pyvenv.cfg'); mmap.mmap(file.fileno(), 0, prot=1); print(); input()"
+    program = subprocess.Popen(
+        [project.venv / "bin/python", "-c", mapped],
+        cwd=project.root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdout
+    assert program.stdout.readline() == "\n"
+
+    refused = project.make("clean")
+    program.communicate("\n", timeout=DEADLINE)
+    there = project.has("tiny")
+    cleaned = project.make("clean")
+
+    assert refused.returncode
+    assert f"make clean: still in use by process {program.pid}: stop make run" in refused.stdout
+    assert there
+    assert (cleaned.returncode, cleaned.stdout) == (0, "")
     assert not project.venv.exists()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psycopg
@@ -178,18 +181,116 @@ def test_a_taken_port_is_one_sentence(server: Process) -> None:
     assert "is taken" in refused.stderr
 
 
-@pytest.mark.parametrize("variable", ["PORT", "WORKERS"])
-def test_what_is_no_number_is_one_sentence(variable: str) -> None:
-    refused = run(["-m", "mcp_server"], **{variable: "many"})
+@pytest.mark.parametrize(
+    ("variable", "value", "most"),
+    [
+        *(("PORT", value, 65_535) for value in ("many", "0", "70000", "-1", "8000.0", "٨", "")),
+        *(("WORKERS", value, 1_000) for value in ("many", "0", "1e3")),
+    ],
+)
+def test_what_is_no_number_is_one_sentence(variable: str, value: str, most: int) -> None:
+    refused = run(["-m", "mcp_server"], **{variable: value})
 
     assert refused.returncode == 1
-    assert refused.stderr == f"mcp_server: {variable} is 'many': set it to a whole number\n"
+    assert refused.stderr == f"mcp_server: {variable} is {value!r}: set it to a whole number from 1 to {most}\n"
 
 
-def test_a_missing_database_url_is_one_sentence() -> None:
-    environment = {key: value for key, value in os.environ.items() if not key.endswith("DATABASE_URL")}
-    environment |= {"DJANGO_SETTINGS_MODULE": "core.settings", "PORT": str(free_port())}
+def settings_refused(**environment: str | None) -> str:
+    """What `python -m mcp_server` says, where None stands for a variable that is not set."""
+    kept = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "PORT": str(free_port())} | environment
+    environment = {name: value for name, value in kept.items() if value is not None}
     refused = programs.run(["-m", "mcp_server"], environment=environment)
-
     assert refused.returncode == 1
-    assert refused.stderr.strip() == "mcp_server: Set the DATABASE_URL environment variable"
+    [line] = refused.stderr.strip().splitlines()
+    return line
+
+
+@pytest.mark.parametrize("variable", ["SECRET_KEY", "DATABASE_URL", "PLATFORM_DATABASE_URL"])
+def test_what_is_not_set_is_one_sentence(variable: str) -> None:
+    assert settings_refused(**{variable: None}).startswith(f"mcp_server: {variable} is not set: README.md says")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "postgres",
+        "mysql://app_tenant:secret@127.0.0.1/shop",
+        "postgresql://app_tenant:secret@127.0.0.1",
+        "postgresql://app_tenant:secret@127.0.0.1:many/shop",
+        "postgresql://app_tenant:secret@127.0.0.1:70000/shop",
+        "postgresql://app_tenant:sec/ret@127.0.0.1/shop",
+        "postgresql:/app_tenant:secret@127.0.0.1/shop",
+        "postgresql://[::1/shop",
+    ],
+)
+def test_a_url_that_is_mistyped_is_one_sentence_without_the_password(url: str) -> None:
+    said = settings_refused(DATABASE_URL=url)
+
+    assert said.startswith(
+        "mcp_server: DATABASE_URL is no URL of a database: write postgresql://user:password@host:5432/"
+    )
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("SECRET_KEY", "short", "SECRET_KEY needs keys of at least 32 characters"),
+        ("SECRET_KEY_FALLBACKS", f"{'x' * 32},short", "SECRET_KEY_FALLBACKS needs keys of at least 32 characters"),
+        ("SECRET_KEY_FILE", "/nowhere", "SECRET_KEY_FILE names a file that can't be read"),
+        ("DATABASE_URL_FILE", "/", "DATABASE_URL_FILE names a file that can't be read"),
+        ("DATABASE_POOL_SIZE", "many", "DATABASE_POOL_SIZE is 'many': set it to a whole number from 1 up"),
+        ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE is '0': set it to a whole number from 1 up"),
+        ("LANGUAGE_CODE", "fr", "LANGUAGE_CODE is 'fr'; set it to zh-hant or en"),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'; set it to "),
+        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or public"),
+    ],
+)
+def test_a_setting_that_is_none_is_one_sentence(variable: str, value: str, words: str) -> None:
+    assert words in settings_refused(**{variable: value})
+
+
+@pytest.mark.parametrize("made", [Path.mkdir, lambda path: path.write_bytes(b"SECRET_KEY=\xff")])
+def test_an_env_file_that_cannot_be_read_is_one_sentence(made: Any, tmp_path: Path) -> None:
+    shutil.copytree("core", tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("manage.py", tmp_path)
+    made(tmp_path / ".env")
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "PYTHONPATH": os.getcwd()}
+
+    refused = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert refused.returncode == 2
+    [line] = refused.stderr.splitlines()
+    assert f"{tmp_path}/.env can't be read (" in line
+
+
+@pytest.mark.parametrize("command", [["check", "--database", "default"], ["migrate"], ["tenants", "list"]])
+def test_a_database_that_is_down_is_one_sentence_of_each_command(command: list[str]) -> None:
+    nowhere = f"postgresql://app_tenant:secret@127.0.0.1:{free_port()}/shop?connect_timeout=1"
+    urls = dict.fromkeys(["DATABASE_URL", "PLATFORM_DATABASE_URL", "OWNER_DATABASE_URL"], nowhere)
+
+    refused = run(["manage.py", *command], DJANGO_SETTINGS_MODULE="core.settings", **urls)
+
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    assert refused.stderr.splitlines()[-1].strip()
+    assert "the database does not answer: " in refused.stderr
+    assert "secret" not in refused.stderr
+
+
+def test_another_python_is_one_sentence() -> None:
+    """One that has none of the packages, as an old one's."""
+    bare = run(["-I", "-S", "manage.py", "check"])
+
+    assert bare.returncode == 1
+    assert bare.stderr == (
+        f"django is not installed for {sys.executable}: use .venv/bin/python, which make run makes\n"
+    )

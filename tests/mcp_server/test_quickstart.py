@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -126,8 +128,8 @@ def test_a_termination_stops_the_database_too(project: Path) -> None:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def sentence(project: Path, **more: str) -> str:
-    """What a start that fails says last."""
+def sentence(project: Path, code: int = 1, **more: str) -> str:
+    """What a start that fails says last; 2 is the exit code of one that did not come as far as its command."""
     refused = subprocess.run(
         [sys.executable, "manage.py", "quickstart"],
         cwd=project,
@@ -136,7 +138,7 @@ def sentence(project: Path, **more: str) -> str:
         text=True,
         check=False,
     )
-    assert refused.returncode == 1
+    assert refused.returncode == code
     assert "Traceback" not in refused.stderr
     [line] = [line for line in refused.stderr.strip().splitlines() if not line.startswith("{")]
     return line
@@ -152,6 +154,103 @@ def test_a_taken_port_is_one_sentence(project: Path) -> None:
     assert "is taken: stop what listens there, or choose another with PORT=" in said
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "abc", "PORT is 'abc': set it to a whole number from 1 to 65535"),
+        ("PORT", "0", "PORT is '0': set it to"),
+        ("PORT", "70000", "PORT is '70000': set it to"),
+        ("PORT", "", "PORT is '': set it to"),
+        ("HOST", "", "HOST is empty: set it to an address of this machine"),
+        ("HOST", "no host", "can't listen on no host:8000: "),
+        ("HOST", "主..機", "it is no name of a host; choose another with HOST="),
+        ("HOST", "192.0.2.1", "can't listen on 192.0.2.1:8000: Cannot assign requested address; choose another"),
+    ],
+)
+def test_an_address_that_is_none_is_one_sentence(
+    project: Path, database: str, name: str, value: str, words: str
+) -> None:
+    urls = {key: value for key, value in os.environ.items() if key.endswith("DATABASE_URL")}
+
+    assert words in sentence(project, SECRET_KEY="x" * 32, **urls | {name: value})
+
+
+@pytest.mark.parametrize("spoilt", ["a file", "secrets that are no JSON", "a directory for secrets"])
+def test_a_place_that_cannot_be_used_is_one_sentence(project: Path, spoilt: str) -> None:
+    local, kept = project / ".local", project / ".local.kept"
+    with quickstart(project):
+        pass
+    local.rename(kept)
+    if spoilt == "a file":
+        local.touch()
+    else:
+        local.mkdir(mode=0o711)
+        secrets = local / "secrets.json"
+        secrets.mkdir() if spoilt.startswith("a directory") else secrets.write_text("{")
+    try:
+        said = sentence(project, code=2, PORT=str(free_port()))
+    finally:
+        local.unlink() if local.is_file() else shutil.rmtree(local)
+        kept.rename(local)
+
+    assert ".local is unusable (" in said
+    assert said.endswith("): mend that, or move it away")
+
+
+def test_a_full_disk_is_one_sentence(project: Path) -> None:
+    local, kept = project / ".local", project / ".local.kept"
+    local.rename(kept)
+    try:
+        refused = subprocess.run(
+            [sys.executable, "-B", "manage.py", "quickstart"],
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, 100_000)),
+            cwd=project,
+            env=environment(PORT=str(free_port())),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        shutil.rmtree(local, ignore_errors=True)
+        kept.rename(local)
+
+    assert refused.returncode == 2
+    [line] = refused.stderr.strip().splitlines()
+    assert "initdb failed in" in line
+    assert line.endswith("mend that")
+
+
+def test_ctrl_c_ends_a_server_that_was_started_where_it_is_ignored(project: Path) -> None:
+    """Under nohup, or in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with quickstart(project) as (process, said):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert "Ready." in said
+    assert process.returncode == 0
+
+
+def test_nothing_is_cleaned_under_a_running_server(project: Path) -> None:
+    shutil.copy(ROOT / "Makefile", project)
+    clean = partial(subprocess.run, ["make", "-s", "clean"], cwd=project, capture_output=True, text=True, check=False)
+    with quickstart(project):
+        refused = clean()
+        port = database_port(project)
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) == 0
+    there = (project / ".local").exists()
+    cleaned = clean()
+
+    assert refused.returncode
+    assert "make clean: still in use by process" in refused.stderr
+    assert there
+    assert (cleaned.returncode, cleaned.stderr) == (0, "")
+    assert not (project / ".local").exists()
+
+
 def test_data_of_another_major_is_one_sentence(project: Path) -> None:
     version = project / ".local/postgres/data/PG_VERSION"
     with quickstart(project):
@@ -159,7 +258,7 @@ def test_data_of_another_major_is_one_sentence(project: Path) -> None:
     kept = version.read_text()
     version.write_text("13\n")
     try:
-        said = sentence(project, PORT=str(free_port()))
+        said = sentence(project, code=2, PORT=str(free_port()))
     finally:
         version.write_text(kept)
 

@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from core.models import TenantUser
+from core.models import Order, OrderStatus, Product, TenantUser
+from core.scopes import Scope
 from core.services import tenants
+from mcp_server.tokens import tokens
 from rls import tenant_context
 from tests.support.processes import ERAS, Era, Process, connected
 from tests.support.world import World, make_tenant, platform_token, working
@@ -110,32 +112,74 @@ def test_a_list_of_twenty_users_is_short(server: Process) -> None:
     assert len(result.content[0].text.encode()) < 2500
 
 
-def test_demo_data_goes_into_the_tenant_of_the_url(
-    acme: World, globex: World, server: Process, admin: psycopg.Connection
-) -> None:
-    result = call(server, "acme", acme.token, "create_demo_data", {"orders": 3, "seed": 7})
+@pytest.fixture
+def trial(acme: World) -> str:
+    """A token with every scope for a tenant, `trial`, that has no order yet; acme trades."""
+    with working():
+        tenants.create(subdomain="trial", name="Trial", locale="en")
+        return tokens.create(name="trial token", slug="trial", scopes=Scope)
+
+
+def test_demo_data_goes_into_the_tenant_of_the_url(trial: str, server: Process, admin: psycopg.Connection) -> None:
+    result = call(server, "trial", trial, "create_demo_data", {"orders": 3, "seed": 7})
+    again = call(server, "trial", trial, "create_demo_data", {"orders": 1})
 
     counts = dict(
         admin.execute(
             "SELECT t.subdomain, count(*) FROM core_order o JOIN core_tenant t ON t.id = o.tenant_id GROUP BY 1"
         )
     )
-    actors = admin.execute("SELECT DISTINCT actor FROM core_stockmovement m WHERE tenant_id = %s", [acme.id]).fetchall()
+    actors = admin.execute(
+        "SELECT DISTINCT actor FROM core_stockmovement m JOIN core_tenant t ON t.id = m.tenant_id"
+        " WHERE t.subdomain = 'trial'"
+    ).fetchall()
     assert result.structured_content["orders"] == 3
     assert "Added 3 users, 8 products, 3 customers, 3 orders with " in result.content[0].text
-    assert counts == {"acme": 4, "globex": 1}
-    assert actors == [("acme token",)]
+    assert not again.is_error
+    assert counts == {"acme": 1, "trial": 4}
+    assert actors == [("trial token",)]
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_shop_that_trades_gets_no_demo_data(is_cancelled: bool, acme: World, server: Process) -> None:
+    if is_cancelled:
+        with tenant_context(acme.id):
+            Order.objects.update(status=OrderStatus.CANCELLED, customer=None)
+
+    result = call(server, "acme", acme.token, "create_demo_data", {"orders": 1})
+
+    assert result.is_error
+    assert result.content[0].text.startswith("This shop trades: it has orders that are not of the demo")
+    with tenant_context(acme.id):
+        assert (Order.objects.count(), Product.objects.count()) == (1, 1)
+
+
+def test_a_shop_with_products_and_a_draft_does_not_trade_yet(acme: World, server: Process) -> None:
+    with tenant_context(acme.id):
+        Order.objects.update(status=OrderStatus.DRAFT)
+
+    assert not call(server, "acme", acme.token, "create_demo_data", {"orders": 1}).is_error
+
+
+def test_no_token_has_demo_data_by_default(acme: World, server: Process) -> None:
+    with working():
+        token = tokens.create(name="a new token", slug="acme")
+
+    result = call(server, "acme", token, "create_demo_data", {"orders": 1})
+
+    assert result.is_error
+    assert "it lacks the scope demo:write" in result.content[0].text
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_demo_data_says_how_far_it_is(era: Era, acme: World, stateful_server: Process) -> None:
+def test_demo_data_says_how_far_it_is(era: Era, trial: str, stateful_server: Process) -> None:
     said: list[tuple[float, float | None]] = []
 
     async def progressed(done: float, total: float | None, message: str | None) -> None:
         said.append((done, total))
 
     async def story() -> Any:
-        async with connected(stateful_server.mcp("acme"), acme.token, era) as client:
+        async with connected(stateful_server.mcp("trial"), trial, era) as client:
             return await client.call_tool("create_demo_data", {"size": "medium"}, progress_callback=progressed)
 
     result = asyncio.run(story())

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from mcp_types import ElicitResult
 
+from core.scopes import Scope
 from core.services import tenants
 from mcp_server.tokens import tokens
 from tests.support.processes import ERAS, Era, Process, connected
@@ -45,7 +46,7 @@ def document(admin: psycopg.Connection) -> dict[str, str]:
     with working():
         for number in (1, 2):
             tenants.create(subdomain=f"test{number}", name=f"測試租戶{number}")
-        found = {name: tokens.create(name="document", slug=name) for name in ("test1", "test2")}
+        found = {name: tokens.create(name="document", slug=name, scopes=Scope) for name in ("test1", "test2")}
     admin.execute("UPDATE core_tenant SET created_at = %s", [CREATED])
     return {"": platform_token(), **found}
 

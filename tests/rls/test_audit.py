@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -21,6 +23,7 @@ from rls.audit import Level
 from rls.embedded.binaries import find_binaries
 from rls.files import SQL_DIRECTORY
 from tests.support.postgres import Server
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -443,7 +446,7 @@ def test_an_auditor_with_a_search_path_of_its_own_sees_the_same(admin: psycopg.C
 def test_an_audit_that_cannot_run_is_red_and_says_what_to_run(admin: psycopg.Connection) -> None:
     admin.execute("DROP VIEW app.tenanted_tables CASCADE")
     try:
-        with pytest.raises(CommandError, match=r"(?s)audit: red.*run rls/sql/audit/catalog.sql as app_owner"):
+        with pytest.raises(CommandError, match=r"(?s)audit: not run.*run rls/sql/audit/catalog.sql as app_owner"):
             call_command("rls", "audit")
         red = psql_audit()
     finally:
@@ -452,6 +455,30 @@ def test_an_audit_that_cannot_run_is_red_and_says_what_to_run(admin: psycopg.Con
         admin.execute("RESET ROLE")
 
     assert red.returncode == 3
+
+
+@pytest.mark.parametrize("what", ["the server is down", "no such database", "a wrong password"])
+def test_a_database_that_cannot_be_looked_at_has_a_status_of_its_own(what: str, database: str) -> None:
+    url = urlsplit(os.environ["AUDITOR_DATABASE_URL"])
+    wrong = {
+        "the server is down": url._replace(netloc=f"app_auditor:secret@127.0.0.1:{free_port()}"),
+        "no such database": url._replace(path="/nowhere"),
+        "a wrong password": url._replace(netloc=f"app_auditor:secret@{url.hostname}:{url.port}"),
+    }[what].geturl()
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "AUDITOR_DATABASE_URL": wrong}
+
+    for command in ("audit", "matrix"):
+        by_command = subprocess.run(
+            [sys.executable, "manage.py", "rls", command], env=environment, capture_output=True, text=True, check=False
+        )
+        assert by_command.returncode == 2
+        assert by_command.stderr.startswith(f"CommandError: {command}: not run, the database does not answer: ")
+        assert by_command.stderr.splitlines()[-1].startswith("check AUDITOR_DATABASE_URL")
+        assert "Traceback" not in by_command.stderr
+        assert "secret" not in by_command.stderr
+    by_psql = subprocess.run([psql(), wrong, "-w", "-f", AUDIT_FILE], capture_output=True, text=True, check=False)
+
+    assert by_psql.returncode == 2
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from core.models import (
     TenantSettings,
     TenantUser,
 )
+from core.scopes import Scope
 from core.services import tenants
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from mcp_server.tokens import tokens
@@ -49,7 +50,7 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
     """A committed tenant with a row of every model; only the names differ between tenants."""
     with working():
         tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
-        token = tokens.create(name=f"{subdomain} token", slug=subdomain)
+        token = tokens.create(name=f"{subdomain} token", slug=subdomain, scopes=Scope)
     with tenant_context(tenant.id):
         TenantSettings.objects.update(currency="EUR", time_zone="UTC")
         user = TenantUser.objects.create(username="ada", email=f"ada@{subdomain}.example")

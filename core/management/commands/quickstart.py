@@ -6,14 +6,12 @@ import json
 import shlex
 from typing import Any
 
-import environ
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from core.development import environment
-from core.scopes import Scope
 from core.services import demo, tenants
 from mcp_server.http import serve
 from mcp_server.management.platform import working
@@ -59,13 +57,9 @@ class Command(BaseCommand):
     # Django 6.1 asks the database in its checks: they run where an answer that does not come is a sentence.
     requires_system_checks = ()
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        env = environ.Env()
-        parser.add_argument("--host", default=env.str("HOST", default="127.0.0.1"))
-        parser.add_argument("--port", type=int, default=env.int("PORT", default=8000))
-
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         try:
+            host, port = serve.address()
             serve.require_free(host, port)
             self.check()
             if OWNER_ALIAS in connections:
@@ -73,7 +67,7 @@ class Command(BaseCommand):
             secrets = demo_tokens()
             # The server opens pools of its own.
             connections.close_all()
-            root = settings.PUBLIC_URL.rstrip("/") or f"http://{host}:{port}"
+            root = settings.PUBLIC_URL.rstrip("/") or serve.url(host, port)
             serve.serve(host, port, on_ready=lambda: self._announce(banner(root, secrets)))
         except serve.CannotServe as error:
             raise CommandError(str(error)) from error
@@ -116,10 +110,13 @@ def demo_tokens() -> dict[str, str]:
 
 
 def is_valid(token: str, endpoint: str) -> bool:
-    """Whether the token is still accepted at this endpoint, a tenant's subdomain or "platform", and has every scope."""
+    """Whether the token is still accepted at this endpoint, a tenant's subdomain or "platform".
+
+    It has the scopes of a new one, too.
+    """
     is_platform = endpoint == "platform"
     principal = resolver.authenticate_platform(token) if is_platform else resolver.authenticate(token, slug=endpoint)
-    return principal is not None and principal.scopes >= set(Scope)
+    return principal is not None and principal.scopes >= tokens.default_scopes()
 
 
 def banner(root: str, secrets: dict[str, str]) -> str:

@@ -66,9 +66,10 @@ def create_demo_data(
 ) -> DemoData:
     """Fill this tenant with an invented shop for trials: users, customers, products, stock, orders, payments.
 
-    Use it only for a trial shop: no tool removes these data. A second call only adds orders. For real data call
-    create_product and create_order instead.
+    Use it only for a trial shop: no tool removes these data, and a shop that trades is refused. A second call only adds
+    orders. For real data call create_product and create_order instead.
     """
+    demo.require_trial_shop()
     counts = demo.create(
         size=size, orders=orders, seed=seed, actor=current_principal().name, on_progress=progress.report
     )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import ProgrammingError, connections
+from django.db import OperationalError, ProgrammingError, connections
 
 from rls import audit
 from rls.audit import Level, matrix, reports
 from rls.router import OWNER_ALIAS
 from rls.schema import grant_files, scaffold
+
+# 1 is what the audit says of findings.
+COULD_NOT_LOOK = 2
 
 
 class Command(BaseCommand):
@@ -27,7 +33,8 @@ class Command(BaseCommand):
             "--fail-on",
             choices=[level.value for level in Level],
             default=Level.WARNING.value,
-            help="the least level that makes the exit status 1; with `error`, warnings are printed and pass",
+            help="the least level that makes the exit status 1; with `error`, warnings are printed and pass. "
+            "2: the audit could not look",
         )
         new = commands.add_parser("new", help="write the SQL files and migrations that a model, or every one, lacks")
         which = new.add_mutually_exclusive_group(required=True)
@@ -48,13 +55,8 @@ class Command(BaseCommand):
         getattr(self, f"_{command}")(**options)
 
     def _audit(self, *, format: str, fail_on: str, **options: Any) -> None:
-        try:
+        with looking("audit"):
             findings = audit.run(auditor_alias())
-        except ProgrammingError as error:
-            raise CommandError(
-                f"audit: red, it can't run: {error}\n"
-                "run manage.py migrate; where that has run, run rls/sql/audit/catalog.sql as app_owner"
-            ) from error
         report = reports.FORMATS[format](findings)
         if report:
             self.stdout.write(report)
@@ -82,19 +84,41 @@ class Command(BaseCommand):
             self.stdout.write("no shared model lacks a right")
 
     def _matrix(self, **options: Any) -> None:
-        self.stdout.write(matrix.as_table(matrix.read(auditor_alias())))
+        with looking("matrix"):
+            cells = matrix.read(auditor_alias())
+        self.stdout.write(matrix.as_table(cells))
 
     def _explain(self, *, model: str, role: str | None, **options: Any) -> None:
         alias = auditor_alias()
-        try:
-            table = matrix.relation(alias, apps.get_model(model))
-        except (LookupError, ValueError) as error:
-            raise CommandError(f"{model} is not a model: name it as app_label.Model") from error
-        if table is None:
-            raise CommandError(f"{model} has no table yet; manage.py migrate makes it")
-        if role not in (None, *(cell.role for cell in matrix.read(alias))):
-            raise CommandError(f"{role} is not a role of the project: app_tenant, app_platform, ...")
-        self.stdout.write(matrix.explain(alias, table, role))
+        with looking("explain"):
+            try:
+                table = matrix.relation(alias, apps.get_model(model))
+            except (LookupError, ValueError) as error:
+                raise CommandError(f"{model} is not a model: name it as app_label.Model") from error
+            if table is None:
+                raise CommandError(f"{model} has no table yet; manage.py migrate makes it")
+            if role not in (None, *(cell.role for cell in matrix.read(alias))):
+                raise CommandError(f"{role} is not a role of the project: app_tenant, app_platform, ...")
+            self.stdout.write(matrix.explain(alias, table, role))
+
+
+@contextmanager
+def looking(command: str) -> Iterator[None]:
+    """Within the block a catalog that can't be read is a sentence, and exit status COULD_NOT_LOOK."""
+    try:
+        yield
+    except (OperationalError, ImproperlyConfigured) as error:
+        raise CommandError(
+            f"{command}: not run, the database does not answer: {error}\n"
+            "check AUDITOR_DATABASE_URL, or the connection `auditor` or `owner` in DATABASES",
+            returncode=COULD_NOT_LOOK,
+        ) from error
+    except ProgrammingError as error:
+        raise CommandError(
+            f"{command}: not run: {error}\n"
+            "run manage.py migrate; where that has run, run rls/sql/audit/catalog.sql as app_owner",
+            returncode=COULD_NOT_LOOK,
+        ) from error
 
 
 def auditor_alias() -> str:
@@ -102,4 +126,6 @@ def auditor_alias() -> str:
     for alias in ("auditor", OWNER_ALIAS):
         if alias in connections:
             return alias
-    raise CommandError("the audit reads the catalog as app_auditor: set AUDITOR_DATABASE_URL")
+    raise CommandError(
+        "the audit reads the catalog as app_auditor: set AUDITOR_DATABASE_URL", returncode=COULD_NOT_LOOK
+    )

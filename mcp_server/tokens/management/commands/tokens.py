@@ -26,7 +26,12 @@ class Command(BaseCommand):
         endpoint.add_argument("--platform", action="store_true", help="it works across tenants")
         create.add_argument("--name", required=True, help="who or what uses it")
         create.add_argument("--days", type=_days, help="it expires after so many days (default: never)")
-        create.add_argument("--scope", action="append", choices=_scopes(), help="again for more (default: all)")
+        create.add_argument(
+            "--scope",
+            action="append",
+            choices=_scopes(),
+            help="again for more (default: all but those that a server gives on request)",
+        )
         add_reason(create)
         add_reason(commands.add_parser("list", help="show every token; none can be used from it"))
         revoke = commands.add_parser("revoke", help="end a token now")

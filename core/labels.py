@@ -1,0 +1,41 @@
+"""What the pages of the admin call the models of the shop and their fields, in the reader's language.
+
+A label is no part of the schema. As an argument of a field it would be in the migrations, and each change of a word a
+migration more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model
+from django.utils.translation import gettext_lazy as _
+
+from core.models import Tenant, TenantUser
+
+# Of one row, and of several.
+MODELS: dict[type[Model], tuple[Any, Any]] = {
+    Tenant: (_("tenant"), _("tenants")),
+    TenantUser: (_("user of a tenant"), _("users of tenants")),
+}
+
+# A field has the same label in each model.
+FIELDS: dict[str, Any] = {
+    "created_at": _("created"),
+    "email": _("e-mail"),
+    "is_active": _("active"),
+    "name": _("name"),
+    "role": _("role"),
+    "subdomain": _("subdomain"),
+    "tenant": _("tenant"),
+    "username": _("user name"),
+}
+
+
+def apply() -> None:
+    """Give the models their labels."""
+    for model, (one, several) in MODELS.items():
+        model._meta.verbose_name, model._meta.verbose_name_plural = one, several
+        for field in model._meta.concrete_fields:
+            if field.name in FIELDS:
+                field.verbose_name = FIELDS[field.name]

@@ -1,0 +1,35 @@
+"""What the pages of an admin call the tokens and their fields, in the reader's language; no part of the schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model
+from django.utils.translation import gettext_lazy as _
+
+from mcp_server.tokens.models import ApiToken, PlatformToken
+
+# Of one row, and of several.
+MODELS: dict[type[Model], tuple[Any, Any]] = {
+    ApiToken: (_("token of a tenant"), _("tokens of tenants")),
+    PlatformToken: (_("token of the platform"), _("tokens of the platform")),
+}
+
+FIELDS: dict[str, Any] = {
+    "created_at": _("created"),
+    "expires_at": _("expires"),
+    "last_used_at": _("last used"),
+    "name": _("name"),
+    "revoked_at": _("revoked"),
+    "scopes": _("scopes"),
+    "tenant": _("tenant"),
+}
+
+
+def apply() -> None:
+    """Give the models their labels."""
+    for model, (one, several) in MODELS.items():
+        model._meta.verbose_name, model._meta.verbose_name_plural = one, several
+        for field in model._meta.concrete_fields:
+            if field.name in FIELDS:
+                field.verbose_name = FIELDS[field.name]
