@@ -27,8 +27,8 @@ SLOW = {
     "deploy": "make wheel",
     "examples": "helpdesk",
     "isolation": "mcp_endpoint mutations tenant_life",
-    "mcp_server": "asgi cancelling connections exchanges fuzz operations outages quickstart selftest stdio "
-    "subscriptions",
+    "mcp_server": "asgi cancelling connections exchanges fuzz operations outages outer_applications quickstart "
+    "selftest stdio subscriptions",
     "rls": "audit grants history managed scaffold use_alone",
 }
 

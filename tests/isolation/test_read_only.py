@@ -1,4 +1,8 @@
-"""Case 45: a tool that says it only reads can't write, and neither can a resource, a prompt or a completion."""
+"""Case 45: a tool that says it only reads can't write, and neither can a resource, a prompt or a completion.
+
+Two cases hold without the guard too, and are to: that what changes something still writes, and that platform work
+which reads is recorded. test_mutations takes the guard away in this process.
+"""
 
 from __future__ import annotations
 
