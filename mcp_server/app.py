@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from mcp_server import configuration, workers
 from mcp_server.declare import discovery, prompts, resources, tools
@@ -189,6 +190,9 @@ class Served:
         self._mcp, self._endpoint, self._by = mcp, endpoint, by
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # no transport of the protocol (MCP specification, "Transports")
+            await WebSocketClose()(scope, receive, send)
+            return
         app: ASGIApp = getattr(self._mcp.transport(self._endpoint), self._by)
         if self._endpoint is Endpoint.PLATFORM:
             # An application around us may have a parameter of this name in its path: it is no tenant of ours.

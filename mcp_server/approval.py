@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from mcp_server import threads
+
 # Takes a question and what it is about; returns to agree, and raises to refuse.
 Asker = Callable[[str, str], None]
 
@@ -22,10 +24,15 @@ def ask(question: str, *, about: object = "") -> None:
     Args:
         about: the id of what the question names, where a name can be taken by another thing later. A yes is good for
             this one alone.
+
+    Raises LookupError: no context is open, as in a plain thread that a tool has started.
     """
     asker = _asker.get()
-    if asker is not None:
-        asker(question, str(about))
+    if asker is None:
+        # In a plain thread of a tool, this would be taken for a person's yes.
+        threads.require_context("ask")
+        return
+    asker(question, str(about))
 
 
 @contextmanager

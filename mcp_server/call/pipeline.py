@@ -57,7 +57,10 @@ def published(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult | InputR
     async def call(*, mcp_context: Context[Any, Any], **given: Any) -> CallToolResult | InputRequiredResult:
         with recorded(spec) as record:
             progress.begin(mcp_context)
-            result = await _called(Call.of(spec, record.principal, given, mcp_context), mcp_context)
+            try:
+                result = await _called(Call.of(spec, record.principal, given, mcp_context), mcp_context)
+            finally:
+                await progress.sent()
             if isinstance(result, InputRequiredResult):
                 record.outcome = "asked"
             elif results.is_error(result):
@@ -132,9 +135,7 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
         call = replace(call, reason=reason)
     if spec.is_async:
         with rls.read_only():
-            found = results.of(spec.shape, await again(call.run))
-        await progress.sent()
-        return found
+            return results.of(spec.shape, await again(call.run))
     if spec.is_read_only:
         return await workers.run(lost.again, functools.partial(_read, call))
     return await _changed(call, context, earlier)

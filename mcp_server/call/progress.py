@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextvars import ContextVar
 from typing import Any
 
-import anyio.from_thread
 from mcp.server.mcpserver import Context
+
+from mcp_server import threads
 
 
 class Progress:
@@ -15,22 +17,27 @@ class Progress:
 
     def __init__(self, context: Context[Any, Any]) -> None:
         self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
         self._highest = float("-inf")
-        self._sending: list[asyncio.Future[None]] = []
+        self._sending: list[asyncio.Task[None]] = []
 
     def report(self, done: float, total: float) -> None:
-        """Tell the client, from the worker thread of the tool, or from the event loop: there it is `sent` later."""
-        if done <= self._highest:
-            return
-        self._highest = done
-        if _is_in_loop():
-            self._sending.append(asyncio.ensure_future(self._context.report_progress(done, total)))
-        else:
-            anyio.from_thread.run(self._context.report_progress, done, total)
+        """Tell the client soon, from any thread; whoever reports does not wait for it."""
+        with self._lock:
+            if done <= self._highest:
+                return
+            self._highest = done
+            # In the server's loop and no other: a tool may run one of its own.
+            self._loop.call_soon_threadsafe(self._send, done, total)
 
     async def sent(self) -> None:
-        """Wait until the client is told what was reported."""
-        await asyncio.gather(*self._sending)
+        """Wait until the client is told what was reported. That it can't be told is no failure of the call."""
+        await asyncio.sleep(0)  # for what was reported last, and waits for its turn
+        await asyncio.gather(*self._sending, return_exceptions=True)
+
+    def _send(self, done: float, total: float) -> None:
+        self._sending.append(self._loop.create_task(self._context.report_progress(done, total)))
 
 
 _current: ContextVar[Progress | None] = ContextVar("mcp_progress", default=None)
@@ -42,22 +49,20 @@ def begin(context: Context[Any, Any]) -> None:
 
 
 async def sent() -> None:
-    """Wait until the client of this call is told what an async tool has reported: after the answer it would be lost."""
+    """Wait until the client of this call is told what was reported: after the answer it would be lost."""
     progress = _current.get()
     if progress is not None:
         await progress.sent()
 
 
-def _is_in_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 def report(done: int, total: int) -> None:
-    """Tell the client of this call how far it is. Called in a tool, plain or async; without a client, nothing."""
+    """Tell the client of this call how far it is. Called in a tool, plain or async, and in threads that know its
+    context; without a client, nothing.
+
+    Raises LookupError: no context is open, as in a plain thread that a tool has started.
+    """
     progress = _current.get()
-    if progress is not None:
-        progress.report(float(done), float(total))
+    if progress is None:
+        threads.require_context("report_progress")
+        return
+    progress.report(float(done), float(total))

@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, ErrorData
 from starlette.requests import Request
 
-from mcp_server import workers
+from mcp_server import threads, workers
 from mcp_server.call import cancellation, outages
 from mcp_server.configuration import public_url
 from mcp_server.http import authentication
@@ -35,7 +35,10 @@ _over_stdio: ContextVar[Callable[[], Principal | None] | None] = ContextVar("mcp
 
 def current_principal() -> Principal:
     """The principal of the message that is being handled. Raises LookupError outside of a message."""
-    return _principal.get()
+    principal = _principal.get(None)
+    if principal is None:
+        raise threads.outside("current_principal")
+    return principal
 
 
 def current_root() -> str:

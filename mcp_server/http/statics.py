@@ -10,8 +10,10 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousFileOperation
+from django.core.handlers.asgi import ASGIHandler
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 
 class Statics:
@@ -25,6 +27,10 @@ class Statics:
         self._files = StaticFiles()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Django's own handler raises for one; what stands around it may serve it.
+        if scope["type"] == "websocket" and isinstance(self.app, ASGIHandler):
+            await WebSocketClose()(scope, receive, send)
+            return
         name = _name(scope)
         path = await anyio.to_thread.run_sync(_found, name) if name else None
         if path is None:

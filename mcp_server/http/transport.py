@@ -33,13 +33,26 @@ class Transport:
         self._streamable = StreamableHTTP(mcp)
         self.messages = _guarded(self._streamable, backend)
         # MCP specification 2024-11-05: GET `sse`, POST `messages/`.
-        self.sse_pair = _guarded(mcp.sse_app(transport_security=UNGUARDED), backend)
+        self.sse_pair = _guarded(SSEPair(mcp), backend)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """What requests need."""
         async with self._streamable.running():
             yield
+
+
+class SSEPair:
+    """The pair of HTTP and SSE of one MCP server."""
+
+    def __init__(self, mcp: MCPServer[Any]) -> None:
+        self._app = mcp.sse_app(transport_security=UNGUARDED)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Starlette takes HEAD for GET, and the stream that it opens would never end.
+        allowed = ["GET", "POST"]
+        app = self._app if scope["method"] in allowed else _not_allowed(allowed)
+        await app(scope, receive, send)
 
 
 class StreamableHTTP:
@@ -64,8 +77,7 @@ class StreamableHTTP:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         allowed = ["POST"] if self.is_stateless else ["POST", "GET", "DELETE"]
         if scope["method"] not in allowed:
-            refusal = JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
-            await refusal(scope, receive, send)
+            await _not_allowed(allowed)(scope, receive, send)
             return
         # No event is kept to be sent again, and the SDK answers whoever asks for one with nothing: it is a new stream.
         headers = [(name, value) for name, value in scope["headers"] if name != b"last-event-id"]
@@ -79,6 +91,10 @@ class StreamableHTTP:
             transport_security=UNGUARDED,
         )
         return mcp.session_manager
+
+
+def _not_allowed(allowed: list[str]) -> JSONResponse:
+    return JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
 
 
 def _guarded(transport: ASGIApp, backend: Backend) -> ASGIApp:

@@ -24,6 +24,7 @@ from django.db import connection
 from django.test import override_settings
 from psycopg_pool import ConnectionPool
 
+import rls
 from core.models import OrderItem, Tenant
 from core.services import exports, tenant_rows
 from mcp_server import pages
@@ -43,13 +44,14 @@ from tests.isolation import (
     test_no_context,
     test_pgbouncer,
     test_platform_work,
+    test_read_only,
     test_reads,
     test_tenant_life,
     test_writes,
 )
 from tests.isolation.test_pgbouncer import bouncer  # noqa: F401  (a fixture)
 from tests.mcp_server import test_asgi
-from tests.rls import test_middleware, test_platform
+from tests.rls import test_middleware, test_platform, test_reading
 from tests.support.postgres import Server
 from tests.support.world import Saved
 
@@ -267,6 +269,11 @@ def nothing_about_exports(admin: psycopg.Connection, monkeypatch: pytest.MonkeyP
     ):
         yield
 
+
+# What only reads, each kind in this process.
+READING: list[Case] = [
+    functools.partial(test_read_only.test_what_is_read_cannot_write, kind=kind) for kind in test_read_only.READS
+]
 
 KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
     "FORCE": (
@@ -513,6 +520,21 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
         patched(base.Cursor, "_refuse_pipeline", lambda self: None),
         [functools.partial(test_entries.test_a_pipeline_is_refused_by_name, within=nullcontext)],
     ),
+    "the READ ONLY that goes with each statement": (
+        patched(cursor, "is_read_only", lambda: False),
+        [
+            *READING,
+            *(
+                functools.partial(test_reading.test_a_write_is_refused_in_words, name=name, is_atomic=is_atomic)
+                for name in test_reading.WRITES
+                for is_atomic in (False, True)
+            ),
+            functools.partial(test_reading.test_a_transaction_cannot_be_made_to_write_before_its_first_query),
+            functools.partial(test_reading.test_it_follows_the_task_into_the_threads_of_the_async_orm),
+            functools.partial(test_reading.test_platform_work_can_only_read_in_it_and_is_recorded),
+        ],
+    ),
+    "rls.read_only() around what only reads": (patched(rls, "read_only", nullcontext), READING),
     "the refusal of a context in a generator": (
         patched(blocks, "refuse_generator", lambda frame: None),
         [

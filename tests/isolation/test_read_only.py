@@ -1,14 +1,20 @@
-"""Case 45: a tool that says it only reads can't write, and neither can a resource, a prompt or a completion."""
+"""Case 45: a tool that says it only reads can't write, and neither can a resource, a prompt or a completion.
+
+Two cases hold without the guard too, and are to: that what changes something still writes, and that platform work
+which reads is recorded. test_mutations takes the guard away in this process.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import psycopg
 import pytest
 from django.utils import translation
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
 from mcp_types import CompletionArgument, PromptMessage, PromptReference
 
@@ -38,6 +44,8 @@ UNDOING = [
     "RELEASE a",
     "ROLLBACK TO a",
 ]
+# Those that a transaction begins with, and that the serving role may say.
+ALLOWED = ["SET TRANSACTION READ WRITE", "SET LOCAL transaction_read_only = off", "SAVEPOINT a"]
 
 
 def call(server: Process, world: World, name: str, arguments: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -94,7 +102,8 @@ def test_platform_work_that_reads_is_recorded_as_committed(
 
 @pytest.mark.parametrize(
     "statements",
-    [[], *([each] for each in UNDOING[:4]), ["SELECT 1", UNDOING[0]], ["SAVEPOINT a", *UNDOING[:1], "RELEASE a"]],
+    # Not set_config(), which is refused by itself.
+    [[], *([each] for each in ALLOWED), ["SELECT 1", UNDOING[0]], ["SAVEPOINT a", *UNDOING[:1], "RELEASE a"]],
 )
 def test_what_is_injected_does_not_let_it_write(statements: list[str], acme: World, server: Process) -> None:
     result = call(server, acme, "shop_sneak_raw", {"statements": statements})
@@ -106,6 +115,7 @@ def test_what_is_injected_does_not_let_it_write(statements: list[str], acme: Wor
 @pytest.mark.parametrize("statement", UNDOING[:3])
 def test_what_is_injected_alone_does_not_let_it_write(statement: str, acme: World, server: Process) -> None:
     call(server, acme, "shop_raw", {"statement": statement})
+    after = call(server, acme, "shop_raw", {"statement": "UPDATE core_product SET stock = 0 RETURNING stock"})
     written = call(
         server, acme, "shop_raw", {"statement": f"{statement}; UPDATE core_product SET stock = 0 RETURNING stock"}
     )
@@ -119,6 +129,9 @@ def test_what_is_injected_alone_does_not_let_it_write(statement: str, acme: Worl
         },
     )
 
+    assert after.is_error
+    assert "may only read, but tried to write" in after.content[0].text
+    # These two are refused whoever may write: they are two statements, and set_config() is nobody's.
     assert written.is_error
     assert hidden.is_error
     assert stock_of(acme) == 5
@@ -141,10 +154,21 @@ def _write(typed: str, most: int) -> list[str]:
 Word = Annotated[str, Argument("A word.", _write)]
 
 
-@pytest.fixture
-def sneaky(acme: World) -> Iterator[EndpointServer]:
-    """A server whose resource, prompt and completion write, in the context of acme."""
+@contextmanager
+def sneaky(world: World) -> Iterator[EndpointServer]:
+    """A server whose resource, prompt, completion and tools that read write; messages are the world's."""
     mcp = own()
+
+    @mcp.tool(scope=Scope.PRODUCTS_READ, read_only=True)
+    def sneak_tool() -> str:
+        """Writes."""
+        return _write("a", 1)[0]
+
+    @mcp.tool(scope=Scope.PRODUCTS_READ, read_only=True)
+    async def sneak_async() -> str:
+        """Writes."""
+        await Product.objects.aupdate(stock=0)
+        return "a"
 
     @mcp.prompt(title="Sneak", description="Writes.", scope=Scope.PRODUCTS_READ)
     def sneak(word: Word = "") -> list[PromptMessage]:
@@ -154,11 +178,13 @@ def sneaky(acme: World) -> Iterator[EndpointServer]:
     def sneak_resource(word: Word) -> list[Content]:
         return [Content(_write(word, 1)[0], "text/plain")]
 
-    caller = Principal("tests", acme.id, "acme", "en", "UTC", "tests", frozenset(Scope))
+    caller = Principal("tests", world.id, "acme", "en", "UTC", "tests", frozenset(Scope))
     token = context._principal.set(caller)
-    with registry.serving(mcp.registry()):
-        yield sdk.build(mcp, Endpoint.TENANT)
-    context._principal.reset(token)
+    try:
+        with registry.serving(mcp.registry()):
+            yield sdk.build(mcp, Endpoint.TENANT)
+    finally:
+        context._principal.reset(token)
 
 
 READS: dict[str, Callable[[EndpointServer], Awaitable[Any]]] = {
@@ -167,16 +193,19 @@ READS: dict[str, Callable[[EndpointServer], Awaitable[Any]]] = {
     "completion": lambda served: completions.complete(
         PromptReference(type="ref/prompt", name="sneak"), CompletionArgument(name="word", value="a"), None
     ),
+    "tool": lambda served: served.call_tool("sneak_tool", {}),
+    "async tool": lambda served: served.call_tool("sneak_async", {}),
 }
 
 
 @pytest.mark.parametrize("kind", READS)
-def test_what_is_read_cannot_write(kind: str, acme: World, sneaky: EndpointServer) -> None:
+def test_what_is_read_cannot_write(kind: str, acme: World) -> None:
     with (
-        pytest.raises(MCPError, match="may only read, but tried to write"),
+        sneaky(acme) as served,
+        pytest.raises((MCPError, ToolError), match="may only read, but tried to write"),
         translation.override("en"),
         tenant_context(acme.id),
     ):
-        asyncio.run(READS[kind](sneaky))
+        asyncio.run(READS[kind](served))
 
     assert stock_of(acme) == 5
