@@ -224,7 +224,7 @@ def _refusing_misfits(schema: schemas.Schema) -> Any:
 
     def refuse(cls: type[BaseModel], arguments: Any) -> Any:
         if found := given.misfit(schema, arguments):
-            raise PydanticCustomError(found.problem, "{place}", {"place": found.place})  # type: ignore[arg-type]  # asks for a literal
+            raise PydanticCustomError(found.problem, "{place}", {"place": found.place})
         return arguments
 
     return classmethod(refuse)
