@@ -252,7 +252,7 @@ def _group(moment: str, starts: list[datetime]) -> Func:
     return Func(F(moment), bounds, function="WIDTH_BUCKET", output_field=IntegerField())
 
 
-def _totals(rows: list[_Row], smallest: int) -> SalesTotals:
+def _totals(rows: list[_Row], smallest: int = 1) -> SalesTotals:
     """`smallest` is what an average is rounded to, in minor units."""
     standing, fallen, cancelled, units, units_back, payments, refunds = (
         _sum(rows, part)

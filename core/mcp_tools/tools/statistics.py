@@ -23,7 +23,7 @@ MAX_GROUPS = 105
 
 
 class Totals(BaseModel):
-    """Orders that were placed in the period and not cancelled, and the money that moved in it."""
+    """What happened in the period: see SalesTotals."""
 
     orders: int
     units: int
@@ -33,12 +33,17 @@ class Totals(BaseModel):
     average_order_minor: int
     discount: str
     discount_minor: int
+    placed_orders: int
+    gross: str
+    gross_minor: int
+    cancelled_orders: int
+    cancelled: str
+    cancelled_minor: int
     received: str
     received_minor: int
     refunds: int
     refunded: str
     refunded_minor: int
-    cancelled_orders: int
 
 
 class Group(BaseModel):
