@@ -79,7 +79,7 @@ class OrderSummary(Priced):
 
 
 class OrderLine(BaseModel):
-    """A line of an order; `price` is that of one unit."""
+    """A line of an order, in its currency; `price` is that of one unit."""
 
     sku: str
     name: str
@@ -88,7 +88,7 @@ class OrderLine(BaseModel):
     price_minor: int
     amount: str
     amount_minor: int
-    currency: str
+    currency: str = Field(exclude=True)
 
     @classmethod
     def of(cls, item: OrderItem) -> Self:
