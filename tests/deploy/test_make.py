@@ -208,7 +208,9 @@ def test_a_python_that_is_not_there_is_told_what_to_do(project: Project) -> None
 def test_nothing_is_cleaned_under_a_program_that_runs_from_it(project: Project) -> None:
     project.lock(project.package("tiny"))
     assert project.run()[0] == 0
-    mapped = "import mmap, sys; file = open('.venv/pyvenv.cfg'); mmap.mmap(file.fileno(), 0, prot=1); print(); input()"
+    mapped = (
+        "import mmap; file = open('.venv/pyvenv.cfg'); kept = mmap.mmap(file.fileno(), 0, prot=1); print(); input()"
+    )
     program = subprocess.Popen(
         [project.venv / "bin/python", "-c", mapped],
         cwd=project.root,
