@@ -37,6 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     SERVER.append(server)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who asks for a tenant, or for `admin`, has the database before every other fixture, in whatever order it asks."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "db" in item.fixturenames:
+            item.add_marker(pytest.mark.django_db)
+
+
 def pytest_report_header() -> str:
     return f"postgres: {SERVER[0].source}"
 

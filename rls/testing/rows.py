@@ -47,9 +47,10 @@ class Rows:
         """`admin` is a superuser's connection in autocommit: no policy hides a row from it."""
         self.admin = admin
         self._tables: list[Table] = admin.execute(TABLES_SQL).fetchall()
-        self._lock = sql.SQL("LOCK TABLE {} IN SHARE MODE").format(_listed(self._tables))
+        # Written out once: to compose them takes longer than to run them.
+        self._lock = sql.SQL("LOCK TABLE {} IN SHARE MODE").format(_listed(self._tables)).as_bytes(admin)
         marks = [sql.SQL(MARK_SQL).format(sql.Identifier(*table)) for table in self._tables]
-        self._look = sql.SQL("SELECT {}").format(sql.SQL(", ").join(marks))
+        self._look = sql.SQL("SELECT {}").format(sql.SQL(", ").join(marks)).as_bytes(admin)
         self._marks = self._marked()
         self._kept = dict(self._copies(table for table, mark in self._marks.items() if mark != EMPTY_MARK))
         self._dead = Counter[Table]()
@@ -61,8 +62,9 @@ class Rows:
             if not (changed := self._changed()):
                 return
             self._empty(changed)
-            self.put((table, self._kept[table]) for table in self._changed() if table in self._kept)
-            self._marks = self._marked()
+            if emptied := self._changed():
+                self.put((table, self._kept[table]) for table in emptied)
+                self._marks = self._marked()
 
     def written(self) -> list[Copy]:
         """The rows of the tables that were empty and have rows now."""
@@ -78,9 +80,11 @@ class Rows:
 
     def _empty(self, tables: list[Table]) -> None:
         self.admin.execute("SET LOCAL session_replication_role = replica")
+        deletes = [sql.SQL("DELETE FROM ONLY {}").format(sql.Identifier(*table)) for table in tables]
+        deleted = self.admin.execute(sql.SQL("; ").join(deletes))
         for table in tables:
-            delete = sql.SQL("DELETE FROM ONLY {}").format(sql.Identifier(*table))
-            self._dead[table] += self.admin.execute(delete).rowcount
+            self._dead[table] += deleted.rowcount
+            deleted.nextset()
         if long := [table for table, dead in self._dead.items() if dead > MAX_DEAD_ROWS]:
             # What refers to them is emptied with them, and is among what has changed from then on.
             self.admin.execute(sql.SQL("TRUNCATE {} CASCADE").format(_listed(long)))

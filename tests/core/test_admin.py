@@ -32,6 +32,7 @@ def audit(admin: psycopg.Connection) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
+@pytest.mark.django_db
 def test_staff_sign_in_with_a_password(database: str) -> None:
     User.objects.create_superuser("nina", password="a long password")
     browser = Client(headers=ENGLISH)
@@ -57,6 +58,7 @@ def test_others_are_sent_to_sign_in(acme: World, admin: psycopg.Connection, who:
     assert audit(admin) == []
 
 
+@pytest.mark.django_db
 def test_each_page_leaves_one_audit_row(staff: Client, acme: World, admin: psycopg.Connection) -> None:
     staff.get("/admin/core/tenant/", REMOTE_ADDR="192.0.2.7")
     staff.post("/admin/core/tenant/add/", {"name": "", "subdomain": "initech", "locale": "en"})
@@ -67,6 +69,7 @@ def test_each_page_leaves_one_audit_row(staff: Client, acme: World, admin: psyco
     ]
 
 
+@pytest.mark.django_db
 def test_staff_see_the_tenants_and_users_of_all_tenants(staff: Client, acme: World, globex: World) -> None:
     tenants = staff.get("/admin/core/tenant/").content.decode()
     users = staff.get("/admin/core/tenantuser/").content.decode()
@@ -78,6 +81,7 @@ def test_staff_see_the_tenants_and_users_of_all_tenants(staff: Client, acme: Wor
     assert "ada@globex.example" not in users_of_acme
 
 
+@pytest.mark.django_db
 def test_staff_create_a_tenant(staff: Client, database: str) -> None:
     facts = {"name": "Initech", "subdomain": "initech", "locale": "en", "is_active": "on"}
 
@@ -96,6 +100,7 @@ def test_staff_create_a_tenant(staff: Client, database: str) -> None:
         ("No Label", "A subdomain must consist of lower-case letters"),
     ],
 )
+@pytest.mark.django_db
 def test_a_form_error_is_shown(staff: Client, acme: World, subdomain: str, message: str) -> None:
     facts = {"name": "Initech", "subdomain": subdomain, "locale": "en", "is_active": "on"}
 
@@ -107,6 +112,7 @@ def test_a_form_error_is_shown(staff: Client, acme: World, subdomain: str, messa
         assert Tenant.objects.count() == 1
 
 
+@pytest.mark.django_db
 def test_staff_suspend_a_tenant(staff: Client, acme: World, globex: World) -> None:
     without_is_active = {"name": "Acme", "subdomain": "acme", "locale": "en"}
 
@@ -117,6 +123,7 @@ def test_staff_suspend_a_tenant(staff: Client, acme: World, globex: World) -> No
     assert resolver.authenticate(globex.token, slug="globex") is not None
 
 
+@pytest.mark.django_db
 def test_staff_add_a_user_to_the_tenant_they_choose(staff: Client, acme: World, globex: World) -> None:
     facts = {"username": "bob", "email": "bob@globex.example", "role": "owner"}
 
@@ -129,6 +136,7 @@ def test_staff_add_a_user_to_the_tenant_they_choose(staff: Client, acme: World, 
         ]
 
 
+@pytest.mark.django_db
 def test_a_user_name_that_the_tenant_has_already_is_a_form_error(staff: Client, acme: World, globex: World) -> None:
     with working():
         bob = TenantUser.objects.create(tenant_id=acme.id, username="bob", email="bob@acme.example")
@@ -142,6 +150,7 @@ def test_a_user_name_that_the_tenant_has_already_is_a_form_error(staff: Client, 
         assert "already exists" in answer.content.decode()
 
 
+@pytest.mark.django_db
 def test_a_user_stays_in_its_tenant(staff: Client, acme: World, globex: World) -> None:
     facts = {"username": "ada", "email": "new@acme.example", "role": "staff"}
 
@@ -153,6 +162,7 @@ def test_a_user_stays_in_its_tenant(staff: Client, acme: World, globex: World) -
     assert (ada.tenant_id, ada.email) == (acme.id, "new@acme.example")
 
 
+@pytest.mark.django_db
 def test_staff_delete_a_tenant_with_all_it_has(staff: Client, acme: World, globex: World) -> None:
     answer = staff.post(f"/admin/core/tenant/{acme.id}/delete/", {"post": "yes"})
 
@@ -162,6 +172,7 @@ def test_staff_delete_a_tenant_with_all_it_has(staff: Client, acme: World, globe
 
 
 @pytest.mark.parametrize("kind", ["apitoken", "platformtoken"])
+@pytest.mark.django_db
 def test_staff_revoke_a_token(staff: Client, acme: World, admin: psycopg.Connection, kind: str) -> None:
     platform = platform_token()
     [token_id] = admin.execute(f"SELECT id FROM mcp_tokens_{kind}").fetchone() or [None]
@@ -181,12 +192,14 @@ def test_staff_revoke_a_token(staff: Client, acme: World, admin: psycopg.Connect
 
 
 @pytest.mark.parametrize("kind", ["apitoken", "platformtoken"])
+@pytest.mark.django_db
 def test_no_token_is_minted_in_the_admin(staff: Client, kind: str) -> None:
     assert staff.get(f"/admin/mcp_tokens/{kind}/").status_code == 200
     assert staff.get(f"/admin/mcp_tokens/{kind}/add/").status_code == 403
     assert staff.post(f"/admin/mcp_tokens/{kind}/add/", {"name": "mine"}).status_code == 403
 
 
+@pytest.mark.django_db
 def test_staff_who_leave_are_made_inactive_and_not_deleted(staff: Client, database: str) -> None:
     colleague = User.objects.create_user("paul")
 

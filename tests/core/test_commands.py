@@ -44,6 +44,7 @@ def audit(admin: psycopg.Connection, *, actor: str = getpass.getuser()) -> list[
     return admin.execute(query, [actor]).fetchall()
 
 
+@pytest.mark.django_db
 def test_a_tenant_is_created_and_listed(database: str) -> None:
     created = run("tenants create initech Initech --locale en")
     listed = run("tenants list")

@@ -170,6 +170,7 @@ def test_another_tenants_draft_takes_nothing(acme: World, globex: World) -> None
 
 
 @pytest.mark.parametrize("has_settings", [True, False])
+@pytest.mark.django_db
 def test_orders_made_at_once_have_numbers_without_a_gap(has_settings: bool) -> None:
     with working():
         tenant = tenants.create(subdomain="busy", name="Busy")

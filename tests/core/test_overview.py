@@ -88,6 +88,7 @@ def test_everything_in_figures(shop: World) -> None:
     assert (stats.revenue_minor, stats.revenue_this_month_minor) == (3998 + 2000 + 4000, 3998 + 2000)
 
 
+@pytest.mark.django_db
 def test_an_empty_tenant_has_zeros() -> None:
     with working():
         tenant = tenants.create(subdomain="empty", name="Empty")

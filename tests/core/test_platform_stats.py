@@ -34,6 +34,7 @@ def test_the_figures_are_those_of_all_tenants(acme: World, globex: World) -> Non
     ]
 
 
+@pytest.mark.django_db
 def test_an_installation_without_tenants_has_figures() -> None:
     with working():
         figures = platform_stats.get()

@@ -180,6 +180,7 @@ def test_two_statements_are_the_most(group_by: GroupBy, shops: World) -> None:
 
 
 @pytest.mark.parametrize("group_by", GroupBy)
+@pytest.mark.django_db
 def test_a_tenant_that_sold_nothing_has_zeros(group_by: GroupBy) -> None:
     with working():
         tenant = tenants.create(subdomain="empty", name="Empty")

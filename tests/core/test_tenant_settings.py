@@ -143,6 +143,7 @@ def test_a_lowered_cap_is_not_asked_for(acme: World) -> None:
         assert settings.get().max_stock_change == 0
 
 
+@pytest.mark.django_db
 def test_an_empty_shop_changes_its_currency_when_a_person_agrees() -> None:
     with working():
         tenant_id = tenants.create(subdomain="new", name="New", locale="en").id

@@ -206,6 +206,7 @@ def test_the_door_only_reads(acme: World, name: str) -> None:
     assert answer.status_code == 405
 
 
+@pytest.mark.django_db
 def test_the_pages_of_the_process_need_no_tenant(database: str) -> None:
     assert b"http://testserver/mcp/<tenant>/" in wsgi("/").content
     for url in ("/healthz", "/readyz"):
@@ -270,6 +271,7 @@ def test_ready_again_after_the_database_was_away(acme: World, admin: psycopg.Con
     assert answers == [200, 200]
 
 
+@pytest.mark.django_db
 def test_not_ready_without_a_database(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = connections["default"]
     monkeypatch.setitem(connection.settings_dict, "PORT", 1)

@@ -111,6 +111,7 @@ def is_kept(said: str, seen: str) -> bool:
     return seen in ("rows", "nothing") if said == "all" else seen == said
 
 
+@pytest.mark.django_db
 def test_the_committed_matrix_is_the_live_databases() -> None:
     live = matrix.as_table(matrix.read("auditor")) + "\n"
 
@@ -170,6 +171,7 @@ def explained(*arguments: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.django_db
 def test_explain_names_what_a_role_reaches_and_the_policy_that_decides() -> None:
     product, token = explained("core.Product", "--role", "app_tenant"), explained("mcp_tokens.ApiToken")
 
@@ -188,6 +190,7 @@ def test_explain_names_what_a_role_reaches_and_the_policy_that_decides() -> None
         (["core.Product", "--role", "postgres"], "postgres is not a role of the project"),
     ],
 )
+@pytest.mark.django_db
 def test_explain_says_what_it_needs(arguments: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         explained(*arguments)

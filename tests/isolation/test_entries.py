@@ -195,6 +195,7 @@ def test_a_name_that_begins_like_a_keyword_is_set_for_no_session(statement: str,
 
 
 @pytest.mark.parametrize("statement", ["SET CONSTRAINTS ALL {}", "/* / */ set constraints all {};"])
+@pytest.mark.django_db
 def test_what_a_savepoint_took_back_of_the_constraints_is_not_in_force(statement: str) -> None:
     def an_orphan() -> None:
         cursor.execute("INSERT INTO auth_user_groups (user_id, group_id) VALUES (7, 7)")

@@ -185,6 +185,7 @@ def test_a_platform_context_does_not_open_the_serving_connection(acme: World) ->
             rows("SELECT name FROM core_product")
 
 
+@pytest.mark.django_db
 def test_executemany_without_a_context_is_the_named_error() -> None:
     with pytest.raises(NoTenantContext), connection.cursor() as cursor:
         cursor.executemany("UPDATE core_product SET stock = %s", [[1]])
@@ -302,6 +303,7 @@ def test_a_declared_name_can_be_set(acme: World, admin: psycopg.Connection) -> N
         connection.close_pool()
 
 
+@pytest.mark.django_db
 def test_a_pool_may_be_asked_for_after_its_wrapper_was_made() -> None:
     later = connection.copy()
     later.settings_dict["OPTIONS"]["pool"] = True
