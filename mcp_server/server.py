@@ -190,6 +190,7 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
         raise mistakes.unschemable_parameter(spec, error) from error
     except InvalidSignature as error:
         raise mistakes.unfit_parameter(spec, error) from error
+    mistakes.refuse_values(spec)
     metadata = tool.fn_metadata
     tool.parameters = schemas.of_arguments(tool.parameters, tool=spec.name)
     judged = {"refuse_misfits": model_validator(mode="before")(_refusing_misfits(tool.parameters))}

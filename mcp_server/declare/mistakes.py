@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from mcp_server.declare import shapes
 from mcp_server.declare.registry import place
@@ -37,6 +39,11 @@ def refuse_kind(kind: str, function: Callable[..., Any]) -> None:
         raise ImproperlyConfigured(
             f"{kind} {function!r} is no function with a name, by which clients know it; write a `def`, outside of any "
             f"class, below `@{kind}(...)`"
+        )
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ImproperlyConfigured(
+            f"{kind} {function.__name__} ({place(function)}) yields, and an answer is sent as a whole; write "
+            "`return [...]`, and `report_progress(...)` where it takes long"
         )
 
 
@@ -116,6 +123,29 @@ def refuse_spec(spec: ToolSpec) -> None:
             f"{who}: its parameter {taken} has the name of one that the server adds; write `{taken}_of_mine`, or a "
             "better name"
         )
+
+
+def refuse_values(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where a parameter has another name in JSON, or a default that it refuses itself."""
+    who = f"tool {spec.name} ({place(spec.function)})"
+    hints = shapes.hints(spec.function)
+    for parameter in inspect.signature(spec.function).parameters.values():
+        hint, default = hints[parameter.name], parameter.default
+        fields = [each for each in (default, *getattr(hint, "__metadata__", ())) if isinstance(each, FieldInfo)]
+        if any(each.alias or each.validation_alias for each in fields):
+            raise ImproperlyConfigured(
+                f"{who}: its parameter {parameter.name} has an alias, under which the function could not be called; "
+                "remove it, and give the parameter the name that clients know"
+            )
+        if default is Parameter.empty or default is None or isinstance(default, FieldInfo):
+            continue
+        try:
+            TypeAdapter(hint).validate_python(default)
+        except ValidationError as error:
+            raise ImproperlyConfigured(
+                f"{who}: its parameter {parameter.name} has the default {default!r}, which its annotation refuses "
+                f"({error.errors()[0]['msg']}); write one that fits, or `None`"
+            ) from error
 
 
 def refuse_two_questions(spec: ToolSpec) -> None:

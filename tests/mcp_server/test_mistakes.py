@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.test import override_settings
 from mcp_types import InputRequiredResult
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from core import settings
 from core.models import Product
@@ -79,6 +79,14 @@ def added_name() -> Callable[..., Any]:
     return bad
 
 
+def generator() -> Callable[..., Any]:
+    def bad() -> Iterator[str]:
+        """Bad."""
+        yield ""
+
+    return bad
+
+
 def async_writer() -> Callable[..., Any]:
     async def bad() -> str:
         """Bad."""
@@ -97,6 +105,7 @@ def async_writer() -> Callable[..., Any]:
         (positional, r"its parameter name is positional-only; remove the `/`"),
         (tenant_id, r"its parameter tenant_id names a tenant.*write `mcp_server\.current_principal\(\)\.tenant_id`"),
         (added_name, r"its parameter dry_run has the name of one that the server adds; write `dry_run_of_mine`"),
+        (generator, r"yields, and an answer is sent as a whole; write `return \[\.\.\.\]`"),
         (async_writer, r"must be a plain def.*write `def bad\(\.\.\.\)`"),
     ],
 )
@@ -197,6 +206,22 @@ def takes_a_row() -> Callable[..., Any]:
     return bad
 
 
+def alias() -> Callable[..., Any]:
+    def bad(sender: Annotated[str, Field(alias="from")]) -> str:
+        """Bad."""
+        return sender
+
+    return bad
+
+
+def unfit_default() -> Callable[..., Any]:
+    def bad(limit: Annotated[int, Field(ge=1)] = 0) -> str:
+        """Bad."""
+        return str(limit)
+
+    return bad
+
+
 class Question(BaseModel):
     """Has a name that every change has."""
 
@@ -220,6 +245,11 @@ def taken_field() -> Callable[..., Any]:
         (some_bytes, rf"{WHO} returns .*has no schema \(JSON has no bytes: return Image or Audio, .* Base64Bytes\)"),
         (unknown_name, rf"{WHO} has an annotation that can't be read.*write `import Decimal`"),
         (takes_a_row, rf"{WHO} has a parameter that no JSON fills .*; write the id of a row"),
+        (alias, rf"{WHO}: its parameter sender has an alias.*; remove it"),
+        (
+            unfit_default,
+            rf"{WHO}: its parameter limit has the default 0, which its annotation refuses \(Input should be",
+        ),
         (taken_field, r"tool bad changes something, and its answer has a field question.*rename it, or write"),
     ],
 )
