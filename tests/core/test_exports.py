@@ -250,18 +250,18 @@ def test_what_is_no_formula_stays_as_it_is(value: Any) -> None:
 def test_in_a_sheet_a_time_is_one_in_the_zone_that_its_column_names(acme: World) -> None:
     moment = datetime(2026, 11, 26, 7, 30, 5, 123456, tzinfo=UTC)
     with rls.tenant_context(acme.id):
-        TenantSettings.objects.update(time_zone="America/Vancouver")
+        TenantSettings.objects.update(time_zone="America/Toronto")
         Order.objects.update(placed_at=moment)
         of_csv = tables(ExportFormat.CSV, content(make(ExportFormat.CSV)))["orders"][0]
         file = content(make(ExportFormat.XLSX))
         exact = tables(ExportFormat.JSONL, content(make()))["orders"][0]
 
     of_xlsx = tables(ExportFormat.XLSX, file)["orders"][0]
-    column = "placed_at (America/Vancouver)"
-    assert of_csv[column] == "2026-11-25 23:30:05"
+    column = "placed_at (America/Toronto)"
+    assert of_csv[column] == "2026-11-26 02:30:05"
     days = float(of_xlsx[column])  # since the last day of 1899 but one (ECMA-376, 18.17.4.1)
     assert datetime(1899, 12, 30) + timedelta(seconds=round(days * 86_400, 3)) == datetime(
-        2026, 11, 25, 23, 30, 5, 123000
+        2026, 11, 26, 2, 30, 5, 123000
     )
     with zipfile.ZipFile(io.BytesIO(file)) as archive:
         assert b'formatCode="yyyy-mm-dd hh:mm:ss"' in archive.read("xl/styles.xml")

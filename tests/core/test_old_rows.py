@@ -15,24 +15,35 @@ from tests.support.world import World
 BEFORE = "0003"
 
 
+# What is in the place of an address that the rules of today allow.
+ADDRESSES = {
+    "two@acme.example": "WILE@acme.example\u200f",
+    "three@acme.example": "wile@ＡＣＭＥ.example",
+    "four@acme.example": "bip@xn--bcher-kva.example",
+    "five@acme.example": "no address\u00ad",
+}
+
+
 @pytest.fixture
-def before() -> Iterator[None]:
-    """The database as it was before the rules; as it is now when the test ends."""
-    call_command("migrate", "core", BEFORE, verbosity=0)
+def now() -> Iterator[None]:
+    """The database as it is now when the test ends."""
     yield
     call_command("migrate", verbosity=0)
 
 
-def test_customers_of_one_address_become_the_oldest_with_all_orders(acme: World, globex: World, before: None) -> None:
+def test_customers_of_one_address_become_the_oldest_with_all_orders(acme: World, globex: World, now: None) -> None:
     for world in (acme, globex):
         with tenant_context(world.id):
-            for number, email in enumerate(
-                ["WILE@acme.example\u200f", "wile@ＡＣＭＥ.example", "bip@xn--bcher-kva.example"], start=2
-            ):
+            for number, email in enumerate(list(ADDRESSES)[:3], start=2):
                 twin = Customer.objects.create(email=email, name=f"Twin {number}", phone=f"0{number}")
                 Order.objects.create(number=number, currency="EUR", customer=twin)
     with tenant_context(acme.id):
-        Customer.objects.create(email="no address\u00ad", name="Bop")
+        Customer.objects.create(email="five@acme.example", name="Bop")
+    call_command("migrate", "core", BEFORE, verbosity=0)
+    for world in (acme, globex):
+        with tenant_context(world.id):
+            for email, of_before in ADDRESSES.items():
+                Customer.objects.filter(email=email).update(email=of_before)
 
     call_command("migrate", verbosity=0)
 
@@ -50,7 +61,8 @@ def test_customers_of_one_address_become_the_oldest_with_all_orders(acme: World,
         assert Customer.objects.filter(email="wile@acme.example").count() == 1
 
 
-def test_products_are_indexed_again(acme: World, globex: World, before: None) -> None:
+def test_products_are_indexed_again(acme: World, globex: World, now: None) -> None:
+    call_command("migrate", "core", BEFORE, verbosity=0)
     for world in (acme, globex):
         with tenant_context(world.id):
             product = Product.objects.create(sku="AB-12/3", name="手機殼iPhone15透明", price_minor=1, currency="EUR")
