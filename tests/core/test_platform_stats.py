@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
