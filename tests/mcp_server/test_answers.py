@@ -28,6 +28,8 @@ from tests.support.processes import Process
 from tests.support.servers import shop_tools
 from tests.support.world import World, make_tenant, platform_token
 
+pytestmark = pytest.mark.slow
+
 ZONE = "Asia/Taipei"
 
 SPECS = [spec for endpoint in Endpoint for spec in shop_tools(endpoint)]

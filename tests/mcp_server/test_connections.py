@@ -239,6 +239,7 @@ def test_an_operator_is_told_of_the_same_options() -> None:
     assert f"--timeout-keep-alive {connections.UVICORN_OPTIONS['timeout_keep_alive']}" in line
 
 
+@pytest.mark.django_db
 def test_python_m_keeps_connections_for_75_seconds(monkeypatch: pytest.MonkeyPatch, database: str) -> None:
     given: dict[str, Any] = {}
     monkeypatch.setenv("PORT", str(free_port()))

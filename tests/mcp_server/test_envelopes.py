@@ -22,6 +22,8 @@ from tests.support.raw import message, post
 from tests.support.servers import shop
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 # In older versions; the newest has it among the invalid parameters.
 RESOURCE_NOT_FOUND = -32002
 CALL = {"name": "add_numbers", "arguments": {"a": 1, "b": 2}}

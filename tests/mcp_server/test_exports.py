@@ -47,6 +47,7 @@ def test_all_data_is_taken_away_by_the_link(format: str, era: Era, acme: World, 
     assert zone == "Times: UTC."
 
 
+@pytest.mark.django_db
 def test_the_answer_is_in_the_tenants_language(server: Process) -> None:
     world = make_tenant("taipei", "台北", locale="zh-hant")
 

@@ -19,6 +19,8 @@ from tests.support.held import ASLEEP, LONG, sessions, until
 from tests.support.processes import ERAS, Era, Process, connected
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 BOTH = "application/json, text/event-stream"
 
 

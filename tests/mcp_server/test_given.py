@@ -33,6 +33,8 @@ from tests.support.processes import Process
 from tests.support.servers import own
 from tests.support.world import World, platform_token
 
+pytestmark = pytest.mark.slow
+
 TEXT_BLANKS: list[Any] = [None, "", "  ", "\u3000"]
 BLANKS: list[Any] = [*TEXT_BLANKS, [], {}]
 # What Cursor, n8n and others add.

@@ -49,6 +49,7 @@ def test_a_shop_keeper_restocks_what_is_short(era: Era, acme: World, server: Pro
     assert on_hand(acme, "TEA-1") == 42
 
 
+@pytest.mark.django_db
 def test_the_same_in_chinese(server: Process) -> None:
     taipei = make_tenant("taipei", "台北", locale="zh-hant")
     create(taipei, "TEA-1", 2)

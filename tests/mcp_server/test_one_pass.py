@@ -155,6 +155,7 @@ def test_a_confirmation_is_good_once_at_the_platform(sent: Send, acme: World, ad
     assert ended.fetchall() == [("rolled back", False), ("committed", True), ("rolled back", True)]
 
 
+@pytest.mark.django_db
 def test_a_confirmation_is_not_for_another_tenant_of_the_same_name(server: Process) -> None:
     make_tenant("acme", "Acme")
     arguments = {"tenant_id": "acme", "reason": "a test"}

@@ -113,6 +113,7 @@ def test_the_text_is_in_the_tenants_language(server: Process) -> None:
         ("zh-hant", "訂單 1 目前為「已付款」。取消後會有 2 件商品回到庫存，並退款 €39.98。要取消嗎？"),
     ],
 )
+@pytest.mark.django_db
 def test_a_person_decides_whether_an_order_is_cancelled(
     locale: str, question: str, era: Era, stateful_server: Process
 ) -> None:
@@ -249,6 +250,7 @@ def test_an_order_of_another_tenant_is_an_unknown_order(
 
 
 @pytest.mark.parametrize("locale", ["en", "zh-hant"])
+@pytest.mark.django_db
 def test_a_list_of_twenty_is_short(locale: str, server: Process) -> None:
     world = make_tenant("shop", "Shop", locale=locale)
     with tenant_context(world.id):

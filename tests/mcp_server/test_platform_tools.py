@@ -297,6 +297,7 @@ def test_a_client_that_cannot_ask_deletes_in_two_steps(
     assert subdomains(admin) == {"globex"}
 
 
+@pytest.mark.django_db
 def test_the_question_is_in_the_persons_language(server: Process) -> None:
     make_tenant("test1", "測試租戶1")
 
@@ -322,6 +323,7 @@ def test_figures_name_the_largest_tenants_first(acme: World, globex: World, serv
     assert [tenant["subdomain"] for tenant in result.structured_content["largest"]] == ["globex", "acme"]
 
 
+@pytest.mark.django_db
 def test_figures_of_many_tenants_are_short(server: Process) -> None:
     with working():
         for number in range(25):
@@ -337,6 +339,7 @@ def test_figures_of_many_tenants_are_short(server: Process) -> None:
     assert listed.structured_content["has_more"] is True
 
 
+@pytest.mark.django_db
 def test_a_list_of_tenants_goes_on_where_it_ended(server: Process) -> None:
     with working():
         for number in range(5):

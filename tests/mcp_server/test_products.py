@@ -91,6 +91,7 @@ def test_a_shop_keeper_adds_a_product_and_finds_it(era: Era, acme: World, server
     assert (movement["quantity"], movement["reason"], movement["actor"]) == (12, "opening", "acme token")
 
 
+@pytest.mark.django_db
 def test_the_same_in_chinese(taipei: World, server: Process) -> None:
     made = call(server, taipei, TEA, name="create_product")
     found = call(server, taipei, {"search": "烏龍"}, name="get_tenant_products")

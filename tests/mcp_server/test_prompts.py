@@ -153,6 +153,7 @@ def test_what_a_third_partys_prompt_links_to_is_named_in_its_text() -> None:
     ]
 
 
+@pytest.mark.django_db
 def test_a_prompt_speaks_the_tenants_language(server: Process) -> None:
     taipei = make_tenant("taipei", "台北", locale="zh-hant")
 

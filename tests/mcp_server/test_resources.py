@@ -60,6 +60,7 @@ def narrow(world: World, *scopes: Scope) -> str:
 
 
 @pytest.mark.parametrize("era", ERAS)
+@pytest.mark.django_db
 def test_what_can_be_read_is_listed_in_order_and_in_the_callers_language(era: Era, server: Process) -> None:
     world = make_tenant("taipei", "台北", locale="zh-hant")
 

@@ -73,6 +73,7 @@ def test_a_person_decides_about_a_cap(
         assert settings.get().max_discount_percent == percent
 
 
+@pytest.mark.django_db
 def test_an_empty_shop_chooses_its_currency(server: Process) -> None:
     with working():
         tenant = tenants.create(subdomain="new", name="New", locale="en")

@@ -24,6 +24,8 @@ from tests.mcp_server.test_listed_tools import post
 from tests.support.processes import Process
 from tests.support.world import World, platform_token, working
 
+pytestmark = pytest.mark.slow
+
 LONG = "高山烏龍茶禮盒"
 READS = Asked("get_things", takes_limit=True, is_change=False)
 CHANGES = Asked("do_all", takes_limit=False, is_change=True)

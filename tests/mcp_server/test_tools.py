@@ -51,6 +51,7 @@ def test_the_english_twins(acme: World, globex: World, server: Process, admin: p
     )
 
 
+@pytest.mark.django_db
 def test_a_tenant_is_spoken_to_in_its_locale(server: Process) -> None:
     world = make_tenant("taipei", "台北", locale="zh-hant")
 
@@ -98,6 +99,7 @@ def test_a_list_of_users_goes_on_where_it_ended(acme: World, globex: World, serv
     assert elsewhere.is_error
 
 
+@pytest.mark.django_db
 def test_a_list_of_twenty_users_is_short(server: Process) -> None:
     world = make_tenant("taipei", "台北", locale="zh-hant")
     with tenant_context(world.id):
@@ -215,6 +217,7 @@ def test_a_bad_call_is_answered_in_words(
     assert "pydantic" not in result.content[0].text
 
 
+@pytest.mark.django_db
 def test_a_refusal_is_in_the_tenants_language_from_its_first_word(server: Process) -> None:
     world = make_tenant("taipei", "台北", locale="zh-hant")
 
@@ -265,6 +268,7 @@ def test_no_tool_of_a_tenant_takes_a_tenant(acme: World, server: Process) -> Non
         assert not {"tenant", "tenant_id", "subdomain", "slug"} & tool.input_schema["properties"].keys()
 
 
+@pytest.mark.django_db
 def test_titles_are_in_the_language_of_the_tenant(server: Process) -> None:
     world = make_tenant("taipei", "台北", locale="zh-hant")
 

@@ -20,6 +20,8 @@ from rls.embedded.binaries import Binaries, EmbeddedError, find_binaries
 from rls.embedded.cluster import SERVER_TIMEOUT, USER_NAMESPACE, Cluster
 from tests.support import postgres
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 ENTER_AND_WAIT = """

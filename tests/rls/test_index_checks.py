@@ -23,6 +23,8 @@ from rls.checks.models import check_model
 from rls.models import Tenanted
 from rls.schema.written import Written
 
+pytestmark = pytest.mark.slow
+
 SAYS = {
     "rls.E006": "unique-without-tenant",
     "rls.E007": "unique-without-tenant",

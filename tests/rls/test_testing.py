@@ -18,9 +18,11 @@ from core.models import Order, OrderItem, Product, Tenant, TenantUser
 from mcp_server.tokens.models import ApiToken, PlatformToken
 from rls import audit, current_tenant_id
 from rls.testing import as_role, assert_isolated, server
-from rls.testing.rows import Rows
+from rls.testing.rows import MAX_DEAD_ROWS, Rows
 from tests.support.postgres import Server
 from tests.support.world import World, make_tenant
+
+pytestmark = pytest.mark.slow
 
 SILENT = "tenant_id = (SELECT NULLIF(current_setting('app.current_tenant', true), '')::uuid)"
 
@@ -258,6 +260,30 @@ def test_what_the_migrations_left_is_put_back_as_it_was(acme: World, admin: psyc
     rows.restore()
 
     assert [admin.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1").fetchall() for table in tables] == contents
+    assert admin.execute("SELECT count(*) FROM auth_group").fetchone() == (0,)
+
+
+def test_a_table_that_had_many_rows_is_as_short_as_before(admin: psycopg.Connection) -> None:
+    rows = Rows(admin)
+    admin.execute("INSERT INTO auth_group (name) SELECT n::text FROM generate_series(1, %s) AS n", [MAX_DEAD_ROWS + 1])
+
+    rows.restore()
+
+    assert admin.execute("SELECT pg_relation_size('auth_group')").fetchone() == (0,)
+
+
+def test_what_waits_for_its_commit_is_waited_for(admin: psycopg.Connection) -> None:
+    rows = Rows(admin)
+    with psycopg.connect(admin.info.dsn, password=admin.info.password) as other:
+        other.execute("INSERT INTO auth_group (name) VALUES ('late')")
+        with admin.transaction():
+            admin.execute("SET LOCAL lock_timeout = '50ms'")
+            with pytest.raises(errors.LockNotAvailable), admin.transaction():
+                rows.restore()
+        other.commit()
+
+    rows.restore()
+
     assert admin.execute("SELECT count(*) FROM auth_group").fetchone() == (0,)
 
 

@@ -16,6 +16,8 @@ from psycopg.conninfo import make_conninfo
 from tests.support import postgres
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.slow
+
 WITNESS = Path(__file__).with_name("policies.pgtap.sql")
 MISSING = "no PostgreSQL here has pgTAP (Debian: apt-get install postgresql-<major>-pgtap)"
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "
