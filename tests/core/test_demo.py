@@ -137,6 +137,8 @@ def test_a_medium_shop_has_some_of_everything() -> None:
         assert Product.objects.filter(headroom__lte=0, is_active=True).exists()
         assert Order.objects.filter(customer=None).exists()
         assert Order.objects.filter(discount_minor__gt=0).exists()
+        # Nobody gives a discount in cents of TWD.
+        assert {each % 100 for each in Order.objects.values_list("total_minor", flat=True)} == {0}
         days = Order.objects.datetimes("created_at", "day")
         assert len(days) == demo.SHOPS[Size.MEDIUM].days
         found = search.matching(Product.objects.all(), "烏龍")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from django.db import connection
@@ -73,6 +74,15 @@ def test_a_month_and_the_month_before(shops: World) -> None:
     assert differences["orders"] == Difference(2, 200.0)
     assert differences["refunded_minor"] == Difference(500, None)
     assert differences["discount_minor"].percent is None
+
+
+def test_an_average_has_no_decimals_that_nobody_uses(shops: World) -> None:
+    with rls.tenant_context(shops.id):
+        TenantSettings.objects.update(currency="TWD")
+        sales = statistics.sales(periods.parse("2026-03"))
+
+    # 59 dollars of three orders are 19.67 each.
+    assert sales.totals == replace(MARCH, average_order_minor=2000)
 
 
 def test_without_a_comparison_the_period_before_is_not_read(shops: World) -> None:
