@@ -7,9 +7,12 @@ import threading
 from contextvars import ContextVar
 from typing import Any
 
+import anyio
 from mcp.server.mcpserver import Context
 
 from mcp_server import threads
+
+SEND_TIMEOUT = 5  # seconds
 
 
 class Progress:
@@ -33,8 +36,10 @@ class Progress:
 
     async def sent(self) -> None:
         """Wait until the client is told what was reported. That it can't be told is no failure of the call."""
-        await asyncio.sleep(0)  # for what was reported last, and waits for its turn
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        # A client that has hung up meanwhile does not turn what is done into what was cancelled.
+        with anyio.move_on_after(SEND_TIMEOUT, shield=True):
+            await asyncio.sleep(0)  # for what was reported last, and waits for its turn
+            await asyncio.gather(*self._sending, return_exceptions=True)
 
     def _send(self, done: float, total: float) -> None:
         self._sending.append(self._loop.create_task(self._context.report_progress(done, total)))

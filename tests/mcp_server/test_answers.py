@@ -105,7 +105,7 @@ def answer_of(spec: ToolSpec, language: str, server: Process, shop: World) -> di
     token = platform_token() if spec.endpoint is Endpoint.PLATFORM else ""
     if spec.name == "create_demo_data":
         with tenant_context(shop.id):  # a shop that trades gets none
-            Order.objects.update(status=OrderStatus.DRAFT)
+            Order.objects.update(status=OrderStatus.DRAFT, placed_at=None, cancelled_at=None)
     result = call(server, shop, spec.name, CALLS[spec.endpoint, spec.name], language, token=token)
     assert not result["isError"], result["content"][0]["text"]
     return result

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.utils import timezone
 
 from core.models import Order, OrderStatus, Product, TenantUser
 from core.scopes import Scope
@@ -146,7 +147,7 @@ def test_demo_data_goes_into_the_tenant_of_the_url(trial: str, server: Process, 
 def test_a_shop_that_trades_gets_no_demo_data(is_cancelled: bool, acme: World, server: Process) -> None:
     if is_cancelled:
         with tenant_context(acme.id):
-            Order.objects.update(status=OrderStatus.CANCELLED, customer=None)
+            Order.objects.update(status=OrderStatus.CANCELLED, cancelled_at=timezone.now(), customer=None)
 
     result = call(server, "acme", acme.token, "create_demo_data", {"orders": 1})
 
@@ -158,7 +159,7 @@ def test_a_shop_that_trades_gets_no_demo_data(is_cancelled: bool, acme: World, s
 
 def test_a_shop_with_products_and_a_draft_does_not_trade_yet(acme: World, server: Process) -> None:
     with tenant_context(acme.id):
-        Order.objects.update(status=OrderStatus.DRAFT)
+        Order.objects.update(status=OrderStatus.DRAFT, placed_at=None, cancelled_at=None)
 
     assert not call(server, "acme", acme.token, "create_demo_data", {"orders": 1}).is_error
 
