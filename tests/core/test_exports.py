@@ -34,7 +34,7 @@ from core.services.exports import Exported, ExportNotFound, ExportRunning
 from rls.models import Tenanted
 from tests.support.world import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 FORMATS = pytest.mark.parametrize("format", ExportFormat)
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

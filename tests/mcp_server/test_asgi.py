@@ -19,7 +19,7 @@ from tests.support.postgres import Server
 from tests.support.processes import Process, free_port, serving
 from tests.support.world import World, platform_token
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 CALL = {
     "jsonrpc": "2.0",

@@ -28,7 +28,7 @@ from tests.support.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, 
 from tests.support.processes import Era, Process, connected, connected_over_sse, serving
 from tests.support.world import World, platform_token
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 Message = dict[str, Any]
 RESTOCK = {"name": "shop_restock", "arguments": {"sku": "A-1", "idempotency_key": "k"}}

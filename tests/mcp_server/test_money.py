@@ -16,6 +16,8 @@ from tests.mcp_server.test_changes import call, person
 from tests.support.processes import Process
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.django_db
+
 LANGUAGES = ["en", "zh-hant"]
 TEA = {"sku": "TEA-1", "name": "高山烏龍茶", "price": "480", "opening_stock": 12}
 # An amount of TWD as no text of ours has it: with a bare $, or with decimals that nobody uses.

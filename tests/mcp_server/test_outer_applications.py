@@ -18,7 +18,7 @@ from rls import tenant_context
 from tests.support.processes import ERAS, Era, Process, connected, serving
 from tests.support.world import World, working
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 OUTER = ["under_starlette", "under_fastapi"]
 PATHS = {"first": "/v1/ai/mcp", "second": "/assist"}

@@ -27,7 +27,7 @@ from mcp_server.tokens import tokens
 from tests.support.processes import free_port
 from tests.support.world import World, working
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 # What a newcomer has not set; PYTHONUNBUFFERED would hide a banner that waits in a buffer.

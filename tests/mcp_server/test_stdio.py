@@ -28,7 +28,7 @@ from tests.support.postgres import Server
 from tests.support.proxy import Proxy
 from tests.support.world import World
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 NAMES = {"shop_names": {"name": "shop_names", "arguments": {}}}
