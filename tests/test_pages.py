@@ -80,7 +80,7 @@ def served(place: Path, log: Path) -> Iterator[Process]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=place, env=environment, stdout=output, stderr=output)
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}/healthz", process, log)
+        wait_until_ready(f"http://127.0.0.1:{port}/healthz", lambda: process.poll() is not None, log)
         yield Process(f"http://127.0.0.1:{port}", log, "", process.pid)
     finally:
         process.terminate()

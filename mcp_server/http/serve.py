@@ -72,7 +72,7 @@ def require_free(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, TypeError) as error:  # a name that no encoding fits is a TypeError
             if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 raise CannotServe(
                     f"port {port} is taken: stop what listens there, or choose another with PORT="

@@ -93,7 +93,7 @@ def test_without_rules_a_sentence_says_so(command: list[str], tmp_path: Path) ->
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()]),
         "DJANGO_SETTINGS_MODULE": "core.settings",
-        "PORT": "0",
+        "PORT": "8000",
     }
 
     done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)

@@ -139,7 +139,7 @@ def test_the_audit_runs_at_a_platform_that_is_served_as_the_page_says(deployed: 
             return await client.call_tool("run_isolation_audit", {"reason": "a look"})
 
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}/readyz", process, log)
+        wait_until_ready(f"http://127.0.0.1:{port}/readyz", lambda: process.poll() is not None, log)
         result = asyncio.run(story())
     finally:
         process.terminate()

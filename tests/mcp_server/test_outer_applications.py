@@ -25,7 +25,9 @@ PATHS = {"first": "/v1/ai/mcp", "second": "/assist"}
 
 
 @pytest.fixture(scope="module", params=OUTER)
-def outer(request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def outer(
+    request: pytest.FixtureRequest, django_db_setup: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Process]:
     """A process of each."""
     with serving(tmp_path_factory.mktemp("outer") / "log", app=f"tests.shop.{request.param}:app") as process:
         yield process

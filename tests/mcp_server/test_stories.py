@@ -267,7 +267,7 @@ MONTH_END = {
         "chart": "Revenue from Mar 1, 2026 to Mar 31, 2026",
         "request": "Write the month-end report for Mar 1, 2026 to Mar 31, 2026.",
         "best": "- CUP Cup: €310.00, orders 1, units 31",
-        "exported": "Exported 24 rows as Excel, ",
+        "exported": "Exported 23 rows as Excel, ",
     },
     "zh-hant": {
         "sales": [
@@ -278,7 +278,7 @@ MONTH_END = {
         "chart": "2026年3月1日 至 2026年3月31日 的營收",
         "request": "請撰寫 2026年3月1日 至 2026年3月31日 的月結報表。",
         "best": "- CUP Cup：€310.00，訂單 1 筆，31 件",
-        "exported": "已匯出 24 列資料，格式為 Excel，共 ",
+        "exported": "已匯出 23 列資料，格式為 Excel，共 ",
     },
 }
 
