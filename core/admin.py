@@ -68,7 +68,10 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at 
             ]
             if model in site._registry and not site._registry[model].has_delete_permission(request)
         }
-        lines = [f"{tenant}: {tenant_rows.in_words(counted)}" for tenant, counted in having.items()]
+        lines = [
+            _("{name}: {text}").format(name=tenant, text=tenant_rows.in_words(counted))
+            for tenant, counted in having.items()
+        ]
         return lines, {Tenant._meta.verbose_name_plural: len(having)}, refusing, []
 
     def delete_model(self, request: HttpRequest, obj: Tenant) -> None:

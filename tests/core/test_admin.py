@@ -379,6 +379,15 @@ def test_a_wrong_subdomain_is_said_in_the_language_of_the_reader(database: str) 
     assert "子域名只能使用小寫英文字母" in answer.content.decode()
 
 
+def test_the_rows_of_a_tenant_are_counted_in_the_language_of_the_reader(acme: World) -> None:
+    browser = Client(headers=CHINESE)
+    browser.force_login(User.objects.create_superuser("nina"))
+
+    page = browser.get(f"/admin/core/tenant/{acme.id}/delete/").content.decode()
+
+    assert "Acme (acme)：1 位用戶" in page
+
+
 @pytest.mark.parametrize(
     ("headers", "written"), [(ENGLISH, "Nov. 26, 2026, 7:30 a.m. UTC"), (CHINESE, "2026年11月26日 07:30 UTC")]
 )
