@@ -10,6 +10,7 @@ class CoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from core import labels
+        from core.labels import FIELDS, MODELS
+        from mcp_server import labels
 
-        labels.apply()
+        labels.apply(MODELS, FIELDS)

@@ -1,8 +1,4 @@
-"""What the pages of the admin call the models of the shop and their fields, in the reader's language.
-
-A label is no part of the schema. As an argument of a field it would be in the migrations, and each change of a word a
-migration more.
-"""
+"""What the pages of the admin call the models of the shop and their fields; see mcp_server.labels."""
 
 from __future__ import annotations
 
@@ -30,12 +26,3 @@ FIELDS: dict[str, Any] = {
     "tenant": _("tenant"),
     "username": _("user name"),
 }
-
-
-def apply() -> None:
-    """Give the models their labels."""
-    for model, (one, several) in MODELS.items():
-        model._meta.verbose_name, model._meta.verbose_name_plural = one, several
-        for field in model._meta.concrete_fields:
-            if field.name in FIELDS:
-                field.verbose_name = FIELDS[field.name]

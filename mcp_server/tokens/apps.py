@@ -12,9 +12,10 @@ class TokensConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from mcp_server.tokens import labels
+        from mcp_server import labels
         from mcp_server.tokens.checks import check_resolver, check_tenant_key
+        from mcp_server.tokens.labels import FIELDS, MODELS
 
-        labels.apply()
+        labels.apply(MODELS, FIELDS)
         register(check_resolver, "mcp")
         register(check_tenant_key, "mcp")

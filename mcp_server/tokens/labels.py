@@ -1,4 +1,4 @@
-"""What the pages of an admin call the tokens and their fields, in the reader's language; no part of the schema."""
+"""What the pages of an admin call the tokens and their fields; see mcp_server.labels."""
 
 from __future__ import annotations
 
@@ -24,12 +24,3 @@ FIELDS: dict[str, Any] = {
     "scopes": _("scopes"),
     "tenant": _("tenant"),
 }
-
-
-def apply() -> None:
-    """Give the models their labels."""
-    for model, (one, several) in MODELS.items():
-        model._meta.verbose_name, model._meta.verbose_name_plural = one, several
-        for field in model._meta.concrete_fields:
-            if field.name in FIELDS:
-                field.verbose_name = FIELDS[field.name]
