@@ -32,7 +32,7 @@ def normal(text: str) -> str:
         found = validate_email(plain(text), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise NotAnAddress(text) from None
-    return unicodedata.normalize("NFKC", found.normalized)
+    return unicodedata.normalize("NFKC", found.normalized.lower())
 
 
 def plain(text: str) -> str:

@@ -22,9 +22,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 FORMULA_SIGNS = "=+\\-@＝＋－＠"
 # At the beginning of a text, whatever white space and quotes stand before it.
 FORMULA = re.compile(rf"[\t\r\n]|[\s\"]*[{FORMULA_SIGNS}]")
-# And within a text, where a spreadsheet that was told another separator begins a cell; a number is none.
+# And within a text, where a spreadsheet that was told another separator begins a cell; a number is none, nor is a sign
+# alone between spaces.
 FORMULA_WITHIN = re.compile(
-    rf"([,;|，；\t\r\n\"][\s\"]*)(?=[{FORMULA_SIGNS}])(?![+-]?[0-9]+(?:[.,][0-9]+)?%?(?:[\s,;|，；\"]|$))"
+    rf"(?:[,;|，；\t\r\n\"][\s\"]*|[ 　][\s\"]*(?!.(?:\s|$)))(?=[{FORMULA_SIGNS}])"
+    r"(?![+-]?[0-9]+(?:[.,][0-9]+)?%?(?:[\s,;|，；\"]|$))"
 )
 
 # As spreadsheets in every language read a time, and as they show one.
@@ -199,7 +201,7 @@ def inert(value: Any) -> Any:
     """A cell of a CSV that no spreadsheet runs as a formula. Numbers are as they are."""
     if not isinstance(value, str):
         return value
-    text = FORMULA_WITHIN.sub(r"\1'", value)
+    text = FORMULA_WITHIN.sub(r"\g<0>'", value)
     return f"'{text}" if FORMULA.match(value) else text
 
 

@@ -17,7 +17,8 @@ from django.utils import timezone, translation
 from core import defaults
 
 MAX_SUGGESTIONS = 3
-MIN_LIKENESS = 0.7
+# Of a name with one that is meant; what is like a little place only has to be liker.
+MIN_LIKENESS, MIN_LIKENESS_OF_LITTLE = 0.8, 0.84
 MIN_LETTERS = 4  # of what is compared with names: less is like too many of them
 OFFSET = re.compile(r"(?:UTC|GMT|Z)?_?([+-])_?(\d{1,2})(?::?(\d{2}))?")
 # Of zones with the same clocks, those that most people live in come first.
@@ -25,6 +26,9 @@ POPULOUS = (
     *("Asia/Shanghai", "Asia/Calcutta", "Asia/Tokyo", "Asia/Singapore", "Australia/Sydney", "Europe/London"),
     *("Europe/Paris", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"),
 )
+# What stands after these is no city: Brazil/West.
+COUNTRIES = ("Brazil/", "Canada/", "Chile/", "Mexico/", "US/")
+NO_CITIES = frozenset({"Australia/North", "Australia/South", "Australia/West"})
 # In these the sign is the other way round (POSIX): Etc/GMT-8 is ahead of UTC.
 REVERSED = "Etc/"
 NAMES_OF_UTC = frozenset({"utc", "gmt", "z", "zulu", "uct", "greenwich", "universal"})
@@ -83,28 +87,41 @@ def _of_key(text: str) -> list[str]:
     key = keys.get(text.casefold())
     if key is None:
         return []
-    same = [name for name in _known() if _rules(name) == _rules(key)]
-    return same or [name for name in _known() if _offsets(name) == _offsets(key)]
+    same = [name for zones in (_known(), names()) for name in zones if _rules(name) == _rules(key)]
+    return list(dict.fromkeys(same)) or [name for name in _known() if _offsets(name) == _offsets(key)]
 
 
 def _of_abbreviation(text: str) -> list[str]:
     """Zones that call their time so, if all of them mean the same: not CST, which is Chicago's and Taipei's."""
-    found = [name for name in _known() if text.upper() in _abbreviations(name)]
+    found = _calling_it(text, _known()) or _calling_it(text, names())
     return found if len({_offsets(name) for name in found}) == 1 else []
+
+
+def _calling_it(text: str, zones: list[str]) -> list[str]:
+    return [name for name in zones if text.upper() in _abbreviations(name)]
 
 
 def _like(text: str) -> list[str]:
     if len(text) < MIN_LETTERS or not re.fullmatch(r"[^\W\d]+([_/-][^\W\d]+)*", text):
         return []
-    places = _places()
-    close = difflib.get_close_matches(text.casefold(), places, n=1, cutoff=MIN_LIKENESS)
-    return [places[name] for name in close]
+    if _calling_it(text, names()):
+        return []  # an abbreviation of several times, and no mistyped name
+    places, known = _places(), set(_known())
+    parts = {places[part] for part in re.split("[_-]", text.casefold()) if len(part) >= MIN_LETTERS and part in places}
+    if len(parts) == 1:
+        return [*parts]
+    large = {name: zone for name, zone in places.items() if zone in known}
+    for among, cutoff in ((large, MIN_LIKENESS), (places, MIN_LIKENESS_OF_LITTLE)):
+        if close := difflib.get_close_matches(text.casefold(), among, n=1, cutoff=cutoff):
+            return [among[close[0]]]
+    return []
 
 
 def _places() -> dict[str, str]:
     """Zones by their names and by their cities, in lower case."""
     every = names()
-    cities = {zone.rpartition("/")[2].casefold(): zone for zone in every}
+    with_cities = [zone for zone in every if not zone.startswith(COUNTRIES) and zone not in NO_CITIES]
+    cities = {zone.rpartition("/")[2].casefold(): zone for zone in with_cities}
     try:
         locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
         own = {facts["city"].casefold(): zone for zone, facts in locale.time_zones.items() if "city" in facts}

@@ -209,7 +209,7 @@ def as_read_with(separator: str, quote: str, line: str) -> list[str]:
     return [cell.strip().strip(quote).strip() for cell in re.split(f"[{re.escape(separator)}\r\n]", line)]
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|", " "])
 @pytest.mark.parametrize(
     "name",
     [
@@ -227,6 +227,8 @@ def as_read_with(separator: str, quote: str, line: str) -> list[str]:
         "  =1+1",
         "tea;＝1+1",
         ";;=1",
+        "tea =1+1",
+        "tea @SUM(A1)",
     ],
 )
 def test_no_text_is_a_formula_whichever_separator_a_spreadsheet_takes(name: str, separator: str) -> None:

@@ -58,7 +58,26 @@ def test_what_is_meant_is_suggested(text: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["CST", "IST", "Etc/GMT-8", "Etc/GMT+8", "etc/gmt+8", "GMT 8", "8", "UTC+25", "localtime", "?", ""]
+    "text",
+    [
+        "CST",
+        "IST",
+        "Etc/GMT-8",
+        "Etc/GMT+8",
+        "etc/gmt+8",
+        "GMT 8",
+        "8",
+        "UTC+25",
+        "localtime",
+        "?",
+        "",
+        "AEST",
+        "WEST",
+        "Delhi",
+        "Mumbai",
+        "Geneva",
+        "Boston",
+    ],
 )
 def test_what_may_mean_two_things_suggests_nothing(text: str) -> None:
     assert time_zones.suggestions(text) == []
