@@ -19,6 +19,8 @@ from tests.support.pages import Block, blocks
 from tests.support.processes import UVICORN, Process, connected, free_port, wait_until_ready
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 PAGES = [Path("README.md"), *sorted(Path("docs/how-to").glob("*.md"))]
 # A file of the shop that the paragraph before a block names, and the words by which it is a new one.
 NAMED = re.compile(r"`(core/[\w/]+\.py)`")

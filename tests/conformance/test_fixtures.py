@@ -34,6 +34,8 @@ from tests.conformance.fixtures import CHOICES, PNG, SCHEMA, WAV
 from tests.support.processes import ERAS, Era, Process, connected, serving
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 Story = Callable[[Client], Awaitable[Any]]
 FIELDS = {
     "name": "Alice",

@@ -21,6 +21,8 @@ from core.services.statistics import Difference, GroupBy, SalesTotals
 from tests.support.selling import cancel, pay, product, sell
 from tests.support.world import World, working
 
+pytestmark = pytest.mark.slow
+
 ZONES = ("Asia/Taipei", "America/Vancouver", "America/Santiago", "Asia/Kathmandu")
 SKUS = ("CUP", "POT", "MUG")
 SINCE = datetime(2025, 8, 28, tzinfo=UTC)

@@ -16,6 +16,8 @@ from tests.mcp_server.test_one_pass import ASKING, YES
 from tests.support.processes import Process, serving
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 FORMER, NEW = "a former key " * 3, "a new key " * 4
 PASSWORD = "a long password"
 

@@ -27,6 +27,8 @@ from rls.embedded.binaries import EmbeddedError, find_binaries
 from tests.support.pages import blocks
 from tests.support.processes import connected, free_port, wait_until_ready
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = Path("docs/how-to/deploy.md")
 RESTORE = Path("docs/how-to/back-up-and-restore.md")
 PASSWORD = "of this cluster alone"

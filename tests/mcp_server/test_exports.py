@@ -21,6 +21,8 @@ from tests.mcp_server.test_changes import call
 from tests.support.processes import ERAS, Era, Process, connected, connected_over_stdio, serving
 from tests.support.world import World, make_tenant, working
 
+pytestmark = pytest.mark.slow
+
 NAME = "export_tenant_data"
 
 

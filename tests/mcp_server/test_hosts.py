@@ -16,6 +16,8 @@ from tests.support.processes import ERAS, Era, Process, serving
 from tests.support.raw import message, post
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 PAGE = "https://app.example.com"
 OTHERS = [
     "https://evil.example",

@@ -10,6 +10,8 @@ from rls.backends import migrating
 from tests.support.projects import SHOP, Project
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 MIGRATION = """\
 from django.core.management import call_command
 from django.db import connection, migrations, models, transaction

@@ -16,6 +16,8 @@ from tests.isolation.test_pgbouncer import PGBOUNCER, bouncer  # noqa: F401  (a 
 from tests.support.held import end_sessions
 from tests.support.world import World
 
+pytestmark = pytest.mark.slow
+
 
 def django_error(cause: psycopg.Error) -> DatabaseError:
     """As Django wraps it."""

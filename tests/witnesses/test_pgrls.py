@@ -18,6 +18,8 @@ from psycopg import sql
 
 from tests.support.postgres import Server
 
+pytestmark = pytest.mark.slow
+
 ALLOWED = Path(__file__).with_name("pgrls.toml")
 UNGUARDED = "ALTER EVENT TRIGGER keep_row_security DISABLE; "
 
