@@ -182,7 +182,7 @@ class FullOrder(OrderSummary, Dated):
 
     def words(self) -> str:
         """The order on a few lines, in the caller's language."""
-        return "\n".join([self._heading(), *self._lines(), *self._ending()])
+        return "\n".join([self._heading(), *self._cancellation(), *self._lines(), *self._ending()])
 
     def _heading(self) -> str:
         return _("Order {number} ({status}), {day}, {customer}: {total}").format(
@@ -192,6 +192,9 @@ class FullOrder(OrderSummary, Dated):
             customer=self.customer.words() if self.customer else _("walk-in"),
             total=formats.money(self.total_minor, self.currency),
         )
+
+    def _cancellation(self) -> list[str]:
+        return [_("Cancelled: {moment}").format(moment=formats.moment(self.cancelled_at))] if self.cancelled_at else []
 
     def _lines(self) -> list[str]:
         shown = [line.line() for line in self.lines]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -82,6 +83,16 @@ def test_the_text_is_for_people(acme: World, server: Process) -> None:
     assert payment.endswith(" payment (card): €39.98, by acme token")
     assert ending == "It can become: shipped (update_order_status status=shipped), cancelled (cancel_order)"
     assert units == "Money: EUR, 2 decimals. Times: UTC."
+
+
+def test_both_forms_say_when_an_order_was_cancelled(acme: World, server: Process) -> None:
+    with tenant_context(acme.id):
+        Order.objects.update(status="cancelled", cancelled_at=datetime(2026, 11, 26, 7, 30, tzinfo=UTC))
+
+    result = call(server, acme, {"number": 1}, name="get_order")
+
+    assert result.content[0].text.splitlines()[1] == "Cancelled: 11/26/26, 7:30\u202fAM"
+    assert result.structured_content["cancelled_at"] == "2026-11-26T07:30:00Z"
 
 
 @pytest.mark.django_db
