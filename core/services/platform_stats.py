@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from core.models import Order, Product, Tenant, TenantUser
 from core.services import counts
@@ -28,7 +30,7 @@ class TenantFigures:
 
 @dataclass(frozen=True, slots=True)
 class PlatformFigures:
-    """Counts over all tenants; `largest` has the MAX_TENANTS tenants with the most orders, in that order."""
+    """Counts over all tenants, as of `as_of`; `largest` has the MAX_TENANTS tenants with the most orders, in order."""
 
     active: int
     suspended: int
@@ -36,10 +38,12 @@ class PlatformFigures:
     products: int
     orders: int
     largest: list[TenantFigures]
+    as_of: datetime
 
 
 def get() -> PlatformFigures:
     """The figures as they are now, in two statements."""
+    now = timezone.now()
     totals = counts.of(
         {
             "active": Tenant.objects.filter(is_active=True),
@@ -49,7 +53,7 @@ def get() -> PlatformFigures:
             "orders": Order.objects.all(),
         }
     )
-    return PlatformFigures(**totals, largest=[_figures(tenant) for tenant in _largest()])
+    return PlatformFigures(**totals, largest=[_figures(tenant) for tenant in _largest()], as_of=now)
 
 
 def _largest() -> QuerySet[Any]:

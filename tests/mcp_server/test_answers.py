@@ -82,8 +82,6 @@ DEMO = [
 # What a next call takes, by the name that it has in answers.
 NAMES = {"sku", "number", "next_cursor", "confirmation", "subdomain", "url", "resource", "next_step", "question", "cut"}
 NAMES |= {"email", "category", "next_line", "order_number"}
-# Times of a text that are fixed by another document; in UTC they are there with their offset, or a block says it.
-OFFSETS = {"TenantInfo"}
 
 
 @pytest.fixture
@@ -171,7 +169,7 @@ def test_each_amount_and_each_time_can_be_read(spec: ToolSpec) -> None:
     fields = list(fields_of(spec.shape.annotation))
 
     has_days = any(kind in (datetime, date) for _, kind in fields)
-    if has_days and spec.shape.annotation.__name__ not in OFFSETS:
+    if has_days:
         assert issubclass(spec.shape.annotation, Dated), "times and days need a zone: see mcp_server.call.units"
     if any(name.endswith("_minor") for name, _ in fields):
         names = {name for name, _ in fields}
@@ -226,6 +224,14 @@ def test_a_resource_stands_alone(uri: str, shop: World, server: Process) -> None
             assert money(name, value, around)
         if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:", value):
             assert value.endswith("+08:00"), (name, value)
+            assert structured["time_zone"] == ZONE
+
+
+@pytest.mark.django_db
+def test_a_chart_says_whose_days_it_has(shop: World, server: Process) -> None:
+    answer = post(server, "shop", shop.token, "resources/read", {"uri": "report://sales/last_7_days"}).json()
+
+    assert f" ({ZONE})</" in answer["result"]["contents"][1]["text"]
 
 
 @pytest.mark.parametrize(

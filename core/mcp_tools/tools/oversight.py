@@ -12,14 +12,18 @@ from core.mcp_tools.tools.tenants import status
 from core.scopes import Scope
 from core.services import isolation, platform_stats
 from core.services.platform_stats import PlatformFigures, TenantFigures
+from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, Endpoint, tool
 from rls.audit import Finding, Level
 
 MAX_FINDINGS = 50
 
 
-class PlatformStats(Answer):
-    """Figures over all tenants; `largest` are the twenty with most orders, and `next_step` says how to see others."""
+class PlatformStats(Dated, Answer):
+    """Figures over all tenants, as of `as_of`.
+
+    `largest` are the twenty with most orders, and `next_step` says how to see others.
+    """
 
     tenants_active: int
     tenants_suspended: int
@@ -27,6 +31,7 @@ class PlatformStats(Answer):
     products: int
     orders: int
     largest: list[TenantFigures]
+    as_of: Moment
     next_step: str | None
 
     @classmethod
@@ -39,6 +44,7 @@ class PlatformStats(Answer):
             products=figures.products,
             orders=figures.orders,
             largest=figures.largest,
+            as_of=figures.as_of,
             next_step=None if is_all else _("To see the others, call list_tenants."),
         )
 
@@ -52,7 +58,8 @@ class PlatformStats(Answer):
             products=formats.number(self.products),
             orders=formats.number(self.orders),
         )
-        lines = [total, *map(_line, self.largest)]
+        as_of = _("As of {moment}").format(moment=formats.moment(self.as_of))
+        lines = [total, *map(_line, self.largest), as_of]
         return "\n".join([*lines, self.next_step] if self.next_step else lines)
 
 
