@@ -37,6 +37,8 @@ WARM_UP = 100
 ROUNDS, CALLS, WIDTH = 5, 320, 8
 WIDE_ROUNDS, WIDE_CALLS, WIDE = 2, 320, 32
 COUNTED_CALLS = 20
+# Of the log of servers, in characters, where one of them fails.
+LAST_WORDS = 3_000
 
 FILL = """
 INSERT INTO core_product (tenant_id, sku, name, category, price_minor, currency, stock, reorder_level, is_active)
@@ -88,9 +90,13 @@ class Shop:
             raise Wrong(f"not the newest products of the tenant: {body[:300].decode(errors='replace')}")
 
     def load(self, server: Running, era: Era, calls: int, width: int) -> Load:
-        """Call a server."""
+        """Call a server. Raises SystemExit, with its log, where an answer is wrong."""
         request = server.peer.request(server.port, era, self.token)
-        return Load(port=server.port, request=request, check=self.check, calls=calls, width=width).run()
+        try:
+            return Load(port=server.port, request=request, check=self.check, calls=calls, width=width).run()
+        except (Wrong, ValueError, OSError) as error:
+            server.stop()  # then all that it had to say is in its log
+            raise SystemExit(f"{server.peer.title}: {error}\n{self.log.read_text()[-LAST_WORDS:]}") from error
 
     def backends(self, server: Running) -> set[int]:
         """The processes of PostgreSQL that serve it."""

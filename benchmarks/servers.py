@@ -104,16 +104,27 @@ class Running:
 
     peer: Peer
     port: int
-    pid: int
+    process: subprocess.Popen[bytes]
     name: str
+
+    def stop(self) -> None:
+        """End it, and wait for that."""
+        if self.process.poll() is not None:
+            return
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def cpu(self) -> float:
         """Seconds of processor time that it has used, with its children."""
-        return sum(_stat(pid)[0] for pid in _tree(self.pid))
+        return sum(_stat(pid)[0] for pid in _tree(self.process.pid))
 
     def memory(self) -> int:
         """Bytes that it holds in memory, with its children."""
-        return sum(_stat(pid)[1] for pid in _tree(self.pid))
+        return sum(_stat(pid)[1] for pid in _tree(self.process.pid))
 
 
 @contextmanager
@@ -130,16 +141,12 @@ def running(peer: Peer, environment: Mapping[str, str], log: Path) -> Iterator[R
             start_new_session=True,
         )
         os.sched_setaffinity(process.pid, {SERVER_CPU})  # before it has threads, which inherit it
+    server = Running(peer, port, process, name)
     try:
         _wait_for(process, port, log)
-        yield Running(peer, port, process.pid, name)
+        yield server
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        server.stop()
 
 
 def cpu_of(pids: set[int]) -> dict[int, float]:

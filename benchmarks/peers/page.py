@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 from pydantic import BaseModel
@@ -44,7 +44,7 @@ def pool() -> ConnectionPool[Connection[DictRow]]:
 def under_policy(connections: ConnectionPool[Connection[DictRow]]) -> Page:
     """The newest products, where row-level security is told the tenant by hand, in a transaction."""
     with connections.connection() as connection:
-        connection.execute("SELECT set_config('app.current_tenant', %s, true)", [os.environ["PEER_TENANT"]])
+        connection.execute(sql.SQL("SET LOCAL app.current_tenant = {}").format(os.environ["PEER_TENANT"]))
         return page(connection.execute(NEWEST.format("")).fetchall())
 
 
