@@ -85,7 +85,7 @@ reference: $(RUN_DEPS)  ## what the endpoints offer, written to docs/reference/t
 
 bench: $(DEV_DEPS)  ## what isolation costs, as ratios of interleaved runs
 	@$(VENV)/python -m benchmarks.backend
-	@$(VENV)/python -m benchmarks.calls
+	@$(VENV)/python -m benchmarks.costs
 	@$(VENV)/python -m benchmarks.statements
 	@$(VENV)/python -m benchmarks.audit
 	@$(VENV)/python -m benchmarks.lists

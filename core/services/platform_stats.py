@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connections
 from django.db.models import Count, Model, OuterRef, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from core.models import Order, Product, Tenant, TenantUser
 from core.models.tenants import SUSPENDED_INDEX
@@ -45,7 +47,7 @@ class TenantFigures:
 
 @dataclass(frozen=True, slots=True)
 class PlatformFigures:
-    """Counts over all tenants; `largest` has the MAX_TENANTS tenants with the most orders, in that order.
+    """Counts over all tenants, as of `as_of`; `largest` has the MAX_TENANTS tenants with the most orders, in order.
 
     Where the orders are estimated, it has those with the most of the newest MAX_COUNTED_ROWS orders.
     """
@@ -56,10 +58,12 @@ class PlatformFigures:
     products: Estimate
     orders: Estimate
     largest: list[TenantFigures]
+    as_of: datetime
 
 
 def get() -> PlatformFigures:
     """The figures as they are now, in three statements."""
+    now = timezone.now()
     tenants, suspended, users, products, orders = estimates.of(
         {
             Tenant._meta.db_table: Tenant.objects.all(),
@@ -75,6 +79,7 @@ def get() -> PlatformFigures:
         products=products,
         orders=orders,
         largest=_largest(),
+        as_of=now,
     )
 
 

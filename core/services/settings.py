@@ -141,11 +141,11 @@ def _check_currency(code: str) -> None:
     if code in currencies.NOT_MONEY:
         raise SettingsInvalid(
             _(
-                "Nothing can be priced in {code}: ISO 4217 gives it no unit. Use the three letters of a currency, such "
-                "as TWD or EUR."
+                "Nobody pays in {code}: ISO 4217 has it for accounts, metals or tests. Use the three letters of a "
+                "currency, such as TWD or EUR."
             ).format(code=code)
         )
-    if code not in currencies.DECIMALS:
+    if code not in currencies.MONEY:
         raise SettingsInvalid(_no_such_currency(code))
     if Product.objects.exists() or Order.objects.exists():
         raise SettingsInvalid(

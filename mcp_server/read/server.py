@@ -29,7 +29,7 @@ from pydantic import AnyUrl
 
 from mcp_server.call import given, refusals, sizes
 from mcp_server.declare import messages
-from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
+from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered, is_storable
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.resources import Content, ResourceSpec, contents_of
@@ -159,8 +159,8 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
         words = _("{name} needs {names}. Get it again with a value for each.")
         raise MCPError(INVALID_PARAMS, words.format(name=spec.name, names=", ".join(missing)))
     for name, text in found.items():
-        if len(text) > MAX_ARGUMENT_LENGTH or "\0" in text:
-            words = _("{name} is a text of at most {length} characters, none of them NUL.")
+        if len(text) > MAX_ARGUMENT_LENGTH or not is_storable(text):
+            words = _("{name} is a text of at most {length} characters, none of them NUL or half a character.")
             raise MCPError(INVALID_PARAMS, words.format(name=name, length=MAX_ARGUMENT_LENGTH))
     return found
 

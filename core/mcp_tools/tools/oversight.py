@@ -13,17 +13,18 @@ from core.scopes import Scope
 from core.services import isolation, platform_stats
 from core.services.estimates import MAX_COUNTED_ROWS
 from core.services.platform_stats import PlatformFigures, TenantFigures
+from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, Endpoint, tool
 from rls.audit import Finding, Level
 
 MAX_FINDINGS = 50
 
 
-class PlatformStats(Answer):
-    """Figures over all tenants, and the twenty tenants with most orders; `next_step` says how to see others.
+class PlatformStats(Dated, Answer):
+    """Figures over all tenants, as of `as_of`, and the twenty tenants with most orders.
 
-    `estimates` names the figures that are not counted, because they are large. Where orders are among them, the
-    `largest` are those with most of the newest 10,000 orders.
+    `next_step` says how to see others; `estimates` names the figures that are not counted, because they are large.
+    Where orders are among them, the `largest` are those with most of the newest 10,000 orders.
     """
 
     tenants_active: int
@@ -33,6 +34,7 @@ class PlatformStats(Answer):
     orders: int
     estimates: list[str]
     largest: list[TenantFigures]
+    as_of: Moment
     next_step: str | None
 
     @classmethod
@@ -49,6 +51,7 @@ class PlatformStats(Answer):
             **{name: total.rows for name, total in totals.items()},
             estimates=[name for name, total in totals.items() if not total.is_exact],
             largest=figures.largest,
+            as_of=figures.as_of,
             next_step=None if is_all else _("To see the others, call list_tenants."),
         )
 
@@ -62,7 +65,8 @@ class PlatformStats(Answer):
             products=self._number("products"),
             orders=self._number("orders"),
         )
-        lines = [total, *self._heading(), *map(_line, self.largest)]
+        as_of = _("As of {moment}").format(moment=formats.moment(self.as_of))
+        lines = [total, *self._heading(), *map(_line, self.largest), as_of]
         return "\n".join([*lines, self.next_step] if self.next_step else lines)
 
     def _number(self, name: str) -> str:

@@ -6,7 +6,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("core", "0006_moments_of_orders")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("core", "0007_categories_of_lines")]
     operations: ClassVar[list[Operation]] = [
         migrations.AddIndex("tenant", models.Index(fields=["created_at", "subdomain"], name="tenant_oldest")),
         migrations.AddIndex(
