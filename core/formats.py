@@ -59,6 +59,8 @@ def columns(text: str) -> int:
 
 def short(text: str, columns: int = 40) -> str:
     """The beginning of a text, as wide as so many Latin letters at most; Chinese characters are two wide."""
+    if len(text) * 2 <= columns:
+        return text
     width = kept = 0
     for character in text:
         width += _width(character)
