@@ -34,7 +34,7 @@ def number(value: int | float | Decimal) -> str:
 
 def percent(share: float) -> str:
     """A share of 1 as a percentage with one decimal: 0.125 is 12.5%."""
-    return PERCENT.apply(share, _locale())
+    return str(PERCENT.apply(share, _locale()))
 
 
 def day(value: date | datetime) -> str:
