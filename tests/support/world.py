@@ -29,7 +29,7 @@ from core.services import tenants
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from mcp_server.tokens import tokens
 from rls import platform_context, tenant_context
-from rls.testing.rows import Copy, Rows
+from rls.testing.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Saved:
     def __init__(self, admin: psycopg.Connection) -> None:
         """`admin` is a superuser in autocommit, on the rows that the migrations left."""
         self._rows = Rows(admin)
-        self._made: dict[str, tuple[World, list[Copy]]] = {}
+        self._made: dict[str, tuple[World, bytes]] = {}
 
     def make(self, subdomain: str, name: str) -> None:
         """Make a tenant, keep its rows, and leave the database as it was."""
@@ -94,8 +94,8 @@ class Saved:
 
     def put(self, subdomain: str) -> World:
         """Write the rows of a tenant."""
-        world, copies = self._made[subdomain]
-        self._rows.put(copies)
+        world, statements = self._made[subdomain]
+        self._rows.run(statements)
         return world
 
     def clear(self) -> None:
