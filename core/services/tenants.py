@@ -17,12 +17,14 @@ from django.utils.translation import gettext as _
 from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN_VALIDATOR
-from core.services import tenant_rows
-from mcp_server import approval, pages, sentences
+from core.services import settings, tenant_rows
+from mcp_server import approval, pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
+from mcp_server.texts import is_storable
 from rls.context import PLATFORM_ALIAS
 
+MAX_SUBDOMAIN_LENGTH, MAX_NAME_LENGTH = 63, 100
 PAGE_SIZE = 1000
 
 
@@ -95,22 +97,12 @@ def users(*, limit: int, cursor: str | None) -> Page[TenantUser]:
 def create(*, subdomain: str, name: str, locale: str = defaults.LOCALE) -> Tenant:
     """A new active tenant. Needs a platform context.
 
-    Raises TenantInvalid: the subdomain is taken or malformed, or the locale is not offered.
+    Raises TenantInvalid: the subdomain is taken or malformed, there is no name, or the locale is not offered.
     """
     tenant = Tenant(subdomain=subdomain, name=name.strip())
-    try:
-        SUBDOMAIN_VALIDATOR(subdomain)
-    except ValidationError as error:
-        raise TenantInvalid(
-            _("A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")
-        ) from error
-    try:
-        tenant.full_clean(exclude=["id", "created_at"], validate_unique=False)
-        TenantSettings(tenant=tenant, locale=locale).clean_fields(exclude=["id", "created_at", "tenant"])
-    except ValidationError as error:
-        raise TenantInvalid(
-            sentences.joined(f"{field}: {sentences.joined(each)}" for field, each in error.message_dict.items())
-        ) from error
+    _require_names(tenant)
+    if locale not in list(defaults.Locale):
+        raise TenantInvalid(settings.locales())
     try:
         with transaction.atomic(using=PLATFORM_ALIAS):
             tenant.save(force_insert=True)
@@ -122,6 +114,25 @@ def create(*, subdomain: str, name: str, locale: str = defaults.LOCALE) -> Tenan
         ) from error
     TenantSettings.objects.create(tenant=tenant, locale=locale)
     return tenant
+
+
+def _require_names(tenant: Tenant) -> None:
+    try:
+        SUBDOMAIN_VALIDATOR(tenant.subdomain)
+    except ValidationError as error:
+        raise TenantInvalid(str(error.message)) from error
+    if len(tenant.subdomain) > MAX_SUBDOMAIN_LENGTH:
+        raise TenantInvalid(
+            _("A subdomain must have at most {length} characters (a DNS label, RFC 1035 2.3.1).").format(
+                length=MAX_SUBDOMAIN_LENGTH
+            )
+        )
+    if not (0 < len(tenant.name) <= MAX_NAME_LENGTH and is_storable(tenant.name)):
+        raise TenantInvalid(
+            _("A tenant must have a name of 1 to {length} characters, none of them NUL or half a character.").format(
+                length=MAX_NAME_LENGTH
+            )
+        )
 
 
 def set_active(subdomain: str, *, active: bool) -> Tenant:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-from mcp_server.declare.arguments import UNSTORABLE
 from mcp_server.declare.schemas import Schema
+from mcp_server.texts import UNSTORABLE
 
 # What a bigint holds (PostgreSQL, 8.1.1).
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,8 +19,6 @@ Words = str | Promise
 
 # Characters of a value.
 MAX_ARGUMENT_LENGTH = 300
-# What no text of PostgreSQL holds (8.3): NUL, and half of a pair of UTF-16, which is no character alone.
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 # Called in a worker with what was typed so far, and how many suggestions are wanted at most.
 Completer = Callable[[str, int], Iterable[str]]
@@ -72,11 +69,6 @@ class Parameters:
     def filled(self, arguments: dict[str, str], context: Context[Any, Any] | None) -> dict[str, Any]:
         """What the function is called with."""
         return {**arguments, self.context: context} if self.context else {**arguments}
-
-
-def is_storable(text: str) -> bool:
-    """Whether a text of PostgreSQL can be this one."""
-    return UNSTORABLE.search(text) is None
 
 
 def title_of(function: Callable[..., Any]) -> str:

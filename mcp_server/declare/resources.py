@@ -13,9 +13,10 @@ from mcp.shared.uri_template import UriTemplate
 from pydantic_core import to_json
 
 from mcp_server.declare import shapes, templates
-from mcp_server.declare.arguments import Argument, Parameters, Words, description_of, is_storable, title_of
+from mcp_server.declare.arguments import Argument, Parameters, Words, description_of, title_of
 from mcp_server.declare.registry import DECLARED, Spec, place
 from mcp_server.declare.tools import Answer
+from mcp_server.texts import is_storable
 
 JSON = "application/json"
 MIME_TYPES: dict[Any, str] = {str: "text/plain", bytes: "application/octet-stream"}

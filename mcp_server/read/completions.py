@@ -18,8 +18,9 @@ from mcp_types import (
 
 from mcp_server.call import refusals
 from mcp_server.declare import registry
-from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Completer, Offered, is_storable
+from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Completer, Offered
 from mcp_server.read.reading import read
+from mcp_server.texts import is_storable
 
 # As many as an answer may hold.
 MAX_VALUES = 100

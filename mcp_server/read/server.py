@@ -29,13 +29,14 @@ from pydantic import AnyUrl
 
 from mcp_server.call import given, refusals, sizes
 from mcp_server.declare import messages
-from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered, is_storable
+from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.resources import Content, ResourceSpec, contents_of
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
 from mcp_server.read.reading import NotThere, served
+from mcp_server.texts import is_storable
 from rls.context import PLATFORM_ALIAS
 
 # Until 2025-11-25 (MCP specification, "Resources", error handling); the SDK has no name for it any more.
