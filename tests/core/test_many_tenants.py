@@ -14,13 +14,18 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
+from django.db.models import Model
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from psycopg.conninfo import make_conninfo
 
+from core.admin import site
 from core.mcp_tools.tools.oversight import get_platform_stats
+from core.models import Tenant, TenantUser
 from core.services import platform_stats, tenants
 from core.services.estimates import MAX_COUNTED_ROWS, Estimate
 from tests.support import postgres
@@ -108,6 +113,18 @@ def test_a_page_of_tenants_reads_a_page(many: None) -> None:
     # One to know that there are more, and the last one of the page before.
     assert most_rows(first) == 21
     assert most_rows(second) == 22
+
+
+@pytest.mark.parametrize("model", [Tenant, TenantUser])
+def test_a_page_of_the_admin_reads_a_page(model: type[Model], many: None) -> None:
+    request = RequestFactory().get("/")
+    request.user = User(is_superuser=True, is_active=True)
+    listed = site._registry[model].get_changelist_instance(request)
+
+    [page] = plans(lambda: list(listed.result_list))
+
+    assert len(listed.result_list) == 100
+    assert most_rows(page) <= 101
 
 
 def test_figures_read_no_more_than_they_count_to(many: None) -> None:
