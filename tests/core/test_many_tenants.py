@@ -147,6 +147,19 @@ def test_what_is_large_is_estimated(many: None) -> None:
     assert len(figures.largest) == platform_stats.MAX_TENANTS
 
 
+@pytest.mark.parametrize(("sampled", "shown"), [(1_234_567, 1_230_000), (9_500, 10_000), (-1, 10_000)])
+def test_an_estimate_keeps_the_digits_that_a_sample_knows_and_is_no_less_than_was_counted(
+    sampled: int, shown: int, many: None, filled: str, postgres_server: postgres.Server
+) -> None:
+    sample = "UPDATE pg_class SET reltuples = %s WHERE relname = 'core_tenantuser'"
+    with closing(psycopg.connect(make_conninfo(postgres_server.admin_url, dbname=filled), autocommit=True)) as admin:
+        admin.execute(sample, [sampled])
+        figures = platform_stats.get()
+        admin.execute(sample, [TENANTS])
+
+    assert figures.users == Estimate(shown, is_exact=False)
+
+
 @pytest.mark.parametrize(
     ("language", "first", "second"),
     [
