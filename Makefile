@@ -92,6 +92,7 @@ bench: $(DEV_DEPS)  ## what isolation costs, as ratios of interleaved runs
 	@$(VENV)/python -m benchmarks.statements
 	@$(VENV)/python -m benchmarks.audit
 	@$(VENV)/python -m benchmarks.lists
+	@$(VENV)/python -m benchmarks.pages
 
 $(PEERS_STAMP): benchmarks/peers/requirements.txt $(DEV_DEPS)
 	@echo "Installing the servers to compare with into $(PEERS), once ..." >&2

@@ -89,6 +89,8 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at 
 @admin.register(TenantUser, site=site)
 class TenantUserAdmin(TenantedAdmin):
     list_display = ("username", "email", "role", "tenant")
+    # The order of an index, in which a page is read: the names of all tenants would be sorted for each.
+    ordering = ("tenant_id", "username")
     list_filter = (("tenant", TenantFilter),)
     fields = ("username", "email", "role")
     search_fields = ("username", "email", "tenant__name", "tenant__subdomain")

@@ -34,7 +34,7 @@ def number(value: int | float | Decimal) -> str:
 
 def percent(share: float) -> str:
     """A share of 1 as a percentage with one decimal: 0.125 is 12.5%."""
-    return PERCENT.apply(share, _locale())
+    return str(PERCENT.apply(share, _locale()))
 
 
 def day(value: date | datetime) -> str:
@@ -59,6 +59,8 @@ def columns(text: str) -> int:
 
 def short(text: str, columns: int = 40) -> str:
     """The beginning of a text, as wide as so many Latin letters at most; Chinese characters are two wide."""
+    if len(text) * 2 <= columns:
+        return text
     width = kept = 0
     for character in text:
         width += _width(character)

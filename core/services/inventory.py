@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core.models import MovementReason, Product, StockMovement
@@ -31,13 +33,18 @@ class AdjustmentReason(StrEnum):
 
 def page(*, limit: int, cursor: str | None, low_only: bool = False, include_inactive: bool = False) -> Page[Product]:
     """A page of products, those first that have the fewest units above their reorder level. Raises InvalidCursor."""
-    found = Product.objects.all()
+    found = _listed()
     if low_only:
         found = found.filter(headroom__lte=0)
     if not include_inactive:
         found = found.filter(is_active=True)
     filters = {"list": "inventory", "low_only": low_only, "include_inactive": include_inactive}
     return pages.page(found, order=LOWEST_FIRST, limit=limit, cursor=cursor, of=filters)
+
+
+@cache
+def _listed() -> QuerySet[Product]:
+    return Product.objects.only(*products.LISTED, "headroom")
 
 
 def adjust(sku: str, quantity: int, *, reason: AdjustmentReason, actor: str, note: str = "") -> StockMovement:

@@ -8,11 +8,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     Case,
     Count,
-    DateTimeField,
     DecimalField,
     F,
     Func,
@@ -192,6 +190,9 @@ class _Row:
     discount: int
 
 
+NOTHING = _Row("", TIMELESS, 0, 0, 0)
+
+
 def _starts(period: Period, group_by: GroupBy) -> dict[str, datetime]:
     """Where each group by time begins, in order; where sales are grouped otherwise, the period is one."""
     if group_by not in BY_TIME:
@@ -249,14 +250,15 @@ def _group(moment: str, starts: list[datetime]) -> Func:
 
     The groups were computed by core.days: PostgreSQL compares moments, and asks no rules of time zones of its own.
     """
-    bounds = Value(starts, output_field=ArrayField(DateTimeField()))
-    return Func(F(moment), bounds, function="WIDTH_BUCKET", output_field=IntegerField())
+    # Without a field, which would prepare each moment where psycopg takes them all.
+    return Func(F(moment), Value(starts), function="WIDTH_BUCKET", output_field=IntegerField())
 
 
 def _totals(rows: list[_Row], smallest: int = 1) -> SalesTotals:
     """`smallest` is what an average is rounded to, in minor units."""
+    sums = _sums(rows)
     standing, fallen, cancelled, units, units_back, payments, refunds = (
-        _sum(rows, part)
+        sums.get(part, NOTHING)
         for part in (
             *(Part.STANDING, Part.FALLEN, Part.CANCELLED, Part.UNITS, Part.UNITS_BACK),
             *(PaymentKind.PAYMENT, PaymentKind.REFUND),
@@ -279,11 +281,15 @@ def _totals(rows: list[_Row], smallest: int = 1) -> SalesTotals:
     )
 
 
-def _sum(rows: list[_Row], part: str) -> _Row:
-    """One row for all of them that are of this part."""
-    found = [row for row in rows if row.part == part]
-    sums = (sum(getattr(row, name) for row in found) for name in ("count", "amount", "discount"))
-    return _Row(part, TIMELESS, *sums)
+def _sums(rows: list[_Row]) -> dict[str, _Row]:
+    """One row for all of them that are of the same part, by part."""
+    found: dict[str, _Row] = {}
+    for row in rows:
+        sums = found.get(row.part, NOTHING)
+        found[row.part] = _Row(
+            row.part, TIMELESS, sums.count + row.count, sums.amount + row.amount, sums.discount + row.discount
+        )
+    return found
 
 
 def _by_time(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core import formats
@@ -68,4 +70,11 @@ def move(
 
 def recent(product: Product, *, limit: int) -> list[StockMovement]:
     """The latest stock movements of a product, newest first, with their orders."""
-    return list(product.movements.select_related("order").order_by("-created_at", "-id")[:limit])
+    return list(_movements().filter(product=product)[:limit])
+
+
+@cache
+def _movements() -> QuerySet[StockMovement]:
+    """Newest first, with the columns that are shown. Made once, and copied by whatever filters it."""
+    columns = ("created_at", "quantity", "stock_after", "reason", "note", "actor", "order__number")
+    return StockMovement.objects.select_related("order").only(*columns).order_by("-created_at", "-id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -169,7 +170,9 @@ def _known(tenants: QuerySet[Tenant], subdomain: str) -> Tenant:
     return tenant
 
 
+@cache
 def _with_counts() -> QuerySet[Tenant]:
+    """Made once, and copied by whatever filters it."""
     # Sub-selects, which are run for the rows of a page: a join would be grouped before the page is cut from it.
     users = TenantUser.objects.filter(tenant=OuterRef("pk")).order_by().values("tenant")
     locale = TenantSettings.objects.filter(tenant=OuterRef("pk")).values("locale")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Annotated, Self
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Self, Union, get_args, get_origin
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +18,9 @@ from mcp_server import sentences
 
 # In the caller's time zone, with its offset from UTC.
 Moment = Annotated[datetime, PlainSerializer(timezone.localtime, return_type=datetime)]
+
+# Values in which there is nothing else, and so no other answer's note.
+PLAIN = (str, int, float, Decimal, date, Enum, NoneType)
 
 
 class Zoned:
@@ -44,11 +51,10 @@ def note(answer: object) -> str:
 
 def _notes(value: object) -> Iterator[str]:
     if isinstance(value, BaseModel):
-        # A class has one base for each kind of unit, and each says its own.
-        for base in type(value).__mro__:
-            if "unit_note" in vars(base):
-                yield vars(base)["unit_note"](value)
-        for name in type(value).model_fields:
+        notes, fields = _kinds_of(type(value))
+        for each in notes:
+            yield each(value)
+        for name in fields:
             yield from _notes(getattr(value, name))
     elif isinstance(value, dict):
         for each in value.values():
@@ -56,3 +62,16 @@ def _notes(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _notes(each)
+
+
+@cache
+def _kinds_of(model: type[BaseModel]) -> tuple[list[Callable[[object], str]], list[str]]:
+    """The `unit_note` of each of its base classes that has one, and the fields in which there may be more of them."""
+    notes = [vars(base)["unit_note"] for base in model.__mro__ if "unit_note" in vars(base)]
+    return notes, [name for name, field in model.model_fields.items() if not _is_plain(field.annotation)]
+
+
+def _is_plain(annotation: object) -> bool:
+    if get_origin(annotation) in (Union, UnionType):
+        return all(map(_is_plain, get_args(annotation)))
+    return isinstance(annotation, type) and issubclass(annotation, PLAIN)

@@ -14,13 +14,18 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
+from django.db.models import Model
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from psycopg.conninfo import make_conninfo
 
+from core.admin import site
 from core.mcp_tools.tools.oversight import get_platform_stats
+from core.models import Tenant, TenantUser
 from core.services import platform_stats, tenants
 from core.services.estimates import MAX_COUNTED_ROWS, Estimate
 from tests.support import postgres
@@ -110,6 +115,18 @@ def test_a_page_of_tenants_reads_a_page(many: None) -> None:
     assert most_rows(second) == 22
 
 
+@pytest.mark.parametrize("model", [Tenant, TenantUser])
+def test_a_page_of_the_admin_reads_a_page(model: type[Model], many: None) -> None:
+    request = RequestFactory().get("/")
+    request.user = User(is_superuser=True, is_active=True)
+    listed = site._registry[model].get_changelist_instance(request)
+
+    [page] = plans(lambda: list(listed.result_list))
+
+    assert len(listed.result_list) == 100
+    assert most_rows(page) <= 101
+
+
 def test_figures_read_no_more_than_they_count_to(many: None) -> None:
     totals, candidates, figures = plans(platform_stats.get)
 
@@ -128,6 +145,19 @@ def test_what_is_large_is_estimated(many: None) -> None:
     assert figures.products == Estimate(1, is_exact=True)
     assert (figures.largest[0].subdomain, figures.largest[0].orders) == ("tenant-29999", 8)
     assert len(figures.largest) == platform_stats.MAX_TENANTS
+
+
+@pytest.mark.parametrize(("sampled", "shown"), [(1_234_567, 1_230_000), (9_500, 10_000), (-1, 10_000)])
+def test_an_estimate_keeps_the_digits_that_a_sample_knows_and_is_no_less_than_was_counted(
+    sampled: int, shown: int, many: None, filled: str, postgres_server: postgres.Server
+) -> None:
+    sample = "UPDATE pg_class SET reltuples = %s WHERE relname = 'core_tenantuser'"
+    with closing(psycopg.connect(make_conninfo(postgres_server.admin_url, dbname=filled), autocommit=True)) as admin:
+        admin.execute(sample, [sampled])
+        figures = platform_stats.get()
+        admin.execute(sample, [TENANTS])
+
+    assert figures.users == Estimate(shown, is_exact=False)
 
 
 @pytest.mark.parametrize(

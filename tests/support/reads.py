@@ -61,7 +61,6 @@ def orders_by(name: str, index: str, **filters: Any) -> Case:
         name=name,
         read=lambda cursor: orders.page(limit=20, cursor=cursor, **filters),
         indexes={index, "orderitem_product_unique"},
-        statements=2,
     )
 
 
