@@ -18,10 +18,13 @@ CONFORMANCE := .local/conformance
 CONFORMANCE_VERSION := 0.2.0-alpha.12
 NODE_VERSION := 24.19.0
 CONFORMANCE_STAMP := $(CONFORMANCE)/installed-$(CONFORMANCE_VERSION)-$(NODE_VERSION)
+# The servers that `make bench-calls` compares with: in an environment of their own, and in no lock.
+PEERS := .local/peers
+PEERS_STAMP := $(PEERS)/installed
 SOURCES := rls core mcp_server tests benchmarks examples manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-django conformance lint fmt migrate audit matrix reference bench shell psql messages wheel lock clean
+.PHONY: help run test test-fast test-django conformance lint fmt migrate audit matrix reference bench bench-calls shell psql messages wheel lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -85,10 +88,19 @@ reference: $(RUN_DEPS)  ## what the endpoints offer, written to docs/reference/t
 
 bench: $(DEV_DEPS)  ## what isolation costs, as ratios of interleaved runs
 	@$(VENV)/python -m benchmarks.backend
-	@$(VENV)/python -m benchmarks.calls
+	@$(VENV)/python -m benchmarks.costs
 	@$(VENV)/python -m benchmarks.statements
 	@$(VENV)/python -m benchmarks.audit
 	@$(VENV)/python -m benchmarks.lists
+
+$(PEERS_STAMP): benchmarks/peers/requirements.txt $(DEV_DEPS)
+	@echo "Installing the servers to compare with into $(PEERS), once ..." >&2
+	@rm -rf $(PEERS) && $(VENV)/python -m venv $(PEERS)
+	@env -u PYTHONPATH -u PYTHONHOME $(PEERS)/bin/python -m pip --no-input --disable-pip-version-check install -qq -r $<
+	@touch $@
+
+bench-calls: $(PEERS_STAMP)  ## what a call costs beside other servers, which are fetched into .local/peers; ARGS="mcpz ours" runs a part
+	@$(VENV)/python -m benchmarks.calls $(ARGS)
 
 shell: $(RUN_DEPS)  ## Django's shell
 	@$(VENV)/python manage.py shell

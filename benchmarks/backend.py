@@ -4,8 +4,9 @@
 
 They read the same rows of the same table over one connection each, in turns. Stock Django connects as a
 superuser, whom no policy slows down, and writes the tenant into each query; a third run leaves the filter out.
-Only one tenant has rows, so all three read the same. Prints the median of the ratios of the rounds, with the first
-and third quartile.
+Only one tenant has rows, so all three read the same. A context is open already, or the request opens it: as the
+middleware does, whose resolver has just seen that the tenant is active, or with a statement of its own that asks.
+Prints the median of the ratios of the rounds, with the first and third quartile.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
@@ -20,6 +22,7 @@ from django.db import transaction
 from benchmarks import common
 from core.models import Product
 from rls import tenant_context
+from rls.context import checked_tenant_context
 from tests.support.world import make_tenant
 
 ROUNDS = 20
@@ -27,37 +30,62 @@ REPEATS = 60
 PRODUCTS = 200
 
 
-def seconds(read: Callable[[], object], around: Callable[[], AbstractContextManager[object]], queries: int) -> float:
-    """How long `REPEATS` requests of so many queries take; a request of several is one transaction."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a request is: so many queries, in what it opens itself."""
+
+    words: str
+    queries: int
+    opened: Callable[[UUID], AbstractContextManager[object]] | None = None
+    in_transaction: bool = False
+
+
+KINDS = [
+    Kind("{queries} in a context that is open", 1),
+    Kind("{queries} in a context that is open", 5),
+    Kind("{queries} in a context that is open, one transaction", 5, in_transaction=True),
+    Kind("{queries}, context opened by the middleware", 1, checked_tenant_context),
+    Kind("{queries}, context opened by the middleware", 5, checked_tenant_context),
+    Kind("{queries}, context opened by tenant_context, which asks whether the tenant is active", 1, tenant_context),
+    Kind("{queries}, context opened by tenant_context, which asks whether the tenant is active", 5, tenant_context),
+]
+
+
+def seconds(request: Callable[[], object]) -> float:
+    """How long `REPEATS` requests take."""
     started = time.perf_counter()
     for _ in range(REPEATS):
-        with around():
-            for _ in range(queries):
-                read()
+        request()
     return time.perf_counter() - started
 
 
-def compare(tenant_id: UUID, queries: int, in_transaction: bool) -> tuple[list[float], list[float]]:
-    """The ratios of each round: ours to stock Django with its filter, and to the same query without any."""
+def compare(tenant_id: UUID, kind: Kind) -> tuple[list[float], list[float]]:
+    """The ratios of each round: ours to stock Django with its filter, and to the same queries without any."""
 
-    def ours() -> object:
-        return list(Product.objects.order_by("-created_at", "-id")[:20])
+    def block(alias: str) -> AbstractContextManager[object]:
+        return transaction.atomic(using=alias) if kind.in_transaction else nullcontext()
 
-    def filtered() -> object:
-        return list(Product.objects.using("stock").filter(tenant_id=tenant_id).order_by("-created_at", "-id")[:20])
+    def ours() -> None:
+        with kind.opened(tenant_id) if kind.opened else nullcontext(), block("default"):
+            for _ in range(kind.queries):
+                list(Product.objects.order_by("-created_at", "-id")[:20])
 
-    def bare() -> object:
-        return list(Product.objects.using("stock").order_by("-created_at", "-id")[:20])
+    def filtered() -> None:
+        with block("stock"):
+            for _ in range(kind.queries):
+                list(Product.objects.using("stock").filter(tenant_id=tenant_id).order_by("-created_at", "-id")[:20])
 
-    def block(alias: str) -> Callable[[], AbstractContextManager[object]]:
-        return (lambda: transaction.atomic(using=alias)) if in_transaction else nullcontext
+    def bare() -> None:
+        with block("stock"):
+            for _ in range(kind.queries):
+                list(Product.objects.using("stock").order_by("-created_at", "-id")[:20])
 
-    runs = [(ours, block("default")), (filtered, block("stock")), (bare, block("stock"))]
+    runs = [ours, filtered, bare]
     to_filtered, to_bare = [], []
-    with tenant_context(tenant_id):
+    with nullcontext() if kind.opened else tenant_context(tenant_id):
         for number in range(ROUNDS):
             order = [(number + step) % 3 for step in range(3)]
-            taken = {which: seconds(*runs[which], queries) for which in order}
+            taken = {which: seconds(runs[which]) for which in order}
             to_filtered.append(taken[0] / taken[1])
             to_bare.append(taken[0] / taken[2])
     return to_filtered, to_bare
@@ -72,11 +100,12 @@ def main() -> None:
                 for number in range(PRODUCTS)
             )
         print(f"{server.source}; {ROUNDS} interleaved rounds of {REPEATS} requests; a list of 20 rows")
-        for queries, in_transaction in ((1, False), (5, False), (5, True)):
-            ratios = compare(world.id, queries, in_transaction)
-            to_filtered, to_bare = map(common.shown, ratios)
-            kind = "one transaction" if in_transaction else "autocommit"
-            print(f"  {queries} queries, {kind}: {to_filtered} stock with its filter, {to_bare} without")
+        print("| a request of | stock Django that filters by tenant itself | the same queries without any filter |")
+        print("|---|---|---|")
+        for kind in KINDS:
+            to_filtered, to_bare = map(common.shown, compare(world.id, kind))
+            queries = "1 query" if kind.queries == 1 else f"{kind.queries} queries"
+            print(f"| {kind.words.format(queries=queries)} | {to_filtered} | {to_bare} |", flush=True)
 
 
 if __name__ == "__main__":

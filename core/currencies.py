@@ -5,13 +5,26 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-from babel.core import get_global
 from babel.numbers import get_currency_precision, get_currency_symbol
-from iso4217 import Currency
+from iso4217 import Currency, raw_xml
 
-# Of list one of ISO 4217, those that have a unit to price in: gold, the code for tests and their like have none.
+# List one of ISO 4217, without what has no unit: gold, the code for tests and their like.
 DECIMALS: dict[str, int] = {each.code: each.exponent for each in Currency if each.exponent is not None}
-NOT_MONEY = {each.code for each in Currency} - DECIMALS.keys()
+# Units that contracts are reckoned in, and that nobody pays with: the list marks most of them as funds.
+UNMARKED_FUNDS = {"UYW", "XAD"}
+FUNDS = UNMARKED_FUNDS | {
+    entry.findtext("Ccy")
+    for entry in raw_xml.iterfind("CcyTbl/CcyNtry[CcyNm]")
+    if entry.find("CcyNm[@IsFund]") is not None
+}
+MONEY = frozenset(DECIMALS.keys() - FUNDS)
+NOT_MONEY = {each.code for each in Currency} - MONEY
+# What people pay without the decimals that it has: those to which CLDR 47 gives no digits in cash ("Supplemental
+# Currency Data"). Written down here, because a later CLDR would change texts about amounts that have not changed.
+WRITTEN_WHOLE = {
+    *("AFN", "ALL", "AMD", "COP", "CRC", "CZK", "GYD", "HUF", "IDR", "IQD", "IRR", "KPW", "LAK", "LBP"),
+    *("MGA", "MMK", "MNT", "MUR", "NOK", "PKR", "RSD", "SEK", "SOS", "SYP", "TWD", "TZS", "UZS", "YER"),
+}
 
 
 def decimals(code: str) -> int:
@@ -32,13 +45,9 @@ def smallest_used(code: str) -> int:
     return unit(code) if is_written_whole(code) else 1
 
 
-@cache
 def is_written_whole(code: str) -> bool:
-    """Whether people write a whole amount of it without decimals: where cash has none (CLDR, "Supplemental Currency
-    Data"), as in TWD."""
-    fractions = get_global("currency_fractions")
-    digits, _rounding, cash_digits, _cash_rounding = fractions.get(code, fractions["DEFAULT"])
-    return 0 in (digits, cash_digits)
+    """Whether people write a whole amount of it without decimals, as of TWD."""
+    return code in WRITTEN_WHOLE or decimals(code) == 0
 
 
 def split(minor: int, code: str) -> tuple[int, int, int]:
@@ -62,4 +71,4 @@ def symbol(code: str) -> str:
 def meant(text: str) -> str | None:
     """The currency whose code or sign the text is in another writing, such as "usd", "ＵＳＤ" or "NT$"."""
     wanted = unicodedata.normalize("NFKC", text).strip().upper()
-    return next((code for code in DECIMALS if wanted in (code, symbol(code))), None)
+    return next((code for code in sorted(MONEY) if wanted in (code, symbol(code))), None)

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.support import postgres
+from tests.support.certificates import read_authorities_once
 from tests.support.processes import Process, serving
 from tests.support.signals import let_children_be_interrupted
 from tests.support.world import Saved, World
@@ -26,6 +27,7 @@ PLATFORM_CONNECTIONS = 60
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL once: workers of xdist find it in their environment."""
     let_children_be_interrupted()
+    read_authorities_once()
     if hasattr(config, "workerinput"):
         SERVER.append(postgres.Server(os.environ["TEST_SERVER_URL"], source=os.environ["TEST_SERVER_SOURCE"]))
         return

@@ -1,8 +1,14 @@
-import django.db.models.functions.text
 from django.db import migrations, models
+from django.db.models import Func
+from django.db.models.functions import Lower
 
-import core.models.customers
-from core import addresses
+from core.migrations import _addresses
+
+INVISIBLE = (
+    r"[\u0001-\u0020\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2028-\u202E"
+    r"\u2060-\u206F\u2800\uFE00-\uFE0F\uFEFF\uFFF9-\uFFFB\U000E0000-\U000E0FFF]"
+)
+NFKC = "normalize(%(expressions)s, NFKC)"
 
 
 def unite(apps, schema_editor):
@@ -28,9 +34,9 @@ def unite(apps, schema_editor):
 
 def _form(email):
     try:
-        return addresses.normal(email)
-    except addresses.NotAnAddress:  # as little as makes it a text that looks like itself
-        return "".join(addresses.plain(email).split())
+        return _addresses.normal(email)
+    except _addresses.NotAnAddress:  # as little as makes it a text that looks like itself
+        return "".join(_addresses.plain(email).split())
 
 
 class Migration(migrations.Migration):
@@ -47,8 +53,8 @@ class Migration(migrations.Migration):
             model_name="customer",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("email", django.db.models.functions.text.Lower(core.models.customers.NFKC("email"))),
-                    models.Q(("email__regex", core.models.customers.INVISIBLE), _negated=True),
+                    ("email", Lower(Func("email", template=NFKC))),
+                    models.Q(("email__regex", INVISIBLE), _negated=True),
                 ),
                 name="customer_email_normal",
             ),

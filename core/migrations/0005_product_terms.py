@@ -1,12 +1,12 @@
 from django.db import migrations, models
 
-from core.services import search
+from core.migrations import _words
 
 BATCH_SIZE = 1000
 
 
 def index_again(apps, schema_editor):
-    """Replace the terms of every product by those of today's rules."""
+    """Replace the terms of every product by those of the frozen rules."""
     alias = schema_editor.connection.alias
     products = apps.get_model("core", "Product").objects.using(alias).order_by("id")
     term = apps.get_model("core", "ProductTerm")
@@ -18,11 +18,15 @@ def index_again(apps, schema_editor):
             [
                 term(tenant_id=product.tenant_id, product_id=product.id, term=text)
                 for product in batch
-                for text in sorted(search.terms(product))
+                for text in sorted(_terms(product))
             ],
             batch_size=5000,
         )
         last = batch[-1].id
+
+
+def _terms(product):
+    return _words.terms(product.name) | _words.terms(product.sku) | _words.terms(product.category)
 
 
 class Migration(migrations.Migration):

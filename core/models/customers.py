@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Func
 from django.db.models.functions import Lower
 
 from rls.models import Tenanted
@@ -12,13 +13,7 @@ INVISIBLE = (
     r"[\u0001-\u0020\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u200B-\u200F\u2028-\u202E"
     r"\u2060-\u206F\u2800\uFE00-\uFE0F\uFEFF\uFFF9-\uFFFB\U000E0000-\U000E0FFF]"
 )
-
-
-class NFKC(models.Func):
-    """A text in Unicode's form NFKC."""
-
-    template = "normalize(%(expressions)s, NFKC)"
-    output_field = models.TextField()
+NFKC = "normalize(%(expressions)s, NFKC)"
 
 
 class Customer(Tenanted):
@@ -35,7 +30,7 @@ class Customer(Tenanted):
             models.UniqueConstraint(fields=["tenant", "email"], name="customer_email_unique"),
             # So that one address has one form, whoever writes it.
             models.CheckConstraint(
-                condition=models.Q(email=Lower(NFKC("email"))) & ~models.Q(email__regex=INVISIBLE),
+                condition=models.Q(email=Lower(Func("email", template=NFKC))) & ~models.Q(email__regex=INVISIBLE),
                 name="customer_email_normal",
             ),
         ]

@@ -88,12 +88,15 @@ class Order(Tenanted):
 
 
 class OrderItem(Tenanted):
-    """A line of an order, with the price at the time."""
+    """A line of an order, with the price and the category at the time."""
 
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="items"
     )
     product = models.ForeignKey(Product, on_delete=models.RESTRICT, db_constraint=False, db_index=False)
+    category = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text="The product's when it was ordered."
+    )
     quantity = models.PositiveIntegerField()
     price_minor = models.PositiveBigIntegerField()
     currency = models.CharField(max_length=3)

@@ -90,6 +90,7 @@ class Writer:
                 OrderItem(
                     order=order,
                     product=product,
+                    category=product.category,
                     quantity=quantity,
                     price_minor=product.price_minor,
                     currency=self.currency,

@@ -45,7 +45,7 @@ def create(
     discount: Decimal = NO_DISCOUNT,
     note: str = "",
 ) -> Order:
-    """A new draft with the next number and today's prices; the same sku twice is one line.
+    """A new draft with the next number, today's prices and categories; the same sku twice is one line.
 
     Without an e-mail address it is of a walk-in customer. The discount is in the currency's own unit; one above the
     tenant's cap is asked for. Raises OrderInvalid, NotForSale, CustomerInvalid, and AmountInvalid where the currency
@@ -73,7 +73,7 @@ def create(
 
 
 def add_item(number: int, item: Wanted) -> Order:
-    """Add units of a product to a draft; a product that is in it already keeps its price.
+    """Add units of a product to a draft; a product that is in it already keeps its price and category.
 
     Raises OrderNotFound, OrderInvalid, NotForSale.
     """
@@ -120,7 +120,11 @@ def _new_lines(items: Iterable[Wanted], currency: str) -> list[OrderItem]:
     _require_currency(products, currency)
     return [
         OrderItem(
-            product=product, quantity=units[product.sku], price_minor=product.price_minor, currency=product.currency
+            product=product,
+            category=product.category,
+            quantity=units[product.sku],
+            price_minor=product.price_minor,
+            currency=product.currency,
         )
         for product in products
     ]

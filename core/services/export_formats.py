@@ -17,16 +17,39 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 from zipfile import ZIP_DEFLATED, ZipFile
 
-# What a spreadsheet takes for a formula when a cell of a CSV begins with it (CWE-1236); Chinese and Japanese ones take
-# the full-width signs too.
-FORMULA_SIGNS = "=+\\-@＝＋－＠"
-# At the beginning of a text, whatever white space and quotes stand before it.
-FORMULA = re.compile(rf"[\t\r\n]|[\s\"]*[{FORMULA_SIGNS}]")
-# And within a text, where a spreadsheet that was told another separator begins a cell; a number is none, nor is a sign
-# alone between spaces.
+# Note [What a spreadsheet runs]
+# A cell of a CSV that begins with one of these signs is a formula (CWE-1236), the full-width ones in Chinese and
+# Japanese spreadsheets. Where a cell begins is said by whoever opens the file: any character but a letter or a digit
+# may be the separator. So a sign is made inert at the beginning of a text and after each such character, whatever white
+# space and quotes stand between, unless what follows can be no formula:
+#   - a number, or a telephone number, that nothing is reckoned with: "Tea; -5", "(-20%)", "Tel. +886-2-2345-6789";
+#   - what no formula begins with: ":-)", "->";
+#   - the separator itself, twice: "C++", "--";
+#   - a dash between spaces, but for one after a character that people do take for a separator: "Tea (green) - a cup";
+#   - a name in an address: "https://example.com/@shop"; a comparison with a number: "size >= 40".
+SIGNS = r"=+\-@＝＋－＠"
+USUAL_SEPARATORS = r",;:|#~^，；：｜"
+BLANKS = r"[\s\"]{0,60}+"  # without an end a text of blanks would take the square of its length
+NUMBER = r"(?>[+-][0-9]+(?:[.,:/][0-9]+)*%?)"
+TELEPHONE = r"(?>\+[0-9]{1,4}(?:[ ().-]{1,2}[0-9]{1,14}){1,6})"
+DASH = r"[+－＋-]{1,2}(?:\Z|\s(?!\s*\w[\w.]*[(|!]))"
+# And then no operator, with which the number would begin a formula.
+ALONE = r"\s*+(?:\Z|[^\s+\-*/^&=<>|!(])"
+FORMULA = re.compile(rf"[\t\r\n]|[\s\"]*[{SIGNS}]")
 FORMULA_WITHIN = re.compile(
-    rf"(?:[,;|，；\t\r\n\"][\s\"]*|[ 　][\s\"]*(?!.(?:\s|$)))(?=[{FORMULA_SIGNS}])"
-    r"(?![+-]?[0-9]+(?:[.,][0-9]+)?%?(?:[\s,;|，；\"]|$))"
+    rf"""
+    (?P<before>[\W_])
+    (?: (?<=[{USUAL_SEPARATORS}\t\r\n]) {BLANKS}
+      | (?<=\s) {BLANKS} (?! [{SIGNS}]++ (?:(?P=before)|\Z) )
+      | (?<=\S) {BLANKS} (?! (?<=\s) {DASH} )
+    )
+    (?= [{SIGNS}] [{SIGNS}\s]{{0,60}}+ [{SIGNS}\s\w("'\[{{\#$\\.|!] )
+    (?! (?P=before) )
+    (?! (?:{NUMBER}|{TELEPHONE}) {ALONE} )
+    (?! (?<=/) @ (?>\w[\w.-]*) (?![(|!]) )
+    (?! (?<=[<>]) =[ ]?+ (?>[0-9]+(?:[.,][0-9]+)*%?) {ALONE} )
+    """,
+    re.VERBOSE,
 )
 
 # As spreadsheets in every language read a time, and as they show one.

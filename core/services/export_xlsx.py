@@ -12,8 +12,10 @@ from xml.sax.saxutils import escape
 
 from django.utils.translation import gettext as _
 from xlsxwriter import Workbook
+from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from core import amounts
 from core.services.export_formats import Row, Writer, cell
 from mcp_server.errors import Refusal
 
@@ -23,6 +25,7 @@ MAX_CELL_LENGTH = 32_767
 MAX_EXACT_DIGITS = 15
 # Excel's own words for a format (ECMA-376, 18.8.31).
 TIME_CELL_FORMAT = "yyyy-mm-dd hh:mm:ss"
+WHOLE_CELL_FORMAT = "#,##0"
 
 
 class DoesNotFit(Refusal):
@@ -45,6 +48,7 @@ class XLSX(Writer):
         self._directory = TemporaryDirectory(prefix="export-")
         self._book = Workbook(self.file, {"constant_memory": True, "tmpdir": self._directory.name, "use_zip64": True})
         self._time_format = self._book.add_format({"num_format": TIME_CELL_FORMAT})
+        self._amount_formats: dict[int, Format] = {}
         return self
 
     def __exit__(
@@ -84,11 +88,20 @@ class XLSX(Writer):
                 self._sheet.write_datetime(self._row, column, self._local(value), self._time_format)
             elif isinstance(value, bool):
                 self._sheet.write_boolean(self._row, column, value)
+            elif isinstance(value, Decimal) and _is_exact(value):
+                self._sheet.write_number(self._row, column, value, self._amount_format(amounts.decimals_of(value)))
             elif _is_exact(value):
                 self._sheet.write_number(self._row, column, value)
             elif value is not None and value != "":
                 self._write_text(column, str(value))
         self._row += 1
+
+    def _amount_format(self, decimals: int) -> Format:
+        """That of a number which shows as many decimals as are written of it: 19.90, and not 19.9."""
+        if decimals not in self._amount_formats:
+            written = f"{WHOLE_CELL_FORMAT}.{'0' * decimals}" if decimals else WHOLE_CELL_FORMAT
+            self._amount_formats[decimals] = self._book.add_format({"num_format": written})
+        return self._amount_formats[decimals]
 
     def _local(self, value: datetime) -> datetime:
         return value.astimezone(self.header.zone).replace(tzinfo=None)

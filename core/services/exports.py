@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from django.apps import apps
 from django.core.signing import BadSignature, TimestampSigner
@@ -31,6 +30,7 @@ from core.models import (
 from core.services import settings
 from core.services.export_formats import CSV, JSON, Header, JSONLines, Row, Writer
 from core.services.export_xlsx import XLSX
+from mcp_server import zones
 from mcp_server.errors import Refusal
 from mcp_server.ledger.models import IdempotencyKey
 from mcp_server.tokens.models import ApiToken
@@ -104,7 +104,7 @@ def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = N
         actor: the name of the token that asks for it.
         on_progress: is told after each batch how many rows are written, of how many.
 
-    Raises ExportRunning, and DoesNotFit where a workbook can't hold a text.
+    Raises ExportRunning; DoesNotFit where a workbook can't hold a text; of a sheet, ZoneUnknown.
     """
     with transaction.atomic():
         _take_turn()
@@ -112,7 +112,7 @@ def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = N
         now = timezone.now()
         export = Export.objects.create(format=format, actor=actor, expires_at=now + LIFETIME)
         parts = Parts(export)
-        zone = ZoneInfo(settings.get().time_zone)
+        zone = zones.of(settings.get().time_zone)
         with WRITERS[format](parts, Header(Tenant.objects.get().subdomain, now, zone)) as writer:
             counts = _write_tables(writer, on_progress or _nobody)
         parts.close()

@@ -46,6 +46,11 @@ def get() -> TenantSettings:
     return TenantSettings.objects.first() or TenantSettings()
 
 
+def locales() -> str:
+    """Which languages there are, for whoever has named another one."""
+    return _("The locale must be one of: {locales}.").format(locales=", ".join(defaults.Locale))
+
+
 def lock() -> TenantSettings:
     """The same, saved and locked until the transaction ends: whoever holds it is the tenant's only holder.
 
@@ -105,9 +110,8 @@ def _amounts(row: TenantSettings, currency: str, max_order: Decimal | None) -> d
 
 
 def _check(changes: dict[str, Any]) -> None:
-    locales = list(defaults.Locale)
-    if "locale" in changes and changes["locale"] not in locales:
-        raise SettingsInvalid(_("The locale must be one of: {locales}.").format(locales=", ".join(locales)))
+    if "locale" in changes and changes["locale"] not in list(defaults.Locale):
+        raise SettingsInvalid(locales())
     if "time_zone" in changes:
         _check_time_zone(changes["time_zone"])
     if changes.get("max_discount_percent", 0) > 100:
@@ -141,11 +145,11 @@ def _check_currency(code: str) -> None:
     if code in currencies.NOT_MONEY:
         raise SettingsInvalid(
             _(
-                "Nothing can be priced in {code}: ISO 4217 gives it no unit. Use the three letters of a currency, such "
-                "as TWD or EUR."
+                "Nobody pays in {code}: ISO 4217 has it for accounts, metals or tests. Use the three letters of a "
+                "currency, such as TWD or EUR."
             ).format(code=code)
         )
-    if code not in currencies.DECIMALS:
+    if code not in currencies.MONEY:
         raise SettingsInvalid(_no_such_currency(code))
     if Product.objects.exists() or Order.objects.exists():
         raise SettingsInvalid(

@@ -89,7 +89,8 @@ class SalesTotals:
 class SalesGroup:
     """One day ("2026-11-23"), week ("2026-W47"), month ("2026-11"), category or sku; `name` is the product's.
 
-    Orders, units and revenue are net, as in the totals. A product is named as it is now.
+    Orders, units and revenue are net, as in the totals. A category is that in which a product was ordered; a product is
+    named as it is now.
     """
 
     key: str
@@ -313,7 +314,7 @@ def _key(day: date, group_by: GroupBy) -> str:
 
 
 def _by_goods(period: Period, group_by: GroupBy, limit: int) -> list[SalesGroup]:
-    keys = ("product__category",) if group_by is GroupBy.CATEGORY else ("product__sku", "product__name")
+    keys = ("category",) if group_by is GroupBy.CATEGORY else ("product__sku", "product__name")
     window = (period.start, period.end, "order__")
     groups = (
         OrderItem.objects.filter(accounting.standing(*window) | accounting.taken_back(*window))

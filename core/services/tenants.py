@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, QuerySet, Value
+from django.db.models import Count, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN_VALIDATOR
-from core.services import tenant_rows
-from mcp_server import approval, pages, sentences
+from core.services import settings, tenant_rows
+from mcp_server import approval, pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
+from mcp_server.texts import is_storable
 from rls.context import PLATFORM_ALIAS
+
+MAX_SUBDOMAIN_LENGTH, MAX_NAME_LENGTH = 63, 100
+PAGE_SIZE = 1000
 
 
 class TenantNotFound(Refusal):
@@ -50,9 +55,16 @@ class TenantFacts:
     user_count: int
 
 
-def find() -> list[TenantFacts]:
-    """The visible tenants, oldest first: one's own in a tenant context, all of them in a platform context."""
-    return [_facts(tenant) for tenant in _with_counts()]
+def find() -> Iterator[TenantFacts]:
+    """The visible tenants, oldest first: one's own in a tenant context, all of them in a platform context.
+
+    They are read as they are asked for, PAGE_SIZE in a statement.
+    """
+    found, cursor = page(limit=PAGE_SIZE, cursor=None)
+    yield from found
+    while cursor is not None:
+        found, cursor = page(limit=PAGE_SIZE, cursor=cursor)
+        yield from found
 
 
 def page(*, limit: int, cursor: str | None) -> tuple[list[TenantFacts], str | None]:
@@ -84,22 +96,12 @@ def users(*, limit: int, cursor: str | None) -> Page[TenantUser]:
 def create(*, subdomain: str, name: str, locale: str = defaults.LOCALE) -> Tenant:
     """A new active tenant. Needs a platform context.
 
-    Raises TenantInvalid: the subdomain is taken or malformed, or the locale is not offered.
+    Raises TenantInvalid: the subdomain is taken or malformed, there is no name, or the locale is not offered.
     """
     tenant = Tenant(subdomain=subdomain, name=name.strip())
-    try:
-        SUBDOMAIN_VALIDATOR(subdomain)
-    except ValidationError as error:
-        raise TenantInvalid(
-            _("A subdomain must consist of lower-case letters, digits and inner hyphens (a DNS label, RFC 1035 2.3.1).")
-        ) from error
-    try:
-        tenant.full_clean(exclude=["id", "created_at"], validate_unique=False)
-        TenantSettings(tenant=tenant, locale=locale).clean_fields(exclude=["id", "created_at", "tenant"])
-    except ValidationError as error:
-        raise TenantInvalid(
-            sentences.joined(f"{field}: {sentences.joined(each)}" for field, each in error.message_dict.items())
-        ) from error
+    _require_names(tenant)
+    if locale not in list(defaults.Locale):
+        raise TenantInvalid(settings.locales())
     try:
         with transaction.atomic(using=PLATFORM_ALIAS):
             tenant.save(force_insert=True)
@@ -111,6 +113,25 @@ def create(*, subdomain: str, name: str, locale: str = defaults.LOCALE) -> Tenan
         ) from error
     TenantSettings.objects.create(tenant=tenant, locale=locale)
     return tenant
+
+
+def _require_names(tenant: Tenant) -> None:
+    try:
+        SUBDOMAIN_VALIDATOR(tenant.subdomain)
+    except ValidationError as error:
+        raise TenantInvalid(str(error.message)) from error
+    if len(tenant.subdomain) > MAX_SUBDOMAIN_LENGTH:
+        raise TenantInvalid(
+            _("A subdomain must have at most {length} characters (a DNS label, RFC 1035 2.3.1).").format(
+                length=MAX_SUBDOMAIN_LENGTH
+            )
+        )
+    if not (0 < len(tenant.name) <= MAX_NAME_LENGTH and is_storable(tenant.name)):
+        raise TenantInvalid(
+            _("A tenant must have a name of 1 to {length} characters, none of them NUL or half a character.").format(
+                length=MAX_NAME_LENGTH
+            )
+        )
 
 
 def set_active(subdomain: str, *, active: bool) -> Tenant:
@@ -149,8 +170,13 @@ def _known(tenants: QuerySet[Tenant], subdomain: str) -> Tenant:
 
 
 def _with_counts() -> QuerySet[Tenant]:
-    locale = Coalesce(F("settings__locale"), Value(TenantSettings().locale))
-    return Tenant.objects.annotate(user_count=Count("users"), locale=locale).order_by("created_at", "subdomain")
+    # Sub-selects, which are run for the rows of a page: a join would be grouped before the page is cut from it.
+    users = TenantUser.objects.filter(tenant=OuterRef("pk")).order_by().values("tenant")
+    locale = TenantSettings.objects.filter(tenant=OuterRef("pk")).values("locale")
+    return Tenant.objects.annotate(
+        user_count=Coalesce(Subquery(users.annotate(rows=Count("pk")).values("rows")), 0),
+        locale=Coalesce(Subquery(locale), Value(TenantSettings().locale)),
+    ).order_by("created_at", "subdomain")
 
 
 def _facts(tenant: Tenant) -> TenantFacts:

@@ -16,13 +16,12 @@ from typing import Any, NamedTuple
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 from mcp_server.declare.schemas import Schema
+from mcp_server.texts import UNSTORABLE
 
 # What a bigint holds (PostgreSQL, 8.1.1).
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 # The kinds of values that a form sends an empty text for, and what else is empty.
 TEXT_KINDS = ("string", "integer", "number")
-# What no text of PostgreSQL holds: NUL, and half of a pair of UTF-16, which is no character alone.
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # What is read as an integer out of a text.
 INTEGER = re.compile(r"[+-]?[0-9_]+(\.0*)?")
 EMPTY_VALUES: dict[str, object] = {"array": [], "object": {}}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from pydantic import BaseModel, PlainSerializer, computed_field
+from pydantic import BaseModel, PlainSerializer, computed_field, model_validator
 
 from mcp_server import sentences
 
@@ -24,7 +24,12 @@ class Zoned:
 
 
 class Dated(Zoned, BaseModel):
-    """Has times or days: those of the caller's time zone."""
+    """Has times or days: those of the caller's time zone. Raises ZoneUnknown where that is none."""
+
+    @model_validator(mode="after")
+    def _in_a_zone(self) -> Self:
+        timezone.localtime()
+        return self
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic wants it above a property
     @property

@@ -16,6 +16,7 @@ from mcp_server.declare import shapes, templates
 from mcp_server.declare.arguments import Argument, Parameters, Words, description_of, title_of
 from mcp_server.declare.registry import DECLARED, Spec, place
 from mcp_server.declare.tools import Answer
+from mcp_server.texts import is_storable
 
 JSON = "application/json"
 MIME_TYPES: dict[Any, str] = {str: "text/plain", bytes: "application/octet-stream"}
@@ -70,7 +71,7 @@ class ResourceSpec:
         found = self.uri.match(uri, max_uri_length=MAX_URI_LENGTH)
         if found is None:
             return None
-        values = {name: value for name, value in found.items() if isinstance(value, str) and "\0" not in value}
+        values = {name: value for name, value in found.items() if isinstance(value, str) and is_storable(value)}
         if len(values) < len(found):
             return None
         return {name: value for name, value in values.items() if value.strip() or name in self.parameters.required}

@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST, ErrorData
 from starlette.requests import Request
 
-from mcp_server import threads, workers
+from mcp_server import threads, workers, zones
 from mcp_server.call import cancellation, outages
 from mcp_server.configuration import public_url
 from mcp_server.http import authentication
@@ -81,7 +81,7 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
     try:
         with (
             translation.override(_language(ctx.request, principal)),
-            timezone.override(principal.time_zone or "UTC"),
+            timezone.override(zones.of(principal.time_zone or "UTC")),
             cancellation.of(ctx),
             outages.told_as_errors(),
         ):

@@ -20,6 +20,7 @@ from mcp_server.call import refusals
 from mcp_server.declare import registry
 from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Completer, Offered
 from mcp_server.read.reading import read
+from mcp_server.texts import is_storable
 
 # As many as an answer may hold.
 MAX_VALUES = 100
@@ -47,7 +48,7 @@ async def complete(ref: Reference, argument: CompletionArgument, context: Comple
         )
         raise MCPError(INVALID_PARAMS, words.format(name=repr(refusals.short(argument.name))))
     completer = offered.arguments[argument.name].complete
-    if completer is None or len(argument.value) > MAX_ARGUMENT_LENGTH or "\0" in argument.value:
+    if completer is None or len(argument.value) > MAX_ARGUMENT_LENGTH or not is_storable(argument.value):
         return Completion(values=[], total=0, has_more=False)
     return await _ask(Completing(f"{offered.name} {argument.name}", offered.scope), completer, argument.value)
 

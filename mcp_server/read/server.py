@@ -36,6 +36,7 @@ from mcp_server.declare.resources import Content, ResourceSpec, contents_of
 from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
 from mcp_server.read.reading import NotThere, served
+from mcp_server.texts import is_storable
 from rls.context import PLATFORM_ALIAS
 
 # Until 2025-11-25 (MCP specification, "Resources", error handling); the SDK has no name for it any more.
@@ -159,8 +160,8 @@ def _checked(spec: PromptSpec, arguments: dict[str, str]) -> dict[str, str]:
         words = _("{name} needs {names}. Get it again with a value for each.")
         raise MCPError(INVALID_PARAMS, words.format(name=spec.name, names=", ".join(missing)))
     for name, text in found.items():
-        if len(text) > MAX_ARGUMENT_LENGTH or "\0" in text:
-            words = _("{name} is a text of at most {length} characters, none of them NUL.")
+        if len(text) > MAX_ARGUMENT_LENGTH or not is_storable(text):
+            words = _("{name} is a text of at most {length} characters, none of them NUL or half a character.")
             raise MCPError(INVALID_PARAMS, words.format(name=name, length=MAX_ARGUMENT_LENGTH))
     return found
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 import rls
 from core import periods
 from core.models import Customer, Order, Product, TenantSettings
-from core.services import insights, orders, overview, statistics, tenants
-from core.services.statistics import Difference, GroupBy, SalesTotals
+from core.services import drafts, insights, orders, overview, product_changes, statistics, tenants
+from core.services.drafts import Wanted
+from core.services.statistics import Difference, GroupBy, SalesGroup, SalesTotals
 from tests.support.selling import cancel, pay, product, sell
 from tests.support.world import World, working
 
@@ -268,3 +269,22 @@ def test_a_day_that_a_zone_left_out_is_empty(acme: World) -> None:
     assert (nothing.totals.orders, nothing.groups, nothing.period.days) == (0, [], 1)
     assert (str(nothing.period.first_day), str(nothing.period.last_day)) == ("2011-12-30", "2011-12-30")
     assert [each.key[-2:] for each in week.groups] == ["26", "27", "28", "29", "31", "01"]
+
+
+def test_a_product_that_moves_takes_no_past_along(acme: World) -> None:
+    with rls.tenant_context(acme.id), timezone.override("UTC"):
+        cup = product("CUP", category="cups", stock=100)
+        sell(cup, 2, "2025-10-05")
+        before = report("2025-10")
+
+        product_changes.update("CUP", category="gifts", name="Gift cup")
+        kept = drafts.create(items=[Wanted("CUP", 3)])
+        product_changes.update("CUP", category="sale")
+        drafts.add_item(kept.number, Wanted("CUP", 1))
+        sell(Product.objects.get(sku="CUP"), 5, "2025-11-05")
+        october = statistics.sales(periods.parse("2025-10"), group_by=GroupBy.CATEGORY).groups
+        november = statistics.sales(periods.parse("2025-11"), group_by=GroupBy.CATEGORY).groups
+
+        assert october == before["groups"][GroupBy.CATEGORY] == [SalesGroup("cups", "", 1, 2, 2000)]
+        assert november == [SalesGroup("sale", "", 1, 5, 5000)]
+        assert [(line.category, line.quantity) for line in kept.items.all()] == [("gifts", 4)]

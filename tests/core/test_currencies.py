@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from babel.core import get_global
 from iso4217 import Currency
 
-from core import currencies
-from core.currencies import DECIMALS, NOT_MONEY
+from core import currencies, formats
+from core.currencies import DECIMALS, MONEY, NOT_MONEY
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,16 @@ def test_what_has_no_unit_is_no_money(code: str) -> None:
     assert code not in DECIMALS
 
 
+@pytest.mark.parametrize("code", ["USN", "MXV", "CLF", "UYI", "UYW", "BOV", "COU", "CHE", "CHW", "XAD"])
+def test_what_only_accounts_are_kept_in_is_no_money(code: str) -> None:
+    assert code in NOT_MONEY
+
+
+@pytest.mark.parametrize("code", ["XOF", "XAF", "XPF", "XCD", "XCG", "CHF", "CLP", "UYU", "BOB", "ZWG", "VES"])
+def test_what_people_pay_with_is_money_whatever_its_letter(code: str) -> None:
+    assert code in MONEY
+
+
 @pytest.mark.parametrize(
     "code", ["DEM", "HRK", "BGN", "ANG", "SLL", "ZWL", "BYR", "QQQ", "eur", "ＥＵＲ", "", "EURO", "CNH"]
 )
@@ -38,8 +49,31 @@ def test_what_is_not_in_the_list_is_no_currency(code: str) -> None:
 
 
 def test_each_code_of_the_list_is_one_or_the_other() -> None:
-    assert DECIMALS.keys() | NOT_MONEY == {each.code for each in Currency}
-    assert not DECIMALS.keys() & NOT_MONEY
+    assert {each.code for each in Currency} == MONEY | NOT_MONEY
+    assert not MONEY & NOT_MONEY
+
+
+@pytest.mark.parametrize("code", ["TWD", "HUF", "RSD", "IDR", "IQD", "JPY", "XOF"])
+def test_what_nobody_pays_is_not_written(code: str) -> None:
+    assert currencies.is_written_whole(code)
+
+
+@pytest.mark.parametrize("code", ["EUR", "USD", "CHF", "CAD", "DKK", "KWD", "TND", "SLE"])
+def test_what_people_pay_is_written(code: str) -> None:
+    assert not currencies.is_written_whole(code)
+
+
+def test_babel_does_not_say_how_an_amount_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its data changes: HUF had decimals in one of its versions, and none in another."""
+    monkeypatch.setitem(get_global("currency_fractions"), "HUF", (2, 0, 2, 0))
+    monkeypatch.setitem(get_global("currency_fractions"), "EUR", (0, 0, 0, 0))
+
+    assert formats.money(199_900, "HUF") == "HUF\u00a01,999"
+    assert formats.money(2_000, "EUR") == "€20.00"
+
+
+def test_what_is_written_whole_is_money_with_decimals() -> None:
+    assert all(code in MONEY and DECIMALS[code] > 0 for code in currencies.WRITTEN_WHOLE)
 
 
 @pytest.mark.parametrize(("code", "decimals"), [("BGN", 2), ("HRK", 2), ("DEM", 2), ("ITL", 0), ("BYR", 0)])

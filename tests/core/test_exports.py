@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import re
+import string
 import sys
 import tempfile
 import time
@@ -28,7 +29,7 @@ import rls
 from benchmarks.export import PRODUCTS, fill
 from core.models import Customer, Export, ExportFormat, ExportPart, Order, Product, TenantSettings
 from core.services import exports
-from core.services.export_formats import Header, inert
+from core.services.export_formats import SIGNS, Header, inert
 from core.services.export_xlsx import XLSX, DoesNotFit
 from core.services.exports import Exported, ExportNotFound, ExportRunning
 from rls.models import Tenanted
@@ -209,6 +210,46 @@ def as_read_with(separator: str, quote: str, line: str) -> list[str]:
     return [cell.strip().strip(quote).strip() for cell in re.split(f"[{re.escape(separator)}\r\n]", line)]
 
 
+# Whatever stands on a keyboard and is neither a letter nor a digit; a ' is what makes a cell inert.
+SEPARATORS = sorted({*string.punctuation, "\t", " ", "；", "，", "、", "·", "\u3000", "\xa0"} - {"'", '"'})
+
+
+PAYLOADS = [
+    *(
+        "=1+1",
+        "=cmd|' /C calc'!A0",
+        "@SUM(A1)",
+        "+cmd",
+        "-cmd",
+        "-2+3+cmd|' /C calc'!A0",
+        "-2 + A1",
+        '="A"&"B"',
+        "＝A1",
+    ),
+    *("=-@A1", "= A1", "-(A1)", "=[x]A!A1", "={1}", "=\\A1", "=$A$1", "=.5+A1", "+1-1+A1", "-5%*A1", "=10&A1"),
+    *("=" + " " * 100 + "A1", " " * 100 + "=A1"),
+]
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_a_formula_is_inert_after_every_separator(separator: str) -> None:
+    texts = [
+        f"{before}{separator}{between}{payload}"
+        for before in ("", "tea", "tea ", "(green) tea.", "5%")
+        for between in ("", " ", '"', ' "')
+        for payload in PAYLOADS
+    ]
+
+    run = {
+        text: cell
+        for text in texts
+        for cell in as_read_with(separator, '"', inert(text))
+        if re.match(rf"[{SIGNS}].*\w", cell) and not re.fullmatch(r"[+-][0-9.]+%?", cell)
+    }
+
+    assert run == {}
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", " "])
 @pytest.mark.parametrize(
     "name",
@@ -243,7 +284,38 @@ def test_no_text_is_a_formula_whichever_separator_a_spreadsheet_takes(name: str,
 
 @pytest.mark.parametrize(
     "value",
-    [-5, -12.5, 0, True, None, "", "Tea - green", "a@b.example", "1=1", "Tea; -5", "x,-12.50%;y", "3 = 4", "it's"],
+    [
+        *(-5, -12.5, 0, True, None, "", "Tea - green", "a@b.example", "1=1", "Tea; -5", "x,-12.50%;y", "3 = 4", "it's"),
+        *(
+            "A-1",
+            "3:1",
+            "a=b",
+            "a-b_c",
+            "T-Shirt, size 2-4",
+            "Tea (-20%)",
+            "Tea: -5 °C",
+            "C++",
+            "C++ and C#",
+            "wait -- what",
+        ),
+        *(
+            "Thank you :-)",
+            "A -> B",
+            "x => y",
+            "a ==== b",
+            "Tel. +886-2-2345-6789",
+            "(+886 2 2345 6789)",
+            "Fax: +49 89 1234",
+        ),
+        *(
+            "Tea (green) - a cup",
+            "5% - 10%",
+            "https://example.com/?a=1&b=-2",
+            "https://example.com/@shop/tea",
+            "size >= 40",
+        ),
+        *("2026-11-26", "UTC -5:30", "Tea, - ", "e-mail: a@b.example", "手機殼（-20%）", "茶 - 綠"),
+    ],
 )
 def test_what_is_no_formula_stays_as_it_is(value: Any) -> None:
     assert inert(value) == value
@@ -330,6 +402,38 @@ def test_an_amount_stands_in_the_currencys_own_unit_before_its_minor_unit(format
     assert found["settings"][0]["max_order"] == "50000.00"
     names = list(found["orders"][0])
     assert names.index("total") + 1 == names.index("total_minor")
+
+
+def number_formats(file: bytes, sheet: int) -> dict[str, str]:
+    """The code of the format of each cell of a workbook's sheet that has one (ECMA-376, 18.8.30)."""
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        styles = ElementTree.fromstring(archive.read("xl/styles.xml"))
+        cells = list(ElementTree.fromstring(archive.read(f"xl/worksheets/sheet{sheet}.xml")).iter(f"{SHEET}c"))
+    codes = {each.attrib["numFmtId"]: each.attrib["formatCode"] for each in styles.iter(f"{SHEET}numFmt")}
+    codes |= {"3": "#,##0", "4": "#,##0.00"}  # which are built in
+    of_style = [codes.get(each.attrib["numFmtId"], "") for each in styles.find(f"{SHEET}cellXfs") or []]
+    return {cell.attrib["r"]: of_style[int(cell.attrib["s"])] for cell in cells if "s" in cell.attrib}
+
+
+def test_in_a_workbook_an_amount_shows_the_decimals_of_its_currency(acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        Product.objects.update(price_minor=1_990)
+        for sku, price, currency in (
+            ("K", 1_500, "KWD"),
+            ("J", 480, "JPY"),
+            ("T", 48_000, "TWD"),
+            ("U", 48_050, "TWD"),
+        ):
+            Product.objects.create(sku=sku, name="Tea", price_minor=price, currency=currency)
+        file = content(make(ExportFormat.XLSX))
+
+    products = tables(ExportFormat.XLSX, file)["products"]
+    column = chr(65 + list(products[0]).index("price"))
+    found = number_formats(file, list(exports.tables()).index("products") + 1)
+    assert [row["price"] for row in products] == ["19.90", "1.500", "480", "480", "480.50"]
+    assert [found[f"{column}{row}"] for row in range(2, 7)] == [
+        *("#,##0.00", "#,##0.000", "#,##0", "#,##0", "#,##0.00")
+    ]
 
 
 def test_a_text_longer_than_a_cell_is_refused_and_leaves_nothing(

@@ -1,4 +1,5 @@
-"""Rows of before a rule keep it after `migrate`: customers of one address become one, products are indexed again."""
+"""Rows of before a rule keep it after `migrate`: customers of one address become one, products are indexed again,
+lines have a category."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import call_command
 
-from core.models import Customer, Order, Product, ProductTerm
+from core.models import Customer, Order, OrderItem, Product, ProductTerm
 from core.services import search
 from rls import tenant_context
 from tests.support.world import World
@@ -76,3 +77,16 @@ def test_products_are_indexed_again(acme: World, globex: World, now: None) -> No
                 assert [found.sku for found in search.matching(Product.objects.all(), query)] == ["AB-12/3"]
             assert search.matching(Product.objects.all(), "anvil").get().sku == "A-1"
             assert not ProductTerm.objects.filter(term="of before").exists()
+
+
+def test_lines_keep_the_category_that_their_product_has(acme: World, globex: World, now: None) -> None:
+    for world, category in ((acme, "Tools"), (globex, "Toys")):
+        with tenant_context(world.id):
+            Product.objects.update(category=category)
+    call_command("migrate", "core", "0006", verbosity=0)
+
+    call_command("migrate", verbosity=0)
+
+    for world, category in ((acme, "Tools"), (globex, "Toys")):
+        with tenant_context(world.id):
+            assert list(OrderItem.objects.values_list("category", flat=True)) == [category]

@@ -102,8 +102,10 @@ def test_what_is_given_changes_and_the_rest_stays(acme: World) -> None:
         ({"currency": "NT$"}, "such as TWD or EUR. Did you mean TWD?"),
         ({"currency": "DEM"}, "There is no currency 'DEM'. Use the three letters of ISO 4217"),
         ({"currency": "HRK"}, "There is no currency 'HRK'. Use the three letters of ISO 4217"),
-        ({"currency": "XAU"}, "Nothing can be priced in XAU: ISO 4217 gives it no unit. Use the three letters"),
-        ({"currency": "XTS"}, "Nothing can be priced in XTS: ISO 4217 gives it no unit. Use the three letters"),
+        ({"currency": "XAU"}, "Nobody pays in XAU: ISO 4217 has it for accounts, metals or tests. Use the three"),
+        ({"currency": "XTS"}, "Nobody pays in XTS: ISO 4217 has it for accounts, metals or tests. Use the three"),
+        ({"currency": "USN"}, "Nobody pays in USN: ISO 4217 has it for accounts, metals or tests. Use the three"),
+        ({"currency": "CLF"}, "Nobody pays in CLF: ISO 4217 has it for accounts, metals or tests. Use the three"),
         ({"currency": "USD"}, "The currency can't be changed any more"),
         ({"max_discount_percent": 101}, "max_discount_percent must be a number from 0 to 100."),
     ],
@@ -176,7 +178,6 @@ def empty_shop() -> Iterator[None]:
         ("HUF", 5_000_000, "HUF\u00a050,000"),
         ("USD", 5_000_000, "US$50,000.00"),
         ("KWD", 50_000_000, "KWD\u00a050,000.000"),
-        ("CLF", 500_000_000, "CLF\u00a050,000.0000"),
     ],
 )
 def test_a_new_currency_carries_the_largest_order_along(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone, translation
 
-from core.services import settings, time_zones
+from core.services import countries, settings, time_zones
 from core.services.settings import SettingsInvalid
 from rls import tenant_context
 from tests.support.world import World
@@ -75,6 +75,13 @@ def test_what_is_meant_is_suggested(text: str, meant: str) -> None:
         "?",
         "",
         "AEST",
+        "EST",
+        "MST",
+        "EET",
+        "ET",
+        "Europe",
+        "World",
+        "Beijing",
         "Delhi",
         "Mumbai",
         "Geneva",
@@ -83,6 +90,47 @@ def test_what_is_meant_is_suggested(text: str, meant: str) -> None:
 )
 def test_what_may_mean_two_things_suggests_nothing(text: str) -> None:
     assert time_zones.suggestions(text) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hant"])
+@pytest.mark.parametrize(
+    ("text", "zones"),
+    [
+        *(
+            (text, ["Asia/Taipei"])
+            for text in ("Taiwan", "taiwan", "台灣", "臺灣", "臺北", "台北", "TW", "TWN", "Taiwn")
+        ),
+        *((text, ["Asia/Shanghai", "Asia/Urumqi"]) for text in ("China", "中國", "CN", "Chian")),
+        *((text, ["Asia/Tokyo"]) for text in ("Japan", "日本", "JP", "東京")),
+        *((text, ["Asia/Hong_Kong"]) for text in ("Hong Kong", "香港", "HK")),
+        *((text, ["Asia/Seoul"]) for text in ("Korea", "South Korea", "南韓", "ROK")),
+        *((text, ["Europe/London"]) for text in ("UK", "Britain", "United Kingdom", "英國", "GB")),
+        *((text, ["Asia/Kolkata"]) for text in ("India", "印度")),
+        ("Estonia", ["Europe/Tallinn"]),
+        ("Ukraine", ["Europe/Kyiv", "Europe/Simferopol"]),
+        ("Spain", ["Europe/Madrid", "Atlantic/Canary"]),
+        ("Chile", ["America/Santiago", "America/Coyhaique", "Pacific/Easter"]),
+        ("New Zealand", ["Pacific/Auckland", "Pacific/Chatham"]),
+    ],
+)
+def test_a_country_suggests_a_zone_for_each_of_its_clocks(text: str, zones: list[str], language: str) -> None:
+    with translation.override(language):
+        assert time_zones.suggestions(text) == zones
+
+
+@pytest.mark.parametrize("text", ["USA", "US", "United States", "美國"])
+def test_of_a_country_with_many_clocks_those_of_most_people_come_first(text: str) -> None:
+    found = time_zones.suggestions(text)
+
+    assert found[:4] == ["America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"]
+    assert len(found) == len({offset(zone) for zone in found}) + 1  # Phoenix has the time of Denver in winter
+
+
+def test_each_country_suggests_zones_of_its_own() -> None:
+    """By the name that CLDR and tzdata give it: nobody is sent to another country."""
+    for name, codes in countries.by_name().items():
+        if own := set(countries.zones(codes)) & set(time_zones.names()):
+            assert set(time_zones.suggestions(name)) <= own | {time_zones._places().get(name, "")}, name
 
 
 @pytest.mark.parametrize("sign", ["+", "-"])

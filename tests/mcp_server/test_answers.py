@@ -73,6 +73,22 @@ CALLS: dict[tuple[Endpoint, str], dict[str, Any]] = {
     (Endpoint.PLATFORM, "run_isolation_audit"): WHY,
     (Endpoint.PLATFORM, "suspend_tenant"): {"tenant_id": "shop", "dry_run": True, **WHY},
 }
+CALLS_WITH_TIMES: list[tuple[str, dict[str, Any]]] = [
+    ("get_sales_statistics", {}),
+    ("get_business_insights", {}),
+    ("get_comprehensive_tenant_stats", {}),
+    ("get_order", {"number": 1}),
+    ("get_product", {"sku": "A-1"}),
+    ("list_orders", {}),
+    ("list_orders", {"period": "today"}),
+    ("get_audit_log", {}),
+    ("get_tenant_info", {}),
+    ("list_tenants", {}),
+    ("export_tenant_data", {"format": "csv"}),
+    ("export_tenant_data", {"format": "xlsx"}),
+    ("create_order", {"items": [{"sku": "A-1", "quantity": 1}]}),
+]
+URIS_WITH_TIMES = ["report://sales/last_7_days", "order://1", "product://A-1", "tenant://info"]
 DEMO = [
     pytest.param(spec, language, id=f"{spec.endpoint.value} {spec.name} {language}")
     for spec in SPECS
@@ -82,8 +98,6 @@ DEMO = [
 # What a next call takes, by the name that it has in answers.
 NAMES = {"sku", "number", "next_cursor", "confirmation", "subdomain", "url", "resource", "next_step", "question", "cut"}
 NAMES |= {"email", "category", "next_line", "order_number"}
-# Times of a text that are fixed by another document; in UTC they are there with their offset, or a block says it.
-OFFSETS = {"TenantInfo"}
 
 
 @pytest.fixture
@@ -171,7 +185,7 @@ def test_each_amount_and_each_time_can_be_read(spec: ToolSpec) -> None:
     fields = list(fields_of(spec.shape.annotation))
 
     has_days = any(kind in (datetime, date) for _, kind in fields)
-    if has_days and spec.shape.annotation.__name__ not in OFFSETS:
+    if has_days:
         assert issubclass(spec.shape.annotation, Dated), "times and days need a zone: see mcp_server.call.units"
     if any(name.endswith("_minor") for name, _ in fields):
         names = {name for name, _ in fields}
@@ -226,6 +240,39 @@ def test_a_resource_stands_alone(uri: str, shop: World, server: Process) -> None
             assert money(name, value, around)
         if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT\d\d:", value):
             assert value.endswith("+08:00"), (name, value)
+            assert structured["time_zone"] == ZONE
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Asia", "../UTC", "GMT+99", "台北"])
+@pytest.mark.django_db
+def test_a_zone_that_there_is_not_is_told_and_mended(zone: str, shop: World, server: Process) -> None:
+    """What needs it is refused in a sentence; what doesn't goes on, above all the tool that sets another one."""
+    with tenant_context(shop.id):
+        TenantSettings.objects.update(time_zone=zone)
+    told = (
+        f"No time or day can be told: there is no time zone {zone!r}. Set the time zone of this tenant to an IANA "
+        "name, such as Europe/Paris."
+    )
+
+    products = call(server, shop, "get_tenant_products", {"limit": 2})
+    broken = [call(server, shop, *each) for each in CALLS_WITH_TIMES]
+    prompt = post(server, "shop", shop.token, "prompts/get", {"name": "daily_briefing", "arguments": {}}).json()
+    resources = [post(server, "shop", shop.token, "resources/read", {"uri": uri}).json() for uri in URIS_WITH_TIMES]
+    mended = call(server, shop, "manage_tenant_settings", {"time_zone": ZONE})
+    again = call(server, shop, "get_order", {"number": 1})
+
+    assert not products["isError"]
+    assert [each["content"][0]["text"] for each in broken] == [told] * len(broken)
+    assert [each["error"]["message"] for each in (prompt, *resources)] == [told] * (1 + len(resources))
+    assert not mended["isError"]
+    assert again["structuredContent"]["time_zone"] == ZONE
+
+
+@pytest.mark.django_db
+def test_a_chart_says_whose_days_it_has(shop: World, server: Process) -> None:
+    answer = post(server, "shop", shop.token, "resources/read", {"uri": "report://sales/last_7_days"}).json()
+
+    assert f" ({ZONE})</" in answer["result"]["contents"][1]["text"]
 
 
 @pytest.mark.parametrize(

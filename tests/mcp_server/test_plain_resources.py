@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, TypeVar
 from uuid import UUID
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
-from mcp_types import PromptMessage, TextContent
+from django.utils import translation
+from mcp.shared.exceptions import MCPError
+from mcp_types import CompletionArgument, PromptMessage, PromptReference, TextContent
 from starlette.requests import HTTPConnection
 
 from core.models import Product
 from mcp_server import MCP, Argument, Content, anyone
+from mcp_server import server as sdk
+from mcp_server.declare.registry import serving
+from mcp_server.declare.tools import Endpoint
 from mcp_server.http import context
 from mcp_server.principals import Principal
+from mcp_server.read import completions
 from tests.mcp_server.test_app import asked, call
 from tests.support.servers import own
 from tests.support.world import World
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,15 @@ def mcp() -> MCP:
     return mcp
 
 
+def acting(call: Coroutine[Any, Any, T]) -> T:
+    """What a call of the server returns to anybody."""
+    token = context._principal.set(Principal("public", None, "", scopes=frozenset({"shelf:read"})))
+    try:
+        return asyncio.run(call)
+    finally:
+        context._principal.reset(token)
+
+
 def answered(mcp: MCP, method: str, **params: Any) -> Any:
     """The body of the answer at acme's URL."""
     return asked(mcp.asgi(), lambda client: call(client, "/mcp/acme/", method, **params)).json()
@@ -146,6 +165,36 @@ def test_a_prompt_that_needs_an_argument_says_so(acme: World, mcp: MCP) -> None:
     error = answered(mcp, "prompts/get", name="look_after", arguments={"sku": " "})["error"]
 
     assert (error["code"], error["message"]) == (-32602, "look_after needs sku. Get it again with a value for each.")
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "a\udfff", "\ude00\ud83d"])
+def test_an_argument_that_the_database_has_no_text_for_is_refused(text: str, mcp: MCP) -> None:
+    server = sdk.build(mcp, Endpoint.TENANT)
+
+    with translation.override("en"), pytest.raises(MCPError) as prompt:
+        acting(server.get_prompt("look_after", {"sku": text}))
+    with translation.override("en"), pytest.raises(MCPError) as resource:
+        acting(server.read_resource(f"shelf://rows/{text}"))
+
+    assert prompt.value.message == "sku is a text of at most 300 characters, none of them NUL or half a character."
+    assert resource.value.message.startswith("There is no resource shelf://rows/")
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800"])
+def test_nothing_is_suggested_for_what_the_database_has_no_text_for(text: str) -> None:
+    asked_for: list[str] = []
+    mcp = MCP("suggesting", apps=[], authenticate=anyone)
+
+    @mcp.prompt(scope=None)
+    def look_after(sku: Annotated[str, Argument("Its sku.", lambda typed, most: asked_for.append(typed) or [])]) -> str:
+        """Look after a product."""
+        return sku
+
+    with serving(mcp.registry()):
+        ref, typed = PromptReference(name="look_after"), CompletionArgument(name="sku", value=text)
+        completion = acting(completions.complete(ref, typed, None))
+
+    assert (completion.values, asked_for) == ([], [])
 
 
 def test_suggestions_may_be_a_query_that_nobody_has_run_yet(acme: World, globex: World) -> None:

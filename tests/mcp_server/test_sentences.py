@@ -91,10 +91,41 @@ def test_the_shops_questions_and_refusals_are_set_alike(acme: World) -> None:
         with tenant_context(acme.id), approval.answered_by(lambda question, about: questions.append(question)):
             TenantSettings.objects.update(max_order_minor=1, max_stock_change=1)
             settings.change(max_order_minor=2, max_stock_change=2)
-        with working(), pytest.raises(tenants.TenantInvalid) as refused:
-            tenants.create(subdomain="Not One!", name="", locale="zz")
+        refused = [str(refusal_of(**facts)) for facts in NO_TENANTS]
 
     [question] = questions
     assert question.count("？") + question.count("。") > 1
     assert not SPACED.search(question)
-    assert not SPACED.search(str(refused.value))
+    assert not any(SPACED.search(each) for each in refused)
+
+
+NO_TENANTS: list[dict[str, str]] = [
+    {"subdomain": "Not One!"},
+    {"subdomain": "a" * 64},
+    {"name": ""},
+    {"name": " \u3000"},
+    {"name": "x" * 101},
+    {"name": "\ud800"},
+    {"name": "\0"},
+    {"locale": "zz"},
+]
+
+
+def refusal_of(**facts: str) -> tenants.TenantInvalid:
+    with working(), pytest.raises(tenants.TenantInvalid) as refused:
+        tenants.create(**{"subdomain": "one", "name": "One"} | facts)
+    return refused.value
+
+
+@pytest.mark.parametrize("facts", NO_TENANTS)
+@pytest.mark.django_db
+def test_a_refusal_of_a_tenant_is_whole_in_each_language(facts: dict[str, str]) -> None:
+    """No name of a field stands before a sentence in another language."""
+    with translation.override("zh-hant"):
+        chinese = str(refusal_of(**facts))
+    with translation.override("en"):
+        english = str(refusal_of(**facts))
+
+    assert "\u4e00" <= chinese[0] <= "\u9fff"
+    assert english[0].isupper()
+    assert not re.search("[\u4e00-\u9fff]", english)

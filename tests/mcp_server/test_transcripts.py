@@ -97,6 +97,7 @@ def test_get_tenant_info(era: Era, document: dict[str, str], stateful_server: Pr
         "is_active": True,
         "user_count": 0,
         "created_at": "2025-07-10T06:53:11.870087Z",
+        "time_zone": "UTC",
     }
 
 

@@ -263,6 +263,22 @@ def test_what_the_migrations_left_is_put_back_as_it_was(acme: World, admin: psyc
     assert admin.execute("SELECT count(*) FROM auth_group").fetchone() == (0,)
 
 
+def test_what_was_written_can_be_written_again_as_it_was(admin: psycopg.Connection) -> None:
+    rows = Rows(admin)
+    make_tenant("acme", "Acme's {} \\ anvils")
+    admin.execute("INSERT INTO auth_group (name) VALUES ('%s'), (E'two\nlines')")
+    tables = ("core_tenant", "core_product", "core_exportpart", "mcp_ledger_idempotencykey", "auth_group")
+    contents = [admin.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1").fetchall() for table in tables]
+    assert all(contents)
+
+    statements = rows.written()
+    rows.restore()
+    assert admin.execute("SELECT count(*) FROM core_tenant").fetchone() == (0,)
+    rows.run(statements)
+
+    assert [admin.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1").fetchall() for table in tables] == contents
+
+
 def test_a_table_that_had_many_rows_is_as_short_as_before(admin: psycopg.Connection) -> None:
     rows = Rows(admin)
     admin.execute("INSERT INTO auth_group (name) SELECT n::text FROM generate_series(1, %s) AS n", [MAX_DEAD_ROWS + 1])

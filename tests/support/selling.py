@@ -38,7 +38,9 @@ def sell(
         placed_at=moment(at),
         cancelled_at=moment(cancelled or at) if cancelled or status is OrderStatus.CANCELLED else None,
     )
-    OrderItem.objects.create(order=order, product=sold, quantity=quantity, price_minor=PRICE, currency="EUR")
+    line = OrderItem(order=order, product=sold, category=sold.category, quantity=quantity)
+    line.price_minor, line.currency = PRICE, "EUR"
+    line.save()
     return order
 
 

@@ -29,7 +29,7 @@ from core.services import tenants
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from mcp_server.tokens import resolver, tokens
 from rls import platform_context, tenant_context
-from rls.testing.rows import Copy, Rows
+from rls.testing.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Saved:
         """`admin` is a superuser in autocommit, on the rows that the migrations left."""
         self._admin = admin
         self._rows = Rows(admin)
-        self._made: dict[str, tuple[World, list[Copy]]] = {}
+        self._made: dict[str, tuple[World, bytes]] = {}
 
     def make(self, subdomain: str, name: str) -> None:
         """Make a tenant, keep its rows, and leave the database as it was."""
@@ -95,8 +95,8 @@ class Saved:
 
     def put(self, subdomain: str) -> World:
         """Write the rows of a tenant, with a token that no test had before: a server may know whose that one was."""
-        world, copies = self._made[subdomain]
-        self._rows.put(copies)
+        world, statements = self._made[subdomain]
+        self._rows.run(statements)
         token = resolver.new_token(resolver.TENANT_PREFIX)
         self._admin.execute(
             "UPDATE mcp_tokens_apitoken SET digest = %s WHERE tenant_id = %s", [resolver.digest(token), world.id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -87,7 +88,7 @@ def demo_tokens() -> dict[str, str]:
     Empty where the database has tenants of its own: nothing is made, or opened, beside them.
     """
     with working("quickstart", "prepare the demo"):
-        present = {facts.subdomain for facts in tenants.find()}
+        present = {facts.subdomain for facts in islice(tenants.find(), len(TENANTS) + 1)}
         if not present <= TENANTS.keys():
             return {}
         for subdomain in TENANTS.keys() - present:

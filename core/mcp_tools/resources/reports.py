@@ -51,8 +51,10 @@ def _group_by(period: Period) -> GroupBy:
 
 
 def _chart(figures: SalesFigures) -> str:
-    title = _("Revenue from {first} to {last}").format(
-        first=formats.day(figures.period.first_day), last=formats.day(figures.period.last_day)
+    title = _("Revenue from {first} to {last} ({zone})").format(
+        first=formats.day(figures.period.first_day),
+        last=formats.day(figures.period.last_day),
+        zone=figures.period.zone,
     )
     return charts.bars(title, [_bar(group, figures) for group in figures.groups])
 

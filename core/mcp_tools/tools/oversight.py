@@ -11,34 +11,47 @@ from core.mcp_tools import listing
 from core.mcp_tools.tools.tenants import status
 from core.scopes import Scope
 from core.services import isolation, platform_stats
+from core.services.estimates import MAX_COUNTED_ROWS
 from core.services.platform_stats import PlatformFigures, TenantFigures
+from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, Endpoint, tool
 from rls.audit import Finding, Level
 
 MAX_FINDINGS = 50
 
 
-class PlatformStats(Answer):
-    """Figures over all tenants; `largest` are the twenty with most orders, and `next_step` says how to see others."""
+class PlatformStats(Dated, Answer):
+    """Figures over all tenants, as of `as_of`, and the twenty tenants with most orders.
+
+    `next_step` says how to see others; `estimates` names the figures that are not counted, because they are large.
+    Where orders are among them, the `largest` are those with most of the newest 10,000 orders.
+    """
 
     tenants_active: int
     tenants_suspended: int
     users: int
     products: int
     orders: int
+    estimates: list[str]
     largest: list[TenantFigures]
+    as_of: Moment
     next_step: str | None
 
     @classmethod
     def of(cls, figures: PlatformFigures) -> Self:
-        is_all = figures.active + figures.suspended == len(figures.largest)
+        totals = {
+            "tenants_active": figures.active,
+            "tenants_suspended": figures.suspended,
+            "users": figures.users,
+            "products": figures.products,
+            "orders": figures.orders,
+        }
+        is_all = figures.active.rows + figures.suspended.rows == len(figures.largest)
         return cls(
-            tenants_active=figures.active,
-            tenants_suspended=figures.suspended,
-            users=figures.users,
-            products=figures.products,
-            orders=figures.orders,
+            **{name: total.rows for name, total in totals.items()},
+            estimates=[name for name, total in totals.items() if not total.is_exact],
             largest=figures.largest,
+            as_of=figures.as_of,
             next_step=None if is_all else _("To see the others, call list_tenants."),
         )
 
@@ -46,14 +59,25 @@ class PlatformStats(Answer):
         total = _(
             "{active} active tenants, {suspended} suspended; {users} users, {products} products, {orders} orders."
         ).format(
-            active=formats.number(self.tenants_active),
-            suspended=formats.number(self.tenants_suspended),
-            users=formats.number(self.users),
-            products=formats.number(self.products),
-            orders=formats.number(self.orders),
+            active=self._number("tenants_active"),
+            suspended=self._number("tenants_suspended"),
+            users=self._number("users"),
+            products=self._number("products"),
+            orders=self._number("orders"),
         )
-        lines = [total, *map(_line, self.largest)]
+        as_of = _("As of {moment}").format(moment=formats.moment(self.as_of))
+        lines = [total, *self._heading(), *map(_line, self.largest), as_of]
         return "\n".join([*lines, self.next_step] if self.next_step else lines)
+
+    def _number(self, name: str) -> str:
+        number = formats.number(getattr(self, name))
+        return _("about {number}").format(number=number) if name in self.estimates else number
+
+    def _heading(self) -> list[str]:
+        if "orders" not in self.estimates:
+            return []
+        heading = _("The tenants with most of the newest {count} orders:")
+        return [heading.format(count=formats.number(MAX_COUNTED_ROWS))]
 
 
 class IsolationAudit(Answer):
@@ -106,7 +130,8 @@ def _others(count: int) -> str:
 
 @tool(scope=Scope.TENANTS_READ, title="Platform figures", read_only=True, endpoint=Endpoint.PLATFORM)
 def get_platform_stats() -> PlatformStats:
-    """Count tenants, users, products and orders over all tenants, with the twenty largest tenants.
+    """Count tenants, users, products and orders over all tenants, with the twenty largest tenants. What is more than
+    10,000 is estimated, and said to be.
 
     To list all tenants with their age call list_tenants instead.
     """

@@ -71,8 +71,10 @@ class TenantList(Dated, Answer):
         return "\n".join([_("Tenants:"), *lines, *listing.more(self.next_cursor)])
 
 
-class TenantInfo(TenantSummary, Answer):
+class TenantInfo(TenantSummary, Dated, Answer):
     """One tenant."""
+
+    is_verbatim = True
 
     def text(self) -> str:
         return "\n".join(
