@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Annotated, Self
+import functools
+import typing
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from types import NoneType
+from typing import Annotated, Any, Self
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,6 +17,8 @@ from pydantic import BaseModel, PlainSerializer, computed_field, model_validator
 
 from mcp_server import sentences
 
+# Of values that have no parts.
+PLAIN_TYPES = frozenset({str, int, float, bool, Decimal, datetime, date, UUID, NoneType})
 # In the caller's time zone, with its offset from UTC.
 Moment = Annotated[datetime, PlainSerializer(timezone.localtime, return_type=datetime)]
 
@@ -44,11 +51,10 @@ def note(answer: object) -> str:
 
 def _notes(value: object) -> Iterator[str]:
     if isinstance(value, BaseModel):
-        # A class has one base for each kind of unit, and each says its own.
-        for base in type(value).__mro__:
-            if "unit_note" in vars(base):
-                yield vars(base)["unit_note"](value)
-        for name in type(value).model_fields:
+        notes, names = _sayings(type(value))
+        for each in notes:
+            yield each(value)
+        for name in names:
             yield from _notes(getattr(value, name))
     elif isinstance(value, dict):
         for each in value.values():
@@ -56,3 +62,17 @@ def _notes(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _notes(each)
+
+
+@functools.cache
+def _sayings(kind: type[BaseModel]) -> tuple[list[Callable[[Any], str]], list[str]]:
+    """What a class and its bases say, and the fields that may hold what says something."""
+    # A class has one base for each kind of unit, and each says its own.
+    notes = [vars(base)["unit_note"] for base in kind.__mro__ if "unit_note" in vars(base)]
+    return notes, [name for name, field in kind.model_fields.items() if not _is_plain(field.annotation)]
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Whether it is the type of one value that has no parts, or of several such."""
+    kinds = typing.get_args(annotation) or [annotation]
+    return all(isinstance(each, type) and each in PLAIN_TYPES for each in kinds)
