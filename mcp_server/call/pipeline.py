@@ -142,7 +142,15 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
     try:
         return await _changed(call, context, earlier)
     finally:
-        authentication.forget(context.request_context.request, call.principal)
+        authentication.forget(_request_of(context), call.principal)
+
+
+def _request_of(context: Context[Any, Any]) -> object:
+    """The request over HTTP that carries a call, or None."""
+    try:
+        return context.request_context.request
+    except ValueError:  # what the SDK raises where a call comes with no message
+        return None
 
 
 async def _changed(
