@@ -24,6 +24,7 @@ from mcp_server.declare.tools import Endpoint
 from mcp_server.http.authentication import Authenticate, Backend, by_token
 from mcp_server.http.exchanges import Exchanges
 from mcp_server.http.hosts import SharedOrigins
+from mcp_server.http.kept import KeptPrincipals
 from mcp_server.http.nesting import reachable
 from mcp_server.http.requests import Trimmed, unavailable
 from mcp_server.http.shutdown import told_of_the_end
@@ -143,11 +144,11 @@ class MCP:
         if not self._prepared:
             self.prepare()
         servers, self._prepared = self._prepared, {}
-        scopes = self.default_scopes()
+        scopes, principals = self.default_scopes(), KeptPrincipals()
         authenticated = {Endpoint.TENANT: self.authenticate, Endpoint.PLATFORM: self.authenticate_platform}
         async with AsyncExitStack() as stack:
             transports = {
-                endpoint: Transport(each, Backend(authenticated[endpoint], scopes))
+                endpoint: Transport(each, Backend(authenticated[endpoint], scopes, principals))
                 for endpoint, each in servers.items()
             }
             for transport in transports.values():

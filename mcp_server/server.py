@@ -36,6 +36,7 @@ from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.principals import Principal
+from mcp_server.read import claims
 from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
 from mcp_server.read.server import ReadableServer
@@ -71,7 +72,8 @@ class EndpointServer(MCPServer[Any]):
     async def _as_claimed(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """An SDK middleware, inside the boundary: what is claimed is served, and nothing else."""
         with registry.serving(self.registry):
-            granted = await self.claims(current_principal())
+            is_asked = claims.are_asked_for(ctx.method)
+            granted = await self.claims(current_principal()) if is_asked else Claims()
             return await granted.kept(ctx, call_next)
 
     async def list_tools(self) -> list[ListedTool]:

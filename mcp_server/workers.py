@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import tzinfo
 from typing import Any, ParamSpec, TypeVar
@@ -80,7 +80,7 @@ async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     # Django keeps language and time zone for a thread, so the worker is told those of this task.
     spoken = functools.partial(_in, translation.get_language(), timezone.get_current_timezone())
     call = functools.partial(_returning_connections, functools.partial(spoken, function, *args, **kwargs))
-    async with _turn(), _shared_limiter():
+    async with Turn():
         work = Work()
         token = _work.set(work)
         try:
@@ -106,7 +106,7 @@ async def run_async(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs
             finally:
                 await sync_to_async(connections.close_all)()
 
-    async with _turn(), _shared_limiter():
+    async with Turn():
         return await _to_its_end(work, asyncio.ensure_future(call()), cancels=True)
 
 
@@ -170,15 +170,37 @@ def _returning_connections(call: Callable[[], T]) -> T:
         connections.close_all()
 
 
-@asynccontextmanager
-async def _turn() -> AsyncIterator[None]:
-    """Within the block, the tenant whose context is open uses one of its workers; without a tenant, nothing."""
-    tenant_id = rls.current_tenant_id()
-    if tenant_id is None:
-        yield
-        return
-    async with _limiter_of(tenant_id):
-        yield
+class Turn:
+    """Within the block, one worker is used: of those of the tenant whose context is open, if one is, and of all."""
+
+    def __init__(self) -> None:
+        tenant_id = rls.current_tenant_id()
+        self._limiters = [*([] if tenant_id is None else [_limiter_of(tenant_id)]), _shared_limiter()]
+        self._held: list[anyio.CapacityLimiter] = []
+
+    async def __aenter__(self) -> None:
+        try:
+            for limiter in self._limiters:
+                await _acquire(limiter)
+                self._held.append(limiter)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        for limiter in reversed(self._held):
+            limiter.release()
+
+
+async def _acquire(limiter: anyio.CapacityLimiter) -> None:
+    # `acquire` goes round the event loop even where nobody is in the way.
+    try:
+        limiter.acquire_nowait()
+    except anyio.WouldBlock:
+        await limiter.acquire()
 
 
 def _limiter_of(tenant_id: UUID) -> anyio.CapacityLimiter:

@@ -52,7 +52,7 @@ def _block(frame: FrameType | None) -> FrameType | None:
         entering: FrameType | None = frame
         while entering is not None and entering.f_code.co_name not in ENTERING_FUNCTIONS:
             entering = entering.f_back
-            if entering is None or _is_generator(entering):
+            if entering is None or entering.f_code.co_flags & GENERATOR_FLAGS:
                 return frame
         frame = entering and entering.f_back
     return None

@@ -27,6 +27,7 @@ from mcp_server.call.confirmations import Yes
 from mcp_server.call.transaction import Undecided
 from mcp_server.declare.tools import ToolSpec
 from mcp_server.errors import Refusal
+from mcp_server.http import authentication
 from mcp_server.http.context import current_principal
 from mcp_server.principals import Principal
 from rls.backends import lost
@@ -138,7 +139,18 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
             return results.of(spec.shape, await again(call.run))
     if spec.is_read_only:
         return await workers.run(lost.again, functools.partial(_read, call))
-    return await _changed(call, context, earlier)
+    try:
+        return await _changed(call, context, earlier)
+    finally:
+        authentication.forget(_request_of(context), call.principal)
+
+
+def _request_of(context: Context[Any, Any]) -> object:
+    """The request over HTTP that carries a call, or None."""
+    try:
+        return context.request_context.request
+    except ValueError:  # what the SDK raises where a call comes with no message
+        return None
 
 
 async def _changed(

@@ -23,6 +23,7 @@ class Progress:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._highest = float("-inf")
+        self._is_reported = False
         self._sending: list[asyncio.Task[None]] = []
 
     def report(self, done: float, total: float) -> None:
@@ -31,11 +32,14 @@ class Progress:
             if done <= self._highest:
                 return
             self._highest = done
+            self._is_reported = True
             # In the server's loop and no other: a tool may run one of its own.
             self._loop.call_soon_threadsafe(self._send, done, total)
 
     async def sent(self) -> None:
         """Wait until the client is told what was reported. That it can't be told is no failure of the call."""
+        if not self._is_reported:
+            return
         # A client that has hung up meanwhile does not turn what is done into what was cancelled.
         with anyio.move_on_after(SEND_TIMEOUT, shield=True):
             await asyncio.sleep(0)  # for what was reported last, and waits for its turn

@@ -100,6 +100,7 @@ def asks_by_itself(function: Callable[..., Any]) -> bool:
     return annotation is InputRequiredResult or InputRequiredResult in typing.get_args(annotation)
 
 
+@functools.cache
 def context_parameter(function: Callable[..., Any], kind: str = "tool") -> str | None:
     """The parameter that takes the SDK's Context, which is given and not published."""
     return next((name for name, hint in hints(function, kind).items() if name != "return" and _is_context(hint)), None)

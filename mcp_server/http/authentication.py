@@ -6,6 +6,7 @@ Who is calling is for the project to say, in a coroutine function: `Authenticate
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, RequireAuthMiddleware
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server import workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
+from mcp_server.http.kept import KeptPrincipals
 from mcp_server.principals import Principal
 from mcp_server.tokens import resolver
 
@@ -32,26 +34,42 @@ AUTHENTICATE_KEY = "mcp_server.authentication"
 
 
 async def by_token(connection: HTTPConnection, slug: str) -> Principal | None:
-    """Whoever shows a bearer token (RFC 6750, section 2.1) of the tenant; at the platform's URL, a platform token."""
+    """Whoever shows a bearer token (RFC 6750, section 2.1) of the tenant; at the platform's URL, a platform token.
+
+    The database is asked at most once a second for one of them: see mcp_server.http.kept.
+    """
     token = bearer.token_in(connection.headers.getlist("Authorization"))
     if isinstance(token, Challenge):
         return None
-    if not slug:
-        return await workers.run(resolver.authenticate_platform, token)
-    return await workers.run(resolver.authenticate, token, slug=slug)
+    look_up = partial(resolver.authenticate, slug=slug) if slug else resolver.authenticate_platform
+    return await _kept(connection).get((slug, resolver.digest(token)), lambda: workers.run(look_up, token))
 
 
 async def anyone(connection: HTTPConnection, slug: str) -> Principal | None:
     """Whoever knows the URL of an active tenant, with the scopes of the server. The platform still needs its token."""
     if not slug:
         return await by_token(connection, slug)
-    return await workers.run(resolver.open_endpoint, slug, scopes=server_scopes(connection))
+    scopes = server_scopes(connection)
+    look_up = partial(resolver.open_endpoint, scopes=scopes)
+    return await _kept(connection).get((slug, scopes), lambda: workers.run(look_up, slug))
 
 
 def server_scopes(connection: HTTPConnection) -> frozenset[str]:
     """The scopes of the server that a request is for, without those on request. Raises KeyError: it is for none."""
     backend: Backend = connection.scope[AUTHENTICATE_KEY]
     return backend.scopes
+
+
+def forget(request: object, principal: Principal) -> None:
+    """After a change that this principal has made in a request: whom it may concern is looked up again."""
+    if isinstance(request, HTTPConnection):
+        _kept(request).forget(principal.tenant_id)
+
+
+def _kept(connection: HTTPConnection) -> KeptPrincipals:
+    """The principals of the server that a request is for. Raises KeyError: it is for none."""
+    backend: Backend = connection.scope[AUTHENTICATE_KEY]
+    return backend.principals
 
 
 class PrincipalToken(AccessToken):
@@ -82,12 +100,19 @@ class Refused(AuthenticationError):
 class Backend(AuthenticationBackend):
     """Asks `authenticate` who calls, and refuses whoever is not of the URL.
 
-    `scopes` are those of the server, without those on request.
+    `scopes` are those of the server, without those on request; `principals` are whom it has found a moment ago.
     """
 
-    def __init__(self, authenticate: Authenticate, scopes: frozenset[str]) -> None:
+    def __init__(
+        self, authenticate: Authenticate, scopes: frozenset[str], principals: KeptPrincipals | None = None
+    ) -> None:
         self._authenticate = authenticate
         self.scopes = scopes
+        self.principals = KeptPrincipals() if principals is None else principals
+
+    def anew(self) -> Backend:
+        """The same, which has found nobody yet."""
+        return Backend(self._authenticate, self.scopes)
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
         """The principal that the request authenticates. Raises Refused."""
@@ -113,9 +138,9 @@ class Protected:
 
 async def principal_of(conn: HTTPConnection) -> Principal | None:
     """The principal of a request that was let through, authenticated anew; None where it may act no more."""
-    backend: Backend = conn.scope[AUTHENTICATE_KEY]
+    backend = conn.scope[AUTHENTICATE_KEY].anew()
     try:
-        _, user = await backend.authenticate(conn)
+        _, user = await backend.authenticate(HTTPConnection({**conn.scope, AUTHENTICATE_KEY: backend}))
     except Refused:
         return None
     token = user.access_token

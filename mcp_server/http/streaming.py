@@ -7,6 +7,7 @@ streams, on which the server may ask the client something.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Framing:
         self.has_sessions = has_sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = Accepted.of(Headers(scope=scope).getlist("accept"))
+        accepted = _accepted(tuple(Headers(scope=scope).getlist("accept")))
         app = self._choose(scope, accepted)
         if app is None:
             await _not_acceptable(JSON if scope["method"] == "POST" else STREAM)(scope, receive, send)
@@ -146,6 +147,11 @@ class _Piece:
         headers["content-length"] = str(len(self._answer))
         await self._send({"type": "http.response.start", "status": 200, "headers": headers.raw})
         await self._send({"type": "http.response.body", "body": self._answer})
+
+
+@functools.lru_cache(maxsize=32)  # most clients send one of a few
+def _accepted(values: tuple[str, ...]) -> Accepted:
+    return Accepted.of(values)
 
 
 def _not_acceptable(media_type: str) -> Response:

@@ -27,8 +27,15 @@ from mcp_server.call import refusals
 
 # The methods that tell a client what there is.
 CLAIMING_METHODS = frozenset({"initialize", "server/discover"})
+# What stands before the slash in the methods that a capability covers, beside tools.
+COVERED_KINDS = frozenset({"resources", "subscriptions", "prompts", "completion"})
 # Each list is one page, so no cursor was ever handed out for it.
 LIST_METHODS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
+
+
+def are_asked_for(method: str) -> bool:
+    """Whether an answer to this method depends on what the principal has beside tools."""
+    return method in CLAIMING_METHODS or method.partition("/")[0] in COVERED_KINDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from mcp_server.tokens.models import ApiToken
 from rls import tenant_context, tenanted_task
 from rls.models import Tenanted
 from tests.isolation.test_mcp_endpoint import CALL, INITIALIZE, first_data, http, open_session
+from tests.support.held import until_principals_are_forgotten
 from tests.support.processes import Process, connected_over_stdio
 from tests.support.world import World, working
 
@@ -148,6 +149,7 @@ def test_a_suspended_tenant_is_refused_at_every_door(
 
     before = answers(acme, session)
     set_active(False)
+    until_principals_are_forgotten()
     suspended, of_globex = answers(acme, session), answers(globex, {})
     set_active(True)
 
@@ -167,6 +169,7 @@ def test_an_open_stream_of_a_suspended_tenant_takes_no_message(stateful_server: 
                 statuses = []
                 for active in (True, False, True):
                     await asyncio.to_thread(switch, active)
+                    await asyncio.to_thread(until_principals_are_forgotten)
                     statuses.append((await client.post(url, json=INITIALIZE)).status_code)
                 return statuses
 

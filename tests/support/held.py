@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import psycopg
 
+from mcp_server.http.kept import PRINCIPAL_LIFETIME
+
 # A commit that waits for a lock: the trigger is deferred to it.
 HOLD = """
 CREATE FUNCTION public.hold_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET lock_timeout = 0 AS $$
@@ -78,3 +80,9 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
+
+
+def until_principals_are_forgotten() -> None:
+    """Return when no server knows any more who called before: each looks every caller up again."""
+    began = time.monotonic()
+    until(lambda: time.monotonic() - began > PRINCIPAL_LIFETIME)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from core.models import (
 from core.scopes import Scope
 from core.services import tenants
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
-from mcp_server.tokens import tokens
+from mcp_server.tokens import resolver, tokens
 from rls import platform_context, tenant_context
 from rls.testing.rows import Rows
 
@@ -83,6 +83,7 @@ class Saved:
 
     def __init__(self, admin: psycopg.Connection) -> None:
         """`admin` is a superuser in autocommit, on the rows that the migrations left."""
+        self._admin = admin
         self._rows = Rows(admin)
         self._made: dict[str, tuple[World, bytes]] = {}
 
@@ -93,10 +94,14 @@ class Saved:
         self._rows.restore()
 
     def put(self, subdomain: str) -> World:
-        """Write the rows of a tenant."""
+        """Write the rows of a tenant, with a token that no test had before: a server may know whose that one was."""
         world, statements = self._made[subdomain]
         self._rows.run(statements)
-        return world
+        token = resolver.new_token(resolver.TENANT_PREFIX)
+        self._admin.execute(
+            "UPDATE mcp_tokens_apitoken SET digest = %s WHERE tenant_id = %s", [resolver.digest(token), world.id]
+        )
+        return replace(world, token=token)
 
     def clear(self) -> None:
         """Take away whatever was written."""

@@ -101,8 +101,8 @@ def create_tenant(
 
 @tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
 def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
-    """Suspend a tenant: its requests are refused at once at every endpoint, and its data is kept. To delete it call
-    delete_tenant instead."""
+    """Suspend a tenant: its requests are refused within a second at every endpoint, and its data is kept. To delete it
+    call delete_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=False)
     return SuspendedTenant(
         subdomain=tenant.subdomain, name=tenant.name, is_active=tenant.is_active, next_step=_resume()
