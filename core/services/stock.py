@@ -86,7 +86,7 @@ def move(
                 "most": MAX_STOCK,
                 "reason": reason.value,
                 "note": note,
-                "order": order and order.id,
+                "order": order.id if order else None,
                 "actor": actor,
             },
         )

@@ -57,7 +57,7 @@ def claim(key: str, *, action: str, digest: bytes) -> Any | None:
 
     Whoever comes second waits for the first to end. Raises KeyReused.
     """
-    facts = {"key": key, "action": action, "digest": digest, "expired": timezone.now() - RETENTION}
+    facts: dict[str, Any] = {"key": key, "action": action, "digest": digest, "expired": timezone.now() - RETENTION}
     with connections[router.db_for_write(_keys().model)].cursor() as cursor:
         cursor.execute(CLAIM, facts)
         if cursor.fetchone():
