@@ -23,9 +23,10 @@ from tests.support import postgres  # noqa: E402
 
 
 @contextmanager
-def database() -> Iterator[tuple[postgres.Server, str]]:
+def database(*, shares_processor: bool = True) -> Iterator[tuple[postgres.Server, str]]:
     """A server and the name of a migrated database on it. `default` is ours, `stock` is Django's own backend."""
-    _share_one_processor()
+    if shares_processor:
+        _share_one_processor()
     with postgres.running() as server, server.database(f"bench_{os.getpid()}") as name:
         postgres.use(server.urls(name))
         _add_stock_connection(server, name)

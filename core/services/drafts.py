@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from core import amounts, formats
 from core.models import Order, OrderItem, OrderStatus, Product
 from core.services import customers, orders, settings
+from core.services.orders import OrderDetails
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
@@ -44,14 +45,14 @@ def create(
     customer_name: str = "",
     discount: Decimal = NO_DISCOUNT,
     note: str = "",
-) -> Order:
+) -> OrderDetails:
     """A new draft with the next number, today's prices and categories; the same sku twice is one line.
 
     Without an e-mail address it is of a walk-in customer. The discount is in the currency's own unit; one above the
     tenant's cap is asked for. Raises OrderInvalid, NotForSale, CustomerInvalid, and AmountInvalid where the currency
     has no such discount.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         chosen = settings.lock()
         discount_minor = amounts.minor(discount, chosen.currency)
         lines = _new_lines(items, chosen.currency)
@@ -69,15 +70,15 @@ def create(
         for line in lines:
             line.order = order
         OrderItem.objects.bulk_create(lines)
-    return order
+    return OrderDetails(order, lines, payments=[])
 
 
-def add_item(number: int, item: Wanted) -> Order:
+def add_item(number: int, item: Wanted) -> OrderDetails:
     """Add units of a product to a draft; a product that is in it already keeps its price and category.
 
     Raises OrderNotFound, OrderInvalid, NotForSale.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         order = orders.lock(number)
         _require_draft(order)
         lines = {line.product_id: line for line in order.items.all()}
@@ -90,7 +91,7 @@ def add_item(number: int, item: Wanted) -> Order:
         order.total_minor = _total(lines.values(), order.discount_minor)
         line.save()
         order.save(update_fields=["total_minor"])
-    return order
+        return orders.details(order)
 
 
 def goods(lines: Iterable[OrderItem]) -> int:
@@ -110,11 +111,11 @@ def require_active(products: Iterable[Product]) -> None:
 
 
 def _new_lines(items: Iterable[Wanted], currency: str) -> list[OrderItem]:
-    """Lines without an order yet, in the order of `stock.lock`: their foreign keys lock the products too."""
+    """Lines without an order yet, by sku."""
     units: Counter[str] = Counter()
     for item in items:
         units[item.sku] += item.quantity
-    products = list(Product.objects.filter(sku__in=units).order_by("id"))
+    products = list(Product.objects.filter(sku__in=units).order_by("sku"))
     _require_known(units.keys() - {product.sku for product in products})
     require_active(products)
     _require_currency(products, currency)

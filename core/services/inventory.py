@@ -54,10 +54,11 @@ def adjust(sku: str, quantity: int, *, reason: AdjustmentReason, actor: str, not
     and TooMuchStock.
     """
     _check(quantity, reason)
-    with transaction.atomic():
-        product = products.lock(sku)
+    with transaction.atomic(savepoint=False):
+        product = products.get(sku)
         stock.ask_above_cap(product.sku, quantity, cap=settings.get().max_stock_change)
-        return stock.move(product, quantity, reason=MovementReason(reason), actor=actor, note=note)
+        [movement] = stock.move({product: quantity}, reason=MovementReason(reason), actor=actor, note=note)
+    return movement
 
 
 def _check(quantity: int, reason: AdjustmentReason) -> None:

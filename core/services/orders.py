@@ -102,7 +102,11 @@ def page(
 
 def get(number: int) -> OrderDetails:
     """The order with this number, in three statements. Raises OrderNotFound."""
-    order = _found(Order.objects.select_related("customer"), number)
+    return details(_found(Order.objects.select_related("customer"), number))
+
+
+def details(order: Order) -> OrderDetails:
+    """The order with its lines and payments, in two statements."""
     return OrderDetails(
         order=order,
         items=list(_items().filter(order=order)),

@@ -59,7 +59,7 @@ def create(
     """
     _check_sku(sku)
     _check_name(name)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         chosen = settings.lock()  # so that the currency stays what it is
         price_minor = amounts.minor(price, chosen.currency)
         stock.ask_above_cap(sku, opening_stock, cap=chosen.max_stock_change)
@@ -83,7 +83,7 @@ def create(
             ) from None
         search.index(product)
         if opening_stock:
-            stock.move(product, opening_stock, reason=MovementReason.OPENING, actor=actor)
+            stock.move({product: opening_stock}, reason=MovementReason.OPENING, actor=actor)
     return product
 
 
@@ -117,7 +117,7 @@ def update(
         )
     if name is not None:
         _check_name(name)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         product = products.lock(sku)
         wanted = dict(_stored(field, value, product.currency) for field, value in wanted.items())
         before = {field: getattr(product, field) for field in wanted}
@@ -136,7 +136,7 @@ def update(
 
 def set_active(sku: str, *, is_active: bool) -> ProductChange:
     """Put the product on sale, or take it off sale, which a person is asked about. Raises ProductNotFound."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         product = products.lock(sku)
         if product.is_active == is_active:
             return ProductChange(product, [])

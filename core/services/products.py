@@ -97,7 +97,7 @@ def get(sku: str) -> Product:
 
 def lock(sku: str) -> Product:
     """The same, locked until the transaction ends."""
-    return _with_sku(Product.objects.select_for_update(), sku)
+    return _with_sku(Product.objects.select_for_update(no_key=True), sku)
 
 
 def _at_level(products: QuerySet[Product], level: StockLevel) -> QuerySet[Product]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db import connections, router
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +20,26 @@ if TYPE_CHECKING:
     from mcp_server.ledger.models import IdempotencyKey
 
 RETENTION = timedelta(days=7)
+
+# Whoever comes second waits for the first to end. A key that is older than RETENTION is as good as new. What others
+# have locked is forgotten another time, so that nobody waits for a key that is not his.
+CLAIM = """
+    WITH forgotten AS (
+        DELETE FROM mcp_ledger_idempotencykey WHERE id IN (
+            SELECT id FROM mcp_ledger_idempotencykey
+            WHERE created_at < %(expired)s AND key <> %(key)s
+            ORDER BY created_at
+            LIMIT 100
+            FOR UPDATE SKIP LOCKED
+        )
+    )
+    INSERT INTO mcp_ledger_idempotencykey AS kept (key, action, digest)
+    VALUES (%(key)s, %(action)s, %(digest)s)
+    ON CONFLICT (tenant_id, key) DO UPDATE
+    SET action = excluded.action, digest = excluded.digest, answer = NULL, created_at = excluded.created_at
+    WHERE kept.created_at < %(expired)s
+    RETURNING key
+"""
 
 
 class KeyReused(Refusal):
@@ -36,9 +57,12 @@ def claim(key: str, *, action: str, digest: bytes) -> Any | None:
 
     Whoever comes second waits for the first to end. Raises KeyReused.
     """
-    _keys().filter(created_at__lt=timezone.now() - RETENTION).delete()
-    row, is_new = _keys().get_or_create(key=key, defaults={"action": action, "digest": digest})
-    return None if is_new else _answer(row, action, digest)
+    facts: dict[str, Any] = {"key": key, "action": action, "digest": digest, "expired": timezone.now() - RETENTION}
+    with connections[router.db_for_write(_keys().model)].cursor() as cursor:
+        cursor.execute(CLAIM, facts)
+        if cursor.fetchone():
+            return None
+    return _answer(_keys().get(key=key), action, digest)
 
 
 def keep(key: str, answer: Any) -> None:

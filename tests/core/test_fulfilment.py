@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 import rls
@@ -39,15 +41,15 @@ def in_english() -> Iterator[None]:
 
 def draft(quantity: int = 2, **facts: Any) -> int:
     """The number of a new draft of anvils."""
-    return drafts.create(items=[Wanted("A-1", quantity)], **facts).number
+    return drafts.create(items=[Wanted("A-1", quantity)], **facts).order.number
 
 
 def place(number: int) -> Order:
-    return fulfilment.place(number, actor="tests")
+    return fulfilment.place(number, actor="tests").order
 
 
 def advance(number: int, step: Step, method: PaymentMethod | None = None) -> Order:
-    return fulfilment.advance(number, step, actor="tests", method=method)
+    return fulfilment.advance(number, step, actor="tests", method=method).order
 
 
 def cancel(number: int) -> fulfilment.Cancellation:
@@ -164,13 +166,31 @@ def test_what_has_left_the_house_is_not_cancelled(status: OrderStatus, acme: Wor
 def test_all_that_is_short_is_named_and_nothing_moves(acme: World) -> None:
     with rls.tenant_context(acme.id):
         Product.objects.create(sku="B-2", name="Bell", price_minor=500, currency="EUR")
-        number = drafts.create(items=[Wanted("A-1", 6), Wanted("B-2", 1)]).number
+        number = drafts.create(items=[Wanted("A-1", 6), Wanted("B-2", 1)]).order.number
 
         with agreeing() as questions, pytest.raises(OutOfStock) as refusal:
             place(number)
 
         assert "A-1 (5 in stock, 6 needed), B-2 (0 in stock, 1 needed)" in str(refusal.value)
         assert (questions, stock(), Order.objects.get(number=number).status) == ([], 5, OrderStatus.DRAFT)
+
+
+def test_the_number_of_statements_is_not_that_of_the_lines(acme: World) -> None:
+    with rls.tenant_context(acme.id):
+        goods = [Product(sku=f"L-{number}", name="Lot", price_minor=1, currency="EUR", stock=9) for number in range(30)]
+        Product.objects.bulk_create(goods)
+
+        sent = {}
+        for lines in (1, 3, 30):
+            number = drafts.create(items=[Wanted(good.sku, 1) for good in goods[:lines]]).order.number
+            for step in (place, cancel):
+                with CaptureQueriesContext(connection) as statements:
+                    step(number)
+                sent[step.__name__, lines] = len(statements)
+
+    # The lock of several products is a statement of its own.
+    assert [sent["place", lines] for lines in (1, 3, 30)] == [8, 9, 9]
+    assert [sent["cancel", lines] for lines in (1, 3, 30)] == [7, 8, 8]
 
 
 def test_what_is_not_for_sale_any_more_cannot_be_placed(acme: World) -> None:
@@ -237,7 +257,7 @@ def test_a_cancelled_order_gives_back_its_units(acme: World) -> None:
             "Order 2 is placed. Cancelling it returns its units (2) to stock; nothing is refunded. Cancel it?"
         ]
         assert (cancelled.units, cancelled.refund_minor, payments(number), stock()) == (2, 0, [], 5)
-        back = StockMovement.objects.get(order=cancelled.order, quantity=2)
+        back = StockMovement.objects.get(order=cancelled.details.order, quantity=2)
         assert (back.reason, back.note) == ("return", "changed their mind")
 
 
@@ -277,7 +297,7 @@ def test_an_order_of_another_tenant_is_an_unknown_order(acme: World, globex: Wor
 
 
 def order(items: list[Wanted]) -> Order:
-    return drafts.create(items=items)
+    return drafts.create(items=items).order
 
 
 def outcome(step: Any, *arguments: Any) -> str:
@@ -318,13 +338,13 @@ def test_steps_at_once_never_wait_for_each_other(acme: World) -> None:
         Product.objects.create(sku="B-2", name="Bell", price_minor=500, currency="EUR")
         Product.objects.update(stock=1000)
         pairs = [[Wanted("A-1", 1), Wanted("B-2", 1)], [Wanted("B-2", 1), Wanted("A-1", 1)]]
-        numbers = [drafts.create(items=pairs[index % 2]).number for index in range(8)]
+        numbers = [drafts.create(items=pairs[index % 2]).order.number for index in range(8)]
 
     def work(index: int) -> list[str]:
         number = numbers[index // 2]
         outcomes = [outcome(drafts.add_item, number, pairs[index % 2][0]), outcome((place, cancel)[index % 2], number)]
         for turn in range(4):
-            own = drafts.create(items=pairs[(index + turn) % 2]).number
+            own = drafts.create(items=pairs[(index + turn) % 2]).order.number
             outcomes += [outcome(place, own), outcome(advance, own, Step.PAID, PaymentMethod.CASH)]
             outcomes += [outcome(cancel, own)] if turn % 2 else []
         return outcomes

@@ -109,7 +109,7 @@ def shop() -> World:
         demo.create(orders=20)
         TenantSettings.objects.update(time_zone=ZONE)
         product_changes.update("A-1", category="Iron", description="Heavy.")
-        order = drafts.create(items=[Wanted("A-1", 1)])
+        order = drafts.create(items=[Wanted("A-1", 1)]).order
         order.number = 900
         order.save(update_fields=["number"])
     return world

@@ -251,7 +251,7 @@ def test_an_order_of_another_tenant_is_an_unknown_order(
     name: str, arguments: dict[str, Any], acme: World, globex: World, server: Process
 ) -> None:
     with tenant_context(acme.id):
-        number = drafts.create(items=[Wanted("A-1", 1)]).number
+        number = drafts.create(items=[Wanted("A-1", 1)]).order.number
 
     theirs = call(server, globex, {"number": number, **arguments}, name=name)
     nobodys = call(server, globex, {"number": 99, **arguments}, name=name)

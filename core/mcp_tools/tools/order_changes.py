@@ -14,7 +14,7 @@ from core.mcp_tools.tools.products import Sku
 from core.mcp_tools.units import Amount, both_ways
 from core.models import PaymentMethod
 from core.scopes import Scope
-from core.services import drafts, fulfilment, orders
+from core.services import drafts, fulfilment
 from core.services.drafts import MAX_UNITS, NO_DISCOUNT, Wanted
 from core.services.fulfilment import Step
 from mcp_server.declare.tools import Change, tool
@@ -75,28 +75,28 @@ def create_order(
 ) -> OrderChange:
     """Create a draft order at today's prices; a draft takes nothing from stock. Then call place_order to sell it, or
     add_order_item to add products. To find skus call get_tenant_products."""
-    order = drafts.create(
+    created = drafts.create(
         items=[Wanted(item.sku, item.quantity) for item in items],
         customer_email=customer_email,
         customer_name=customer_name,
         discount=discount,
         note=note,
     )
-    return _changed(order.number)
+    return OrderChange.in_full(created)
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Add to an order", read_only=False)
 def add_order_item(number: Number, sku: Sku, quantity: Units) -> OrderChange:
     """Add units of a product to a draft order; if the order contains the product already, its price stays. An order
     that is placed can't be added to: call create_order instead."""
-    return _changed(drafts.add_item(number, Wanted(sku, quantity)).number)
+    return OrderChange.in_full(drafts.add_item(number, Wanted(sku, quantity)))
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Place an order", read_only=False, asks=True)
 def place_order(number: Number) -> OrderChange:
     """Place a draft order: its units leave the stock. To create a draft call create_order; when the order is paid call
     update_order_status."""
-    return _changed(fulfilment.place(number, actor=current_principal().name).number)
+    return OrderChange.in_full(fulfilment.place(number, actor=current_principal().name))
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Update an order's status", read_only=False)
@@ -110,7 +110,7 @@ def update_order_status(
     """Record that a placed order was paid, shipped or delivered. To place a draft call place_order; to cancel call
     cancel_order."""
     actor = current_principal().name
-    return _changed(fulfilment.advance(number, status, actor=actor, method=payment_method).number)
+    return OrderChange.in_full(fulfilment.advance(number, status, actor=actor, method=payment_method))
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Cancel an order", read_only=False, destructive=True, asks=True)
@@ -123,9 +123,5 @@ def cancel_order(
     """Cancel an order that is not shipped: its units return to stock, and payments are refunded. To see both call
     get_order first."""
     cancelled = fulfilment.cancel(number, reason=reason, actor=current_principal().name)
-    refund = both_ways(cancelled.order.currency, refund=cancelled.refund_minor)
-    return OrderCancelled.in_full(orders.get(number), returned_units=cancelled.units, **refund)
-
-
-def _changed(number: int) -> OrderChange:
-    return OrderChange.in_full(orders.get(number))
+    refund = both_ways(cancelled.details.order.currency, refund=cancelled.refund_minor)
+    return OrderCancelled.in_full(cancelled.details, returned_units=cancelled.units, **refund)
