@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_decimal, format_percent
+from babel.dates import format_date, format_time
+from babel.numbers import format_decimal, parse_pattern
 from django.utils import timezone, translation
 
-from core import money_patterns
+from core import money_patterns, number_patterns
 from core.money_patterns import MoneyPattern
+from core.number_patterns import NumberPattern
+
+PERCENT = parse_pattern("#,##0.#%")
 
 
 def money(minor: int, currency: str) -> str:
@@ -24,26 +27,29 @@ def money(minor: int, currency: str) -> str:
 
 def number(value: int | float | Decimal) -> str:
     """A number with its separators, to three decimals."""
+    if isinstance(value, int):
+        return _number_pattern(_language()).write(value)
     return format_decimal(value, locale=_locale())
 
 
 def percent(share: float) -> str:
     """A share of 1 as a percentage with one decimal: 0.125 is 12.5%."""
-    return format_percent(share, format="#,##0.#%", locale=_locale())
+    return PERCENT.apply(share, _locale())
 
 
 def day(value: date | datetime) -> str:
     """A day; of a moment, the day in the active time zone."""
     if isinstance(value, datetime):
         value = timezone.localtime(value).date()
-    return format_date(value, format="medium", locale=_locale())
+    return _day(_language(), value)
 
 
 def moment(value: datetime) -> str:
     """A moment in the active time zone, to the minute."""
-    # Given by name, Babel would look it up in pytz, which has rules of its own.
-    zone = timezone.get_current_timezone()
-    return format_datetime(value, format="short", tzinfo=zone, locale=_locale())
+    local, language = timezone.localtime(value), _language()
+    # Seconds are not written, but midnight is the first of them alone where a language has a word for it.
+    at = time(local.hour, local.minute, min(local.second, 1))
+    return _joined(language).format(_time(language, at), _date(language, local.date()))
 
 
 def columns(text: str) -> int:
@@ -86,3 +92,30 @@ def _locale_of(language: str) -> Locale:
 @cache
 def _money_pattern(language: str, currency: str) -> MoneyPattern:
     return money_patterns.of(_locale_of(language), currency)
+
+
+@cache
+def _number_pattern(language: str) -> NumberPattern:
+    return number_patterns.of(_locale_of(language))
+
+
+@cache
+def _joined(language: str) -> str:
+    """The template for a time and a date."""
+    return str(_locale_of(language).datetime_formats["short"]).replace("'", "")
+
+
+# A language has 2,880 times, and lists have the same days again and again.
+@lru_cache(maxsize=8192)
+def _time(language: str, at: time) -> str:
+    return format_time(at, format="short", locale=_locale_of(language))
+
+
+@lru_cache(maxsize=8192)
+def _date(language: str, value: date) -> str:
+    return format_date(value, format="short", locale=_locale_of(language))
+
+
+@lru_cache(maxsize=8192)
+def _day(language: str, value: date) -> str:
+    return format_date(value, format="medium", locale=_locale_of(language))

@@ -8,6 +8,7 @@ from babel import Locale
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from core import currencies
+from core.number_patterns import grouped
 
 # What CLDR sets between a currency and a number beside it that would run together (UTS 35, part 3, 3.3).
 GAP = "\u00a0"
@@ -29,19 +30,7 @@ class MoneyPattern:
         whole, fraction, digits = currencies.split(minor, self.currency)
         before, after = self.negative if minor < 0 else self.positive
         decimals = f"{self.decimal_symbol}{fraction:0{digits}}" if digits else ""
-        return f"{before}{self._grouped(whole)}{decimals}{after}"
-
-    def _grouped(self, whole: int) -> str:
-        if self.groups == (3, 3):
-            return f"{whole:,}".replace(",", self.group_symbol)
-        digits = str(whole)
-        size, other = self.groups
-        parts: list[str] = []
-        while len(digits) > size:
-            digits, part = digits[:-size], digits[-size:]
-            parts.insert(0, part)
-            size = other
-        return self.group_symbol.join([digits, *parts])
+        return f"{before}{grouped(whole, self.groups, self.group_symbol)}{decimals}{after}"
 
 
 def of(locale: Locale, currency: str) -> MoneyPattern:

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -23,7 +21,7 @@ from mcp.shared import jsonrpc_dispatcher
 from core.models import Product, Tenant
 from mcp_server.ledger.models import AuditEvent, IdempotencyKey
 from rls import tenant_context
-from tests.support import raw
+from tests.support import programs, raw
 from tests.support.held import ASLEEP, IN_COMMIT, LONG, ON_A_ROW, commits_held, products_locked, sessions, until
 from tests.support.processes import Era, Process, connected, connected_over_sse, serving
 from tests.support.world import World, platform_token
@@ -105,14 +103,8 @@ class Stdio(Road):
 
     def __init__(self, world: World, log: Path, meta: Message | None) -> None:
         self.name, self._log, self._meta = f"stdio of {os.getpid()}", log, meta
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "mcp", "stdio", "--tenant", world.subdomain],
-                env=os.environ | {"PGAPPNAME": self.name},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            )
+        command = ["manage.py", "mcp", "stdio", "--tenant", world.subdomain]
+        self.process = programs.Conversation(command, log, environment=os.environ | {"PGAPPNAME": self.name})
         self._answers: dict[Any, Future[Message | None]] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -140,7 +132,6 @@ class Stdio(Road):
         return future
 
     def _read(self) -> None:
-        assert self.process.stdout
         for line in self.process.stdout:
             answer = json.loads(line)
             if answer.get("id") in self._answers:
@@ -157,7 +148,6 @@ class Stdio(Road):
             self.process.wait()
             self._reader.join(LONG)
             assert self.process.stdin
-            assert self.process.stdout
             self.process.stdin.close()
             self.process.stdout.close()
 

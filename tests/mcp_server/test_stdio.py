@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.mcp_server.test_cancelling import MODERN, RESTOCK, SLEEP, Stdio, stock, traces
+from tests.support import programs
 from tests.support.held import (
     ASLEEP,
     IN_COMMIT,
@@ -31,6 +31,7 @@ from tests.support.world import World
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+COMMAND = ["manage.py", "mcp", "stdio", "--tenant", "acme"]
 NAMES = {"shop_names": {"name": "shop_names", "arguments": {}}}
 
 
@@ -156,23 +157,18 @@ def test_it_ends_before_it_serves(
         proxy.fall_silent()
         for name, url in urls.items():
             monkeypatch.setenv(name, url.replace(f"@{place.hostname}:{place.port}/", f"@127.0.0.1:{proxy.port}/"))
-        with (tmp_path / "log").open("wb") as log:
-            command = [sys.executable, "manage.py", "mcp", "stdio", "--tenant", "acme"]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
+        with programs.Conversation(COMMAND, tmp_path / "log", environment=dict(os.environ)) as process:
             until(lambda: proxy.flow_count() or process.poll() is not None)
             process.send_signal(by)
 
             assert process.wait(LONG) == 128 + by
-            assert process.stdin
-            process.stdin.close()
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_without_a_database_it_says_so(monkeypatch: pytest.MonkeyPatch, database: str) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://app_tenant:x@127.0.0.1:1/nothing")
-    command = [sys.executable, "manage.py", "mcp", "stdio", "--tenant", "acme"]
 
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
+    refused = programs.run(COMMAND, environment=dict(os.environ), timeout=LONG)
 
     assert refused.returncode == 1
     assert "the database does not answer; try again when it does" in refused.stderr
@@ -183,23 +179,15 @@ def test_without_a_database_it_says_so(monkeypatch: pytest.MonkeyPatch, database
 def test_what_comes_in_pieces_or_from_a_file_is_served(is_file: bool, acme: World, tmp_path: Path) -> None:
     line = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
     rest = '"clientInfo":{"name":"é商店","version":"1"}}}\n'.encode()
-    command = [sys.executable, "manage.py", "mcp", "stdio", "--tenant", "acme"]
     source = tmp_path / "in"
     source.write_bytes(line + rest)
-    with source.open("rb") as file:
-        process = subprocess.Popen(
-            command, stdin=file if is_file else subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-    if process.stdin:
-        for piece in (line, rest[:26], rest[26:27], rest[27:]):
-            process.stdin.write(piece)
-            process.stdin.flush()
-        assert process.stdout
-        assert b'"serverInfo"' in process.stdout.readline()
-        process.stdin.close()
-        process.stdout.close()
+    log, file = tmp_path / "log", source if is_file else None
+    with programs.Conversation(COMMAND, log, environment=dict(os.environ), input_file=file) as process:
+        if process.stdin:
+            for piece in (line, rest[:26], rest[26:27], rest[27:]):
+                process.stdin.write(piece)
+                process.stdin.flush()
+            assert b'"serverInfo"' in process.stdout.readline()
+            process.stdin.close()
+        # The end of the input ends what is still worked on.
         assert process.wait(LONG) == 0
-        return
-    # The end of the input ends what is still worked on.
-    process.communicate(timeout=LONG)
-    assert process.returncode == 0

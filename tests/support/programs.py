@@ -11,11 +11,14 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Self
 
 # Modules that start no thread and read no settings.
 PACKAGES = [
@@ -76,10 +79,69 @@ def run(
         return subprocess.CompletedProcess(command, code, output.read_text(), errors.read_text())
 
 
-def _become(command: list[str], output: Path, errors: Path | None, environment: dict[str, str], cwd: Path) -> None:
+class Conversation:
+    """What `python <command>` starts, with a pipe to its input and another one from its output.
+
+    Its errors go to a file. The names are those of `subprocess.Popen`, and mean the same.
+    """
+
+    def __init__(
+        self, command: list[str], errors: Path, *, environment: dict[str, str], input_file: Path | None = None
+    ) -> None:
+        """The program reads `input_file` where one is named, and there is no `stdin` then."""
+        theirs_in, ours_in = FORKS.Pipe(duplex=False)
+        ours_out, theirs_out = FORKS.Pipe(duplex=False)
+        given = input_file or theirs_in
+        with theirs_in, ours_in, ours_out, theirs_out:
+            self._process = FORKS.Process(
+                target=_become, args=(command, theirs_out, errors, environment, Path.cwd(), given), daemon=True
+            )
+            self._process.start()
+            self.stdin = None if input_file else os.fdopen(os.dup(ours_in.fileno()), "wb")
+            self.stdout = os.fdopen(os.dup(ours_out.fileno()), "rb")
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.stdin:
+            self.stdin.close()
+        self.stdout.close()
+        self.kill()
+        self.wait()
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if (code := self._process.exitcode) is None:
+            raise subprocess.TimeoutExpired(str(self._process), timeout or 0)
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _become(
+    command: list[str],
+    output: Path | Connection,
+    errors: Path | None,
+    environment: dict[str, str],
+    cwd: Path,
+    given: Path | Connection | None = None,
+) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
+    if given:
+        _put(given, 0, os.O_RDONLY)
+        sys.stdin = os.fdopen(0, closefd=False)
     _write_to(output, errors)
     kind, *rest = command
     packages = [path for path in sys.path if path.startswith((sys.prefix, sys.base_prefix))]
@@ -100,10 +162,18 @@ def _become(command: list[str], output: Path, errors: Path | None, environment: 
         atexit._run_exitfuncs()
 
 
-def _write_to(output: Path, errors: Path | None) -> None:
+def _write_to(output: Path | Connection, errors: Path | None) -> None:
     """What the interpreter does with its standard streams: the first buffers, the second writes lines."""
-    for name, number, path in (("stdout", 1, output), ("stderr", 2, errors or output)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(file, number)
-        os.close(file)
+    for name, number, place in (("stdout", 1, output), ("stderr", 2, errors or output)):
+        _put(place, number, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         setattr(sys, name, os.fdopen(number, "w", buffering=-1 if number == 1 else 1, closefd=False))
+
+
+def _put(place: Path | Connection, number: int, flags: int) -> None:
+    """Open a file, or take the end of a pipe, as the stream of this number."""
+    file = os.open(place, flags, 0o600) if isinstance(place, Path) else place.fileno()
+    os.dup2(file, number)
+    if isinstance(place, Path):
+        os.close(file)
+    else:
+        place.close()
