@@ -14,8 +14,8 @@ INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u2800]", reg
 NAMED = regex.compile(r"<([^<>]*)>[^<>@]*$")
 MAILTO = regex.compile(r"mailto:(?://)?([^?]*).*", regex.IGNORECASE)
 # What an address stands in, or what follows it in a sentence or a list.
-LEADING = ' <([{"「『'
-TRAILING = ' >)]}"」』.,;:。、'
+LEADING = ' <([{"「『“„‘‚«‹【《〈〔'
+TRAILING = ' >)]}"」』”“’‘»›】》〉〕.,;:。、'
 
 
 class NotAnAddress(ValueError):

@@ -37,6 +37,11 @@ ALPHABET = "aZ9.-_+@<> \u200f\u200d\ufeff\u00ad\u0301\u00e9\uff41\uff20\u3002\u0
         "mailto:wile@acme.example",
         "MAILTO:Wile%40acme.example?subject=Anvils",
         "<mailto:wile@acme.example>",
+        "“wile@acme.example”",
+        "„wile@acme.example“",
+        "«wile@acme.example»,",
+        "【wile@acme.example】",
+        "《wile@acme.example》。",
     ],
 )
 def test_an_address_has_one_form_however_it_is_pasted(pasted: str) -> None:

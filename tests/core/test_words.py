@@ -103,6 +103,8 @@ def test_what_is_found_by_a_text_is_the_text_itself(text: str) -> None:
         # width, ligatures, what looks like several characters
         ("iphone", "ｉＰｈｏｎｅ"), ("ハンガー", "ﾊﾝｶﾞｰ"), ("ﾊﾝｶﾞｰ", "ハンガー"), ("fish", "ﬁsh"),
         ("kg", "5㎏"), ("1", "①"), ("iv", "Ⅳ"),
+        ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"), ("\u1112\u1161\u11ab", "한글"),
+        ("ㅋㅋ", "ㅋㅋㅋ"), ("ㅋ", "ﾻㅋ"), ("ﾻ", "\u110f"), ("각", "가\u11a8"),
         ("羊", "⽺"), ("福", "福"), ("3", "٣"), ("٣", "3"), ("株式会社", "㍿"),
         # what can't be seen
         ("kaffeemaschine", "Kaffee\u00admaschine"), ("kaffee\u00admaschine", "Kaffeemaschine"),
@@ -138,6 +140,8 @@ def test_a_word_is_found_as_people_write_it(query: str, text: str) -> None:
         ("कि", "क"),
         ("手機袋", "手機殼"),
         ("手机", "手機"),
+        ("하", "한글"),
+        ("ㅎ", "한글"),
     ],
 )
 def test_another_word_is_not_found(query: str, text: str) -> None:
