@@ -55,6 +55,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of the tests that are marked `anyio`: the one that servers run on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
 def postgres_server() -> postgres.Server:
     return SERVER[0]
 

@@ -7,8 +7,6 @@ import importlib.util
 import inspect
 import os
 import re
-import subprocess
-import sys
 from argparse import _SubParsersAction
 from functools import cache
 from importlib import import_module
@@ -24,6 +22,7 @@ import rls
 from mcp_server import operations as mcp_operations
 from rls import audit, middleware, models, operations
 from rls.audit import reports
+from tests.support import programs
 
 REFERENCE = Path("docs/reference")
 DOCUMENTS = sorted([*Path().glob("*.md"), *Path("docs").glob("**/*.md"), *Path("examples").glob("*/*.md")])
@@ -177,11 +176,10 @@ def test_every_format_of_the_audit_has_its_row() -> None:
 def test_the_page_of_tools_is_what_the_endpoints_publish() -> None:
     # A process of its own: the tools of tests.shop are in this one.
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "LANGUAGE_CODE": "zh-hant"}
-    command = [sys.executable, "manage.py", "mcp", "reference"]
 
-    printed = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode()
+    printed = programs.run(["manage.py", "mcp", "reference"], environment=environment)
 
-    assert printed == read("tools.md"), "run `make reference` and commit what it writes"
+    assert printed.stdout == read("tools.md"), "run `make reference` and commit what it writes"
 
 
 # The database.

@@ -258,14 +258,7 @@ def test_an_env_file_that_cannot_be_read_is_one_sentence(made: Any, tmp_path: Pa
     made(tmp_path / ".env")
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "PYTHONPATH": os.getcwd()}
 
-    refused = subprocess.run(
-        [sys.executable, "manage.py", "check"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    refused = programs.run(["manage.py", "check"], cwd=tmp_path, environment=environment)
 
     assert refused.returncode == 2
     [line] = refused.stderr.splitlines()

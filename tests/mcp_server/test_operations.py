@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from django.db.migrations.writer import MigrationWriter
 
 from mcp_server.operations import Announce, InstallResolver
 from mcp_server.operations.names import identifier, literal, table_of
+from tests.support import programs
 from tests.support.postgres import Server
 from tests.support.projects import SETTINGS, Project
 
@@ -147,10 +146,7 @@ def add_migration(project: Project, name: str, operations: str) -> None:
 
 
 def run(project: Project, code: str) -> str:
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, cwd=project.path, env=project.environment, capture_output=True, text=True, check=False
-    )
+    done = programs.run(["-c", code], cwd=project.path, environment=project.environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -84,22 +84,20 @@ def change(admin: psycopg.Connection) -> Change:
     return execute
 
 
-def test_a_change_in_one_process_is_heard_in_another(
+@pytest.mark.anyio
+async def test_a_change_in_one_process_is_heard_in_another(
     server: Process, other_server: Process, acme: World, globex: World
 ) -> None:
-    async def story() -> None:
-        async with AsyncExitStack() as stack:
-            watcher = Watcher(stack)
-            here = await watcher.listen(server, acme, "product://A-1")
-            there = await watcher.listen(other_server, acme, "product://A-1", "order://1")
-            assert here.honored.resource_subscriptions == ["product://A-1"]
-            async with connected(server.mcp("acme"), acme.token) as client:
-                arguments = {"sku": "A-1", "quantity": 3, "reason": "purchase"}
-                assert not (await client.call_tool("adjust_stock", arguments)).is_error
+    async with AsyncExitStack() as stack:
+        watcher = Watcher(stack)
+        here = await watcher.listen(server, acme, "product://A-1")
+        there = await watcher.listen(other_server, acme, "product://A-1", "order://1")
+        assert here.honored.resource_subscriptions == ["product://A-1"]
+        async with connected(server.mcp("acme"), acme.token) as client:
+            arguments = {"sku": "A-1", "quantity": 3, "reason": "purchase"}
+            assert not (await client.call_tool("adjust_stock", arguments)).is_error
 
-            assert await next_uri(here) == await next_uri(there) == "product://A-1"
-
-    asyncio.run(story())
+        assert await next_uri(here) == await next_uri(there) == "product://A-1"
 
 
 def test_nothing_of_another_tenant_is_heard(
@@ -152,65 +150,55 @@ def test_only_what_the_token_may_read_can_be_watched(server: Process, acme: Worl
     assert asyncio.run(story()) == ["order://1"]
 
 
-def test_each_resource_hears_of_what_it_is_made_of(server: Process, acme: World, change: Change) -> None:
-    async def story() -> None:
-        async with AsyncExitStack() as stack:
-            uris = ["product://A-1", "order://1", "tenant://info", "report://sales/today"]
-            stream = await Watcher(stack).listen(server, acme, *uris)
-            change(acme)
-            assert await next_uri(stream) == "product://A-1"
-            change(acme, ORDERS)
-            assert {await next_uri(stream), await next_uri(stream)} == {"order://1", "report://sales/today"}
-            change(acme, SETTINGS)
-            assert await next_uri(stream) == "tenant://info"
-            change(acme, MANY)
-            assert await next_uri(stream) == "product://A-1"  # so many rows are not named
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_each_resource_hears_of_what_it_is_made_of(server: Process, acme: World, change: Change) -> None:
+    async with AsyncExitStack() as stack:
+        uris = ["product://A-1", "order://1", "tenant://info", "report://sales/today"]
+        stream = await Watcher(stack).listen(server, acme, *uris)
+        change(acme)
+        assert await next_uri(stream) == "product://A-1"
+        change(acme, ORDERS)
+        assert {await next_uri(stream), await next_uri(stream)} == {"order://1", "report://sales/today"}
+        change(acme, SETTINGS)
+        assert await next_uri(stream) == "tenant://info"
+        change(acme, MANY)
+        assert await next_uri(stream) == "product://A-1"  # so many rows are not named
 
 
-def test_a_stream_ends_when_its_tenant_is_suspended(server: Process, acme: World, change: Change) -> None:
-    async def story() -> None:
-        async with AsyncExitStack() as stack:
-            stream = await Watcher(stack).listen(server, acme, "product://A-1")
-            change(acme, SUSPEND)
+@pytest.mark.anyio
+async def test_a_stream_ends_when_its_tenant_is_suspended(server: Process, acme: World, change: Change) -> None:
+    async with AsyncExitStack() as stack:
+        stream = await Watcher(stack).listen(server, acme, "product://A-1")
+        change(acme, SUSPEND)
 
-            assert await ended(stream)
-
-    asyncio.run(story())
+        assert await ended(stream)
 
 
-def test_a_stream_of_a_revoked_token_ends_and_says_nothing(
+@pytest.mark.anyio
+async def test_a_stream_of_a_revoked_token_ends_and_says_nothing(
     server: Process, acme: World, admin: psycopg.Connection, change: Change
 ) -> None:
-    async def story() -> None:
-        async with AsyncExitStack() as stack:
-            stream = await Watcher(stack).listen(server, acme, "product://A-1")
-            change(acme, REVOKE)
-            change(acme)
+    async with AsyncExitStack() as stack:
+        stream = await Watcher(stack).listen(server, acme, "product://A-1")
+        change(acme, REVOKE)
+        change(acme)
 
-            assert await ended(stream)
-
-    asyncio.run(story())
+        assert await ended(stream)
 
 
-def test_a_listener_hears_again_after_the_database_was_gone(
+@pytest.mark.anyio
+async def test_a_listener_hears_again_after_the_database_was_gone(
     server: Process, acme: World, admin: psycopg.Connection, change: Change
 ) -> None:
-    async def story() -> None:
-        async with AsyncExitStack() as stack:
-            stream = await Watcher(stack).listen(server, acme, "product://A-1")
-            ended = admin.execute(
-                f"SELECT count(pg_terminate_backend(pid, 5000)) FROM ({LISTENERS}) AS s", [server.name]
-            )
-            assert ended.fetchone() == (1,)
+    async with AsyncExitStack() as stack:
+        stream = await Watcher(stack).listen(server, acme, "product://A-1")
+        ended = admin.execute(f"SELECT count(pg_terminate_backend(pid, 5000)) FROM ({LISTENERS}) AS s", [server.name])
+        assert ended.fetchone() == (1,)
 
-            # What may have been missed counts as a change.
-            assert await next_uri(stream) == "product://A-1"
-            change(acme)
-            assert await next_uri(stream) == "product://A-1"
-
-    asyncio.run(story())
+        # What may have been missed counts as a change.
+        assert await next_uri(stream) == "product://A-1"
+        change(acme)
+        assert await next_uri(stream) == "product://A-1"
 
 
 def test_a_process_listens_while_somebody_does(server: Process, acme: World, admin: psycopg.Connection) -> None:
@@ -258,34 +246,28 @@ def test_so_many_uris_and_no_more(server: Process, acme: World) -> None:
     assert asyncio.run(story()) == "A subscription can watch at most 100 URIs."
 
 
-def test_a_stream_does_not_last_for_ever(database: str, acme: World, tmp_path: Path) -> None:
-    async def story() -> None:
-        with serving(tmp_path / "log", app="tests.shop.brief:app") as server:
-            async with AsyncExitStack() as stack:
-                assert await ended(await Watcher(stack).listen(server, acme, "product://A-1"))
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_a_stream_does_not_last_for_ever(database: str, acme: World, tmp_path: Path) -> None:
+    with serving(tmp_path / "log", app="tests.shop.brief:app") as server:
+        async with AsyncExitStack() as stack:
+            assert await ended(await Watcher(stack).listen(server, acme, "product://A-1"))
 
 
-def test_a_server_that_is_stopped_ends_its_streams(database: str, acme: World, tmp_path: Path) -> None:
-    async def story() -> None:
-        with serving(tmp_path / "log") as server:  # which waits for its end
-            async with AsyncExitStack() as stack:
-                stream = await Watcher(stack).listen(server, acme, "product://A-1")
-                os.kill(server.pid, signal.SIGTERM)
+@pytest.mark.anyio
+async def test_a_server_that_is_stopped_ends_its_streams(database: str, acme: World, tmp_path: Path) -> None:
+    with serving(tmp_path / "log") as server:  # which waits for its end
+        async with AsyncExitStack() as stack:
+            stream = await Watcher(stack).listen(server, acme, "product://A-1")
+            os.kill(server.pid, signal.SIGTERM)
 
-                assert await ended(stream)
-
-    asyncio.run(story())
+            assert await ended(stream)
 
 
-def test_stdio_listens_too(acme: World, globex: World, change: Change) -> None:
-    async def story() -> None:
-        async with connected_over_stdio("acme") as client:
-            async with client.listen(resource_subscriptions=["product://A-1"]) as stream:
-                change(globex)
-                change(acme)
+@pytest.mark.anyio
+async def test_stdio_listens_too(acme: World, globex: World, change: Change) -> None:
+    async with connected_over_stdio("acme") as client:
+        async with client.listen(resource_subscriptions=["product://A-1"]) as stream:
+            change(globex)
+            change(acme)
 
-                assert await next_uri(stream) == "product://A-1"
-
-    asyncio.run(story())
+            assert await next_uri(stream) == "product://A-1"

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from rls import audit
 from rls.audit import Level
 from rls.embedded.binaries import find_binaries
 from rls.files import SQL_DIRECTORY
+from tests.support import programs
 from tests.support.postgres import Server
 from tests.support.processes import free_port
 
@@ -468,9 +468,7 @@ def test_a_database_that_cannot_be_looked_at_has_a_status_of_its_own(what: str, 
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "core.settings", "AUDITOR_DATABASE_URL": wrong}
 
     for command in ("audit", "matrix"):
-        by_command = subprocess.run(
-            [sys.executable, "manage.py", "rls", command], env=environment, capture_output=True, text=True, check=False
-        )
+        by_command = programs.run(["manage.py", "rls", command], environment=environment)
         assert by_command.returncode == 2
         assert by_command.stderr.startswith(f"CommandError: {command}: not run, the database does not answer: ")
         assert by_command.stderr.splitlines()[-1].startswith("check AUDITOR_DATABASE_URL")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from psycopg import sql
 from core.models import Product, Tenant
 from rls import NoPlatformContext, NoTenantContext, platform_context, tenant_context
 from rls.backends.postgresql.connection import Connection
+from tests.support import programs
 from tests.support.world import World
 
 
@@ -266,9 +266,7 @@ connection.ensure_connection()
 )
 def test_a_process_whose_guard_is_not_in_force_serves_nothing(sabotage: str, database: str) -> None:
     for line, refused in ((sabotage, True), ("", False)):
-        run = subprocess.run(
-            [sys.executable, "-c", ISOLATION_OFF.format(line)], capture_output=True, text=True, check=False
-        )
+        run = programs.run(["-c", ISOLATION_OFF.format(line)], environment=dict(os.environ))
 
         assert (run.returncode != 0) is refused
         assert ("does not pass its statements through the guards" in run.stderr) is refused

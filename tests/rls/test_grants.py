@@ -28,6 +28,7 @@ from rls.checks import settings as setting_checks
 from rls.checks import shared
 from rls.operations import RunSQLFile
 from rls.schema.granted import Granted
+from tests.support import programs
 from tests.support.postgres import Server
 from tests.support.projects import ROOT, SETTINGS, Project
 
@@ -240,10 +241,7 @@ def test_django_and_third_parties_work_by_one_command(live_project: Project) -> 
     project.environment["DJANGO_SUPERUSER_PASSWORD"] = "a long password"
     project.manage("migrate", "createsuperuser --noinput --username ada --email ada@example.com", "migrate")
     assert "audit: green" in project.manage("rls audit")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", DAY],
-        cwd=project.path, env=project.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = programs.run(["-c", DAY], cwd=project.path, environment=project.environment)
     assert done.stdout == "a day\n", done.stderr
     assert "Cache table 'cache' already exists" in project.manage("createcachetable")
     project.manage("clearsessions", "remove_stale_contenttypes --database owner --noinput", "showmigrations")

@@ -6,8 +6,7 @@ import asyncio
 import base64
 import inspect
 import json
-import subprocess
-import sys
+import os
 import threading
 import time
 import uuid
@@ -28,6 +27,7 @@ from core.models import Order, Product
 from core.scopes import Scope
 from core.services import tenants
 from rls import EnvelopeRefused, NoTenantContext, tenant_context, tenanted_task
+from tests.support import programs
 from tests.support.world import World, working
 
 
@@ -132,7 +132,7 @@ def test_another_process_does_the_work(acme: World, globex: World) -> None:
         "print([returning(envelope) for envelope in sys.argv[1:]])"
     )
 
-    done = subprocess.run([sys.executable, "-c", program, *envelopes], capture_output=True, text=True, check=False)
+    done = programs.run(["-c", program, *envelopes], environment=dict(os.environ))
 
     assert (done.stdout, done.stderr) == ("[['Acme anvil'], ['Globex anvil']]\n", "")
 
