@@ -108,3 +108,12 @@ def test_no_page_that_can_be_reached_fails_lists_everything_or_leaves_a_time_unm
     }
     assert {url: rows for url, text in shown.items() if (rows := rows_of(text)) > MAX_ROWS} == {}
     assert {url: found for url, text in shown.items() if (found := TIME.findall(texts_of(text)))} == {}
+
+
+@pytest.mark.parametrize("page", ["core/tenantuser", "mcp_tokens/apitoken"])
+@pytest.mark.parametrize("tenant", ["x", "", "0", "acme"])
+def test_a_filter_by_what_is_no_tenant_is_an_answer(page: str, tenant: str, filled: World) -> None:
+    status, text = in_this_process("en")(f"/admin/{page}/?tenant__id__exact={tenant}")
+
+    assert status == 200
+    assert rows_of(text) <= MAX_ROWS
