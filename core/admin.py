@@ -30,7 +30,14 @@ tokens_admin.register(site)
 
 @admin.register(User, site=site)
 class StaffAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at runtime
-    """Who leaves is made inactive: the admin's log, which names its authors, is never rewritten."""
+    """Who leaves is made inactive: the admin's log, which names its authors, is never rewritten.
+
+    Groups are searched for: there may be more of them than a page can list.
+    """
+
+    list_filter = ("is_staff", "is_superuser", "is_active")
+    autocomplete_fields = ("groups",)
+    filter_horizontal = ("user_permissions",)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False

@@ -9,7 +9,9 @@ from typing import Any, TypeVar, cast
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import widgets
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import ValidationError
 from django.db.models import CASCADE, PROTECT, RESTRICT
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
@@ -70,7 +72,10 @@ class TenantFilter(admin.RelatedFieldListFilter):
         tenants = field.related_model._default_manager
         few = list(tenants.all()[: MAX_TENANTS_TO_CHOOSE + 1])
         if len(few) > MAX_TENANTS_TO_CHOOSE:
-            few = list(tenants.filter(pk__in=self.lookup_val or []))
+            try:
+                few = list(tenants.filter(pk__in=self.lookup_val or []))
+            except (ValidationError, ValueError) as error:
+                raise IncorrectLookupParameters(error) from error  # the list is shown without the filter
         return [(tenant.pk, str(tenant)) for tenant in few]
 
 

@@ -1,4 +1,4 @@
-"""docs/how-to/deploy.md and back-up-and-restore.md, followed as they stand, on clusters of their own."""
+"""The guides deploy.md, use-the-audit-in-ci.md and back-up-and-restore.md, followed on clusters of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,13 +24,15 @@ from psycopg import sql
 from core.development.environment import ROLES
 from rls.embedded import Cluster
 from rls.embedded.binaries import EmbeddedError, find_binaries
-from tests.support.pages import blocks
+from tests.support.following import Reader, reading
+from tests.support.pages import Block, blocks
 from tests.support.processes import connected, free_port, wait_until_ready
 
 pytestmark = pytest.mark.slow
 
 DEPLOY = Path("docs/how-to/deploy.md")
 RESTORE = Path("docs/how-to/back-up-and-restore.md")
+AUDIT = Path("docs/how-to/use-the-audit-in-ci.md")
 PASSWORD = "of this cluster alone"
 LOGINS = ("app_owner", "app_tenant", "app_platform", "app_auditor")
 
@@ -47,7 +49,9 @@ class Operator:
         admin = urlsplit(self.cluster.url())
         ours = {name for name in os.environ if name.endswith("DATABASE_URL") or name.startswith(("PG", "DJANGO"))}
         return {name: value for name, value in os.environ.items() if name not in ours} | {
-            "PATH": os.pathsep.join([str(self.cluster.binaries.directory), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), str(self.cluster.binaries.directory), os.environ["PATH"]]
+            ),
             "PGHOST": "127.0.0.1",
             "PGPORT": str(admin.port),
             "PGUSER": "postgres",
@@ -76,6 +80,15 @@ class Operator:
         with psycopg.connect(self.cluster.url(), autocommit=True) as admin:
             for role in LOGINS:
                 admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(PASSWORD)))
+
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """This operator, going through a page block by block, with the variables of a process in the environment."""
+        environment = self.environment() | self.urls() | self.secrets
+        with reading(Path.cwd(), environment) as reader:
+            reader.replaced = {".venv/bin/python": "python"}
+            reader.psql = "psql -d shop -v ON_ERROR_STOP=1"
+            yield reader
 
     def audit(self) -> subprocess.CompletedProcess[str]:
         return self.run('psql "$AUDITOR_DATABASE_URL" -f migrations_sql/audit.sql', check=False, **self.urls())
@@ -111,16 +124,48 @@ def deployed() -> Iterator[Operator]:
             if command.startswith("createdb") or " -f " in command:
                 someone.run(command)
         someone.set_passwords()
-        someone.manage("migrate")
-        someone.manage("tenants create acme Acme --locale en --reason 'contract 17'")
+        with someone.reading() as reader:
+            for block in (block for block in blocks(DEPLOY) if is_at_the_prompt(block)):
+                reader.follow(block)
         yield someone
 
 
-def test_what_is_deployed_is_green(deployed: Operator) -> None:
-    [migrated, audited] = commands(DEPLOY, "3. Migrate and look")
+# The parts of deploy.md that are followed elsewhere: by the fixture above, below, and in tests/test_pages.py.
+FOLLOWED = {"1. The database: roles, then revokes", "Managed PostgreSQL", "4. Serve", "When a call is cancelled"}
 
-    assert migrated == ".venv/bin/python manage.py migrate"
-    assert "audit: green" in deployed.run(audited, **deployed.urls()).stdout
+
+def is_at_the_prompt(block: Block) -> bool:
+    return block.language != "text" and block.heading not in FOLLOWED
+
+
+def test_what_is_deployed_has_its_limits_its_tenant_and_a_green_audit(deployed: Operator) -> None:
+    with psycopg.connect(deployed.cluster.url("shop")) as admin:
+        limit = admin.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'app_tenant'").fetchone()
+
+    assert limit == (200,)
+    assert deployed.manage("tenants list").startswith("acme\tAcme\tactive")
+    assert "audit: green" in deployed.audit().stdout
+
+
+def test_the_audit_is_used_in_ci_as_the_page_says() -> None:
+    with operator("ci") as job, job.reading() as reader:
+        reader.replaced["audit.json"] = str(job.place / "audit.json")
+        reader.replaced["audit.sarif"] = str(job.place / "audit.sarif")
+        reader.shell.run(f"export GITHUB_STEP_SUMMARY={job.place}/summary")
+        before, *rest = [block for block in blocks(AUDIT) if block.language in {"sh", "console"}]
+        for statement in before.statements():
+            if "manage.py check" in statement:
+                job.set_passwords()  # as the comment before it says
+            reader.follow(replace(before, text=statement))
+        for block in rest:
+            if "--fail-on" in block.text:
+                job.run('psql -d shop -c "GRANT USAGE ON LANGUAGE sql TO PUBLIC"')  # as nobody could revoke it
+            reader.follow(block)
+
+        assert "audit: green" in reader.said
+        assert json.loads((job.place / "audit.json").read_text())["findings"] == []
+        assert json.loads((job.place / "audit.sarif").read_text())["version"] == "2.1.0"
+        assert (job.place / "summary").stat().st_size
 
 
 def test_the_audit_runs_at_a_platform_that_is_served_as_the_page_says(deployed: Operator) -> None:

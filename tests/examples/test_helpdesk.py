@@ -7,6 +7,7 @@ import asyncio
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
 
+from tests.support.pages import blocks
 from tests.support.processes import ERAS, Era, connected, free_port, wait_until_ready
 
 pytestmark = pytest.mark.slow
@@ -286,17 +288,24 @@ def test_it_stands_on_the_wheel_alone(helpdesk: Helpdesk) -> None:
 
 
 def test_the_readme_starts_it_with_two_commands() -> None:
-    [commands] = re.findall(r"```sh\n(.*?)```", (SOURCE / "README.md").read_text(), re.DOTALL)
+    [commands, _] = [block.commands() for block in blocks(SOURCE / "README.md") if block.language == "sh"]
 
-    assert [line.partition("#")[0].strip() for line in commands.splitlines()] == ["make wheel", "examples/helpdesk/run"]
+    assert [line.partition("#")[0].strip() for line in commands] == ["make wheel", "examples/helpdesk/run"]
 
 
 # A file of the example, as pages name it.
 FILE = re.compile(r"`((?:config|helpdesk)/[\w/]+\.py)`")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/how-to/mount-in-your-project.md"])
-def test_a_page_quotes_it_word_by_word(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "files"),
+    [
+        ("README.md", {"config/asgi.py", "helpdesk/mcp_tools.py"}),
+        ("docs/how-to/mount-in-your-project.md", {"config/asgi.py", "helpdesk/mcp_tools.py"}),
+        ("docs/how-to/hand-out-tokens.md", {"config/settings.py", "helpdesk/migrations/0006_endpoint.py"}),
+    ],
+)
+def test_a_page_quotes_it_word_by_word(page: str, files: set[str]) -> None:
     quoted = []
     for section in re.split(r"^## ", Path(page).read_text(), flags=re.MULTILINE):
         for block in re.finditer(r"```python\n(.*?)```", section, re.DOTALL):
@@ -307,7 +316,21 @@ def test_a_page_quotes_it_word_by_word(page: str) -> None:
                 assert not missing, f"{page} quotes {names[-1]} with other words: {missing[0]}"
                 quoted.append(names[-1])
 
-    assert {"config/asgi.py", "helpdesk/mcp_tools.py"} <= set(quoted)
+    assert files <= set(quoted)
+
+
+@pytest.mark.parametrize("page", ["docs/how-to/hand-out-tokens.md", "docs/how-to/mount-in-your-project.md"])
+def test_the_commands_of_a_page_do_what_they_say(page: str, helpdesk: Helpdesk) -> None:
+    """But for the first of all, which installs what is installed here, and the one that serves, which `run` is."""
+    served, minted = "python -m mcp_server", ""
+    for block in (block for block in blocks(page) if block.language == "sh" and "pip install" not in block.text):
+        for command in block.commands():
+            if command != served:
+                said = helpdesk.python(*shlex.split(command.replace("<id>", minted))[1:])
+                minted = next(iter(re.findall(r"^([0-9a-f-]{36})\s.*laptop", said, re.MULTILINE)), minted)
+
+    assert "development.py" in (SOURCE / "run").read_text()
+    assert '"mcp_server", run_name="__main__"' in (SOURCE / "development.py").read_text()
 
 
 # What it takes.
