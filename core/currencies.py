@@ -27,6 +27,7 @@ WRITTEN_WHOLE = {
 }
 
 
+@cache
 def decimals(code: str) -> int:
     """How many digits of the currency's unit its minor unit is: 2 for EUR.
 
@@ -35,6 +36,7 @@ def decimals(code: str) -> int:
     return DECIMALS[code] if code in DECIMALS else get_currency_precision(code)
 
 
+@cache
 def unit(code: str) -> int:
     """One of the currency, in its minor unit."""
     return int(10 ** decimals(code))
@@ -45,6 +47,7 @@ def smallest_used(code: str) -> int:
     return unit(code) if is_written_whole(code) else 1
 
 
+@cache
 def is_written_whole(code: str) -> bool:
     """Whether people write a whole amount of it without decimals, as of TWD."""
     return code in WRITTEN_WHOLE or decimals(code) == 0
