@@ -29,7 +29,7 @@ CALLS = 4_000
 WIDTH, ROW, NARROWEST = 1200, 17, 0.002
 LETTER = 6.1  # pixels of a letter
 # What begins a thread's work: what lies below it is the same for all.
-ROOTS = {"BaseEventLoop._run_once": "event loop", "WorkerThread.run": "worker threads", "run_forever": "event loop"}
+ROOTS = {"Runner.run": "event loop", "WorkerThread.run": "worker threads"}
 # Whose code a file is: the first that its path holds.
 OWNERS = {
     "mcp_server/": "mcp_server",
