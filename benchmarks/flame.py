@@ -2,14 +2,13 @@
 
     .venv/bin/python -m benchmarks.flame      # after make bench-calls, which installs py-spy into .local/peers
 
-Our server, with everything on, is called as `benchmarks.calls` calls it, while py-spy samples whichever thread holds
-the interpreter. Writes docs/reference/images/call.svg, and prints a table.
+Our server, with everything on, is called as `benchmarks.calls` calls it, while py-spy samples what its threads do.
+Writes docs/reference/images/call.svg, and prints a table.
 """
 
 from __future__ import annotations
 
 import re
-import signal
 import subprocess
 import tempfile
 from collections import Counter
@@ -23,13 +22,14 @@ from benchmarks.counting import MODERN
 from benchmarks.servers import OURS, PEERS
 
 IMAGE = Path("docs/reference/images/call.svg")
-SAMPLES_PER_SECOND = 200
-CALLS = 4_000
+SAMPLES_PER_SECOND, SECONDS = 200, 25
 # Of the picture: pixels, and the narrowest frame that is drawn, as a share of the whole.
 WIDTH, ROW, NARROWEST = 1200, 17, 0.002
 LETTER = 6.1  # pixels of a letter
 # What begins a thread's work: what lies below it is the same for all.
 ROOTS = {"Runner.run": "event loop", "WorkerThread.run": "worker threads"}
+# Where a thread waits, though the kernel may call it busy.
+WAITS = {"Condition.wait", "Runner.run"}
 # Whose code a file is: the first that its path holds.
 OWNERS = {
     "mcp_server/": "mcp_server",
@@ -80,15 +80,11 @@ def record(place: Path) -> str:
     stacks = place / "stacks"
     with calls.shop() as shop, servers.running(OURS, shop.of(OURS), shop.log) as server:
         shop.load(server, MODERN, calls.WARM_UP, calls.WIDTH)
-        options = ["--gil", "--rate", str(SAMPLES_PER_SECOND), "--duration", "600", "--format", "raw"]
-        spy = subprocess.Popen(
-            [PEERS.parent / "py-spy", "record", *options, "--output", stacks, "--pid", str(server.process.pid)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        shop.load(server, MODERN, CALLS, calls.WIDTH)
-        spy.send_signal(signal.SIGINT)
-        spy.wait()
+        options = ["--rate", str(SAMPLES_PER_SECOND), "--duration", str(SECONDS), "--format", "raw"]
+        command = [PEERS.parent / "py-spy", "record", *options, "--output", stacks, "--pid", str(server.process.pid)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as spy:
+            while spy.poll() is None:  # it ends by itself
+                shop.load(server, MODERN, calls.CALLS, calls.WIDTH)
     return stacks.read_text()
 
 
@@ -97,6 +93,8 @@ def stacks(recorded: str) -> Iterator[tuple[list[str], int]]:
     for line in recorded.splitlines():
         text, _, samples = line.rpartition(" ")
         frames = [re.sub(r":\d+\)$", ")", frame) for frame in text.split(";")]
+        if frames[-1].partition(" (")[0] in WAITS:
+            continue
         for start, frame in enumerate(frames):
             if root := ROOTS.get(frame.partition(" (")[0]):
                 yield [root, *frames[start + 1 :]], int(samples)
