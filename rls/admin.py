@@ -8,10 +8,10 @@ from typing import Any, TypeVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin import widgets
+from django.contrib.admin import helpers, widgets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import CASCADE, PROTECT, RESTRICT
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
@@ -36,12 +36,25 @@ class PlatformAdminSite(admin.AdminSite):
         def in_platform_context(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             reason = f"admin {request.method} {request.path}"
             with platform_context(actor=request.user.get_username(), reason=reason, origin=origin(request)):
-                response = view(request, *args, **kwargs)
-                # A TemplateResponse renders, and queries, after the view: it has to happen in here.
-                render = getattr(response, "render", None)
-                return render() if render else response
+                try:
+                    response = view(request, *args, **kwargs)
+                    # A TemplateResponse renders, and queries, after the view: it has to happen in here.
+                    render = getattr(response, "render", None)
+                    return render() if render else response
+                except (ValidationError, ValueError) as error:
+                    if not names_no_row(request, error):
+                        raise
+                    raise BadRequest("The request names a row by what is no id: choose it from its list.") from error
 
         return cast(View, super().admin_view(in_platform_context, cacheable))
+
+
+def names_no_row(request: HttpRequest, error: Exception) -> bool:
+    """Whether a view of Django's looked a row up by what its key can't be: a UUID raises the first, a number the other.
+
+    Forms answer a ValidationError themselves; what comes out of a view is of such a lookup.
+    """
+    return isinstance(error, ValidationError) or helpers.ACTION_CHECKBOX_NAME in request.POST
 
 
 def origin(request: HttpRequest) -> str:
