@@ -54,13 +54,13 @@ MIDDLEWARE = [
     "core.probes.probes",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "core.storable.storable",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "core.middleware.PrincipalMiddleware",
+    "core.storable.storable",
 ]
 
 ROOT_URLCONF = "core.urls"

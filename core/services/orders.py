@@ -155,8 +155,13 @@ def _listed() -> QuerySet[Order]:
 
 @cache
 def _items() -> QuerySet[OrderItem]:
-    """Lines by sku, with the columns that are shown. Made once, and copied for each order."""
-    columns = ("quantity", "price_minor", "currency", "product__sku", "product__name")
+    """Lines by sku, with the columns that are shown, and what a sale looks at. Made once, and copied for each order."""
+    columns = (
+        "quantity",
+        "price_minor",
+        "currency",
+        *(f"product__{name}" for name in ("sku", "name", "is_active", "stock")),
+    )
     return OrderItem.objects.select_related("product").only(*columns).order_by("product__sku")
 
 

@@ -184,7 +184,7 @@ def test_a_request_with_nul_is_refused_in_words_wherever_it_goes(filled: World) 
     browser.force_login(User.objects.get(username="nina"))
     spoiled = Client(headers={"Accept-Language": "en", "Cookie": 'sessionid="\\000"'})
 
-    answers = [browser.get(url) for url in ("/admin/core/tenant/%00/change/", "/?q=%00", "/?%00=q", "/t/%00/api/info")]
+    answers = [browser.get(url) for url in ("/admin/core/tenant/%00/change/", "/?q=%00", "/?%00=q")]
     answers += [browser.post("/admin/login/", {"username": "\0"}), spoiled.get("/admin/")]
 
     assert [answer.status_code for answer in answers] == [400] * len(answers)

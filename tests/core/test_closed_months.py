@@ -278,7 +278,7 @@ def test_a_product_that_moves_takes_no_past_along(acme: World) -> None:
         before = report("2025-10")
 
         product_changes.update("CUP", category="gifts", name="Gift cup")
-        kept = drafts.create(items=[Wanted("CUP", 3)])
+        kept = drafts.create(items=[Wanted("CUP", 3)]).order
         product_changes.update("CUP", category="sale")
         drafts.add_item(kept.number, Wanted("CUP", 1))
         sell(Product.objects.get(sku="CUP"), 5, "2025-11-05")

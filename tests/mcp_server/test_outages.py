@@ -28,6 +28,7 @@ from tests.support.held import (
     products_locked,
     sessions,
     until,
+    until_principals_are_forgotten,
 )
 from tests.support.postgres import Server
 from tests.support.processes import Process, connected, serving
@@ -121,6 +122,7 @@ def stock(world: World) -> int:
 
 def test_a_silent_database_is_an_answer(remote: Remote, acme: World) -> None:
     remote.proxy.fall_silent()
+    until_principals_are_forgotten()
 
     answer = remote.call(acme, "shop_names")
 
@@ -193,6 +195,7 @@ def test_pages_of_a_silent_database_are_answers(remote: Remote, acme: World, adm
     token = platform_token()
     assert remote.post("/mcp/", token, "list_tenants", reason="look").status_code == 200
     remote.proxy.fall_silent()
+    until_principals_are_forgotten()
 
     with ThreadPoolExecutor(5) as threads:
         asked = [threads.submit(httpx2.get, remote.process.url + p, headers=headers, timeout=LONG) for p in paths]
