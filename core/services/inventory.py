@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cache
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from core.models import MovementReason, Product, StockMovement
 from core.services import products, settings, stock
+from core.services.querysets import made_once
 from mcp_server import pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
@@ -42,7 +42,7 @@ def page(*, limit: int, cursor: str | None, low_only: bool = False, include_inac
     return pages.page(found, order=LOWEST_FIRST, limit=limit, cursor=cursor, of=filters)
 
 
-@cache
+@made_once
 def _listed() -> QuerySet[Product]:
     return Product.objects.only(*products.LISTED, "headroom")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
@@ -14,6 +13,7 @@ from core import periods
 from core.models import TRANSITIONS, Customer, Order, OrderItem, OrderStatus, Payment
 from core.periods import Period
 from core.services import customers
+from core.services.querysets import made_once
 from mcp_server import pages
 from mcp_server.errors import Refusal
 
@@ -144,18 +144,18 @@ def next_statuses(order: Order) -> list[OrderStatus]:
     return [status for status in OrderStatus if status in allowed]
 
 
-@cache
+@made_once
 def _listed() -> QuerySet[Order]:
-    """All orders, newest first, with the columns of a row of a list and its size. Made once, and copied by `find`."""
+    """All orders, newest first, with the columns of a row of a list and its size."""
     items = OrderItem.objects.filter(order=OuterRef("pk")).order_by().values("order")
     lines, units = (Subquery(items.annotate(size=size).values("size")) for size in (Count("id"), Sum("quantity")))
     orders = Order.objects.select_related("customer").only(*LISTED)
     return orders.annotate(line_count=Coalesce(lines, 0), unit_count=Coalesce(units, 0)).order_by(*NEWEST_FIRST)
 
 
-@cache
+@made_once
 def _items() -> QuerySet[OrderItem]:
-    """Lines by sku, with the columns that are shown, and what a sale looks at. Made once, and copied for each order."""
+    """Lines by sku, with the columns that are shown, and what a sale looks at."""
     columns = (
         "quantity",
         "price_minor",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from django.db.models import Count, DecimalField, F, Q, QuerySet, Subquery, Sum, Value
@@ -15,6 +14,7 @@ from django.utils import timezone
 from core import periods
 from core.models import Customer, Order, OrderStatus, Product, Tenant, TenantSettings, TenantUser
 from core.services import accounting
+from core.services.querysets import made_once
 
 MAX_CATEGORIES = 20
 
@@ -134,9 +134,9 @@ def everything() -> TenantStats:
     )
 
 
-@cache
+@made_once
 def _counted() -> QuerySet[Tenant, Any]:
-    """Made once, and copied where it is asked."""
+    """The tenant, and how much it has."""
     return _tenant(
         _count(TenantUser.objects.all()),
         _count(Customer.objects.all()),

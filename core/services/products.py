@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from typing import TypedDict, Unpack
 
 from django.db.models import QuerySet
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 from core import amounts
 from core.models import Product
 from core.services import search, settings
+from core.services.querysets import made_once
 from mcp_server import pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
@@ -54,9 +54,9 @@ class Filters(TypedDict, total=False):
     stock: StockLevel
 
 
-@cache
+@made_once
 def listed() -> QuerySet[Product]:
-    """All products, newest first, with the columns of LISTED. Made once, and copied by whatever filters it."""
+    """All products, newest first, with the columns of LISTED."""
     return Product.objects.only(*LISTED).order_by(*NEWEST_FIRST)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from core import formats
 from core.models import MovementReason, Order, Product, StockMovement
+from core.services.querysets import made_once
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
@@ -119,9 +119,9 @@ def recent(product: Product, *, limit: int) -> list[StockMovement]:
     return list(_movements().filter(product=product)[:limit])
 
 
-@cache
+@made_once
 def _movements() -> QuerySet[StockMovement]:
-    """Newest first, with the columns that are shown. Made once, and copied by whatever filters it."""
+    """Newest first, with the columns that are shown."""
     columns = ("created_at", "quantity", "stock_after", "reason", "note", "actor", "order__number")
     return StockMovement.objects.select_related("order").only(*columns).order_by("-created_at", "-id")
 

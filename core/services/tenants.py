@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -18,6 +17,7 @@ from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
 from core.models.tenants import SUBDOMAIN_VALIDATOR
 from core.services import settings, tenant_rows
+from core.services.querysets import made_once
 from mcp_server import approval, pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
@@ -170,9 +170,9 @@ def _known(tenants: QuerySet[Tenant], subdomain: str) -> Tenant:
     return tenant
 
 
-@cache
+@made_once
 def _with_counts() -> QuerySet[Tenant]:
-    """Made once, and copied by whatever filters it."""
+    """The visible tenants, oldest first, each with its language and how many users it has."""
     # Sub-selects, which are run for the rows of a page: a join would be grouped before the page is cut from it.
     users = TenantUser.objects.filter(tenant=OuterRef("pk")).order_by().values("tenant")
     locale = TenantSettings.objects.filter(tenant=OuterRef("pk")).values("locale")
