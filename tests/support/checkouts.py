@@ -18,8 +18,11 @@ from tests.support.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "dist", "*.egg-info")
-# What a newcomer has not set.
-OURS = ("SECRET_KEY", "DJANGO_SETTINGS_MODULE", "MAKEFLAGS", "MAKELEVEL")
+# What a newcomer has not set; `make test ARGS=...` hands its own variables on to every make below it.
+OURS = (
+    *("SECRET_KEY", "DJANGO_SETTINGS_MODULE"),
+    *("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS", "PORT", "TENANT"),
+)
 
 
 @dataclass(frozen=True, slots=True)
