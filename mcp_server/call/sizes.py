@@ -42,7 +42,7 @@ NEEDED_FIELDS = ("dry_run", "confirmation", "next_cursor")
 
 
 class ShortResult(CallToolResult):
-    """A result that fits: in both of its forms together it has no more than MAX_TOKENS characters, so no more tokens."""
+    """A result that fits: both of its forms together have no more than MAX_TOKENS characters, so no more tokens."""
 
 
 def tokens(text: str) -> int:
