@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server import configuration
+from mcp_server.http import requests
 
 ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
 # Django's, where ALLOWED_HOSTS is empty (HttpRequest.get_host).
@@ -36,8 +38,7 @@ class NamedHosts:
         self.origins = allowed_origins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        named, origins = headers.getlist("host"), [each for each in headers.getlist("origin") if each]
+        named, origins = requests.values(scope, b"host"), list(filter(None, requests.values(scope, b"origin")))
         if len(named) != 1 or not _is_ours(named[0]):
             await JSONResponse({"error": "invalid_host"}, 421)(scope, receive, send)
         elif len(origins) > 1 or not all(map(self._may_be, origins)):
@@ -61,9 +62,9 @@ class SharedOrigins:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.app
         if scope["type"] == "http" and is_below(scope["path"].removeprefix(scope.get("root_path", "")), self.at):
-            headers = Headers(scope=scope)
-            if headers.get("origin", "").lower() in self.origins:
-                app = self._sharing(headers)
+            origin = "".join(requests.values(scope, b"origin")[:1])
+            if origin.lower() in self.origins:
+                app = self._sharing(Headers(scope=scope))
         await app(scope, receive, send)
 
     def _sharing(self, headers: Headers) -> ASGIApp:
@@ -97,6 +98,10 @@ def allowed_origins() -> frozenset[str]:
 
 
 def _is_ours(host: str) -> bool:
+    return _is_one_of(host, tuple(settings.ALLOWED_HOSTS or (DEBUG_HOSTS if settings.DEBUG else ())))
+
+
+@lru_cache(maxsize=256)  # clients name the same few
+def _is_one_of(host: str, allowed: tuple[str, ...]) -> bool:
     domain, _port = split_domain_port(host)
-    allowed = settings.ALLOWED_HOSTS or (DEBUG_HOSTS if settings.DEBUG else [])
     return bool(domain) and validate_host(domain, allowed)
