@@ -135,6 +135,8 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         mcp.name,
         instructions=instructions.of(endpoint, mcp.instructions, declared.tools(endpoint)),
         version=mcp.version,
+        title=str(mcp.title) or None,
+        description=str(mcp.description) or None,
         registry=declared,
         tools=_published(declared.tools(endpoint)),
         middleware=[told_by_reference, boundary, given.forms],
