@@ -171,6 +171,8 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         endpoint=endpoint,
         told=mcp.instructions,
         version=mcp.version,
+        title=str(mcp.title) or None,
+        description=str(mcp.description) or None,
         registry=declared,
         tools=_published(declared.tools(endpoint)),
         middleware=[told_by_reference, boundary, given.forms],
