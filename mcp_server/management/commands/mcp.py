@@ -16,6 +16,7 @@ from mcp_server import reference, server, stdio
 from mcp_server.app import MCP, NO_SERVER_TEXT, mounted
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
+from mcp_server.ledger import buffer
 from mcp_server.tokens import resolver
 from rls.backends.postgresql.lasting import keep_pulses
 
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             keep_pulses()
             with serving_stdio(find):
                 ended_by = anyio.run(stdio.serve, served)
+            buffer.flush()
         if ended_by is not None:
             sys.exit(128 + ended_by)
 
