@@ -37,6 +37,7 @@ from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.http.context import boundary, current_principal
+from mcp_server.ledger import trail
 from mcp_server.read import claims
 from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
@@ -166,6 +167,8 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     declared = mcp.registry()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
+    tools = _published(declared.tools(endpoint))
+    keeper = trail.middleware(tools) if endpoint is Endpoint.TENANT else []
     server = SERVERS[endpoint](
         mcp.name,
         endpoint=endpoint,
@@ -174,8 +177,8 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         title=str(mcp.title) or None,
         description=str(mcp.description) or None,
         registry=declared,
-        tools=_published(declared.tools(endpoint)),
-        middleware=[told_by_reference, boundary, given.forms],
+        tools=tools,
+        middleware=[told_by_reference, boundary, given.forms, *keeper],
         # Workers share the keys. What was sealed opens at no other server and endpoint, and for no other principal.
         request_state_security=RequestStateSecurity(
             keys=_sealing_keys(f"{mcp.name}/{endpoint.value}"), bind_principal=lambda ctx: current_principal().subject
