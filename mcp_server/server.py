@@ -18,6 +18,7 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
     InputRequiredResult,
+    SetLevelRequestParams,
     SubscriptionsListenRequestParams,
     ToolAnnotations,
 )
@@ -27,7 +28,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
 from mcp_server import instructions
-from mcp_server.call import given, refusals, sizes
+from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
@@ -61,6 +62,7 @@ class EndpointServer(MCPServer[Any]):
         self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
         self._asked = {tool.name: _asked(tool) for tool in tools}
+        self._lowlevel_server.add_request_handler("logging/setLevel", SetLevelRequestParams, levels.set_level)
 
     def close(self) -> None:
         """End what would last beyond a request."""
@@ -71,6 +73,7 @@ class EndpointServer(MCPServer[Any]):
 
     async def _as_claimed(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """An SDK middleware, inside the boundary: what is claimed is served, and nothing else."""
+        levels.hold_back(ctx)
         with registry.serving(self.registry):
             is_asked = claims.are_asked_for(ctx.method)
             granted = await self.claims(current_principal()) if is_asked else Claims()
