@@ -21,9 +21,10 @@ from mcp_server import configuration, workers
 from mcp_server.declare import discovery, prompts, resources, tools
 from mcp_server.declare.registry import Registry, Spec
 from mcp_server.declare.tools import Endpoint
-from mcp_server.http.authentication import Authenticate, Backend, by_token
+from mcp_server.http import metadata
+from mcp_server.http.authentication import Advertised, Authenticate, Backend, by_token
 from mcp_server.http.exchanges import Exchanges
-from mcp_server.http.hosts import SharedOrigins
+from mcp_server.http.hosts import WELL_KNOWN, SharedOrigins
 from mcp_server.http.kept import KeptPrincipals
 from mcp_server.http.nesting import reachable
 from mcp_server.http.requests import Trimmed, unavailable
@@ -148,7 +149,10 @@ class MCP:
         authenticated = {Endpoint.TENANT: self.authenticate, Endpoint.PLATFORM: self.authenticate_platform}
         async with AsyncExitStack() as stack:
             transports = {
-                endpoint: Transport(each, Backend(authenticated[endpoint], scopes, principals))
+                endpoint: Transport(
+                    each,
+                    Backend(authenticated[endpoint], scopes, principals, scopes_on_request=self.scopes() - scopes),
+                )
                 for endpoint, each in servers.items()
             }
             for transport in transports.values():
@@ -187,8 +191,8 @@ class Application(Starlette):
 class Served:
     """Passes a request to what serves the endpoint now."""
 
-    def __init__(self, mcp: MCP, endpoint: Endpoint, *, by: str = "messages") -> None:
-        self._mcp, self._endpoint, self._by = mcp, endpoint, by
+    def __init__(self, mcp: MCP, endpoint: Endpoint, at: str, *, by: str = "messages") -> None:
+        self._mcp, self._endpoint, self._at, self._by = mcp, endpoint, at, by
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # no transport of the protocol (MCP specification, "Transports")
@@ -198,6 +202,8 @@ class Served:
         if self._endpoint is Endpoint.PLATFORM:
             # An application around us may have a parameter of this name in its path: it is no tenant of ours.
             scope = {**scope, "path_params": {**scope.get("path_params", {}), "tenant": ""}}
+        else:
+            scope = {**scope, metadata.RESOURCE_KEY: metadata.located(scope, self._at)}
         await app(scope, receive, send)
 
 
@@ -218,13 +224,16 @@ def mounted() -> list[MCP]:
 
 
 def _routes(mcp: MCP, django: ASGIApp | None, at: str) -> list[BaseRoute]:
-    tenants = Served(mcp, Endpoint.TENANT)
-    routes: list[BaseRoute] = [Route(f"{at}/{{tenant:tenant}}", tenants)]
+    tenants = Served(mcp, Endpoint.TENANT, at)
+    routes: list[BaseRoute] = []
+    if isinstance(mcp.authenticate, Advertised):
+        routes.append(Route(f"{WELL_KNOWN}{at}/{{tenant:tenant}}", metadata.served(mcp, mcp.authenticate)))
+    routes.append(Route(f"{at}/{{tenant:tenant}}", tenants))
     if mcp.has_platform:
-        platform = Served(mcp, Endpoint.PLATFORM)
+        platform = Served(mcp, Endpoint.PLATFORM, at)
         routes += [Route(path, platform) for path in filter(None, [at, f"{at}/"])]
     if configuration.has_sessions():
-        routes.append(Mount(f"{at}/{{tenant}}", Served(mcp, Endpoint.TENANT, by="sse_pair")))
+        routes.append(Mount(f"{at}/{{tenant}}", Served(mcp, Endpoint.TENANT, at, by="sse_pair")))
     if django is not None:
         routes.append(Mount("/", Statics(django)))
     return routes

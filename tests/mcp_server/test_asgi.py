@@ -244,7 +244,7 @@ def test_a_url_that_is_mistyped_is_one_sentence_without_the_password(url: str) -
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE is '0': set it to a whole number from 1 up"),
         ("LANGUAGE_CODE", "fr", "LANGUAGE_CODE is 'fr'; set it to zh-hant or en"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'; set it to "),
-        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or public"),
+        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or oauth or public"),
     ],
 )
 def test_a_setting_that_is_none_is_one_sentence(variable: str, value: str, words: str) -> None:
