@@ -7,6 +7,7 @@ uvicorn core.asgi:application --http mcp_server.http.connections:Protocol --ws n
 import os
 
 from django.core.asgi import get_asgi_application
+from django.utils.translation import gettext_lazy as _
 
 from core.callers import authenticate
 from core.instructions import INSTRUCTIONS
@@ -18,6 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 application = MCP(
     "django-tenant-mcp",
     version=__version__,
+    description=_("One tenant's shop: its products, stock, orders, customers and figures."),
     instructions=INSTRUCTIONS,
     scopes=Scope,
     scopes_on_request=[Scope.DEMO_WRITE],

@@ -19,6 +19,7 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
     InputRequiredResult,
+    SetLevelRequestParams,
     SubscriptionsListenRequestParams,
     ToolAnnotations,
 )
@@ -28,7 +29,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
 from mcp_server import instructions
-from mcp_server.call import given, refusals, sizes
+from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
@@ -37,6 +38,7 @@ from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.http.context import boundary, current_principal
+from mcp_server.ledger import trail
 from mcp_server.read import claims
 from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
@@ -71,6 +73,7 @@ class EndpointServer(MCPServer[Any]):
         self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
         self._asked = {tool.name: _asked(tool) for tool in tools}
+        self._lowlevel_server.add_request_handler("logging/setLevel", SetLevelRequestParams, levels.set_level)
 
     def close(self) -> None:
         """End what would last beyond a request."""
@@ -97,6 +100,7 @@ class EndpointServer(MCPServer[Any]):
 
         See Note [What a caller may not use is not there].
         """
+        levels.hold_back(ctx)
         offered = self.registry.usable_by(current_principal())
         with registry.serving(offered):
             granted = await self.claims() if claims.are_asked_for(ctx.method) else Claims()
@@ -166,14 +170,18 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     declared = mcp.registry()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
+    tools = _published(declared.tools(endpoint))
+    keeper = trail.middleware(tools) if endpoint is Endpoint.TENANT else []
     server = SERVERS[endpoint](
         mcp.name,
         endpoint=endpoint,
         told=mcp.instructions,
         version=mcp.version,
+        title=str(mcp.title) or None,
+        description=str(mcp.description) or None,
         registry=declared,
-        tools=_published(declared.tools(endpoint)),
-        middleware=[told_by_reference, boundary, given.forms],
+        tools=tools,
+        middleware=[told_by_reference, boundary, given.forms, *keeper],
         # Workers share the keys. What was sealed opens at no other server and endpoint, and for no other principal.
         request_state_security=RequestStateSecurity(
             keys=_sealing_keys(f"{mcp.name}/{endpoint.value}"), bind_principal=lambda ctx: current_principal().subject

@@ -29,6 +29,7 @@ from mcp_server.declare.tools import ToolSpec
 from mcp_server.errors import Refusal
 from mcp_server.http import authentication
 from mcp_server.http.context import current_principal
+from mcp_server.ledger import trail
 from mcp_server.principals import Principal
 from rls.backends import lost
 
@@ -120,6 +121,7 @@ def recorded(spec: Recorded) -> Iterator[Record]:
         record.outcome = "cancelled"
         raise
     finally:
+        trail.ended(spec, record.outcome)
         _log(spec, record, time.perf_counter() - started)
 
 
