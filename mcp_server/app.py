@@ -120,8 +120,12 @@ class MCP:
         return self.scopes() - self.scopes_on_request
 
     def asks_for_token(self, endpoint: Endpoint = Endpoint.TENANT) -> bool:
-        """Whether a caller has to show something there."""
-        return endpoint is Endpoint.PLATFORM or self.authenticate is not anyone
+        """Whether a client has to be given a token: not where `anyone` is asked, and not where it gets one itself."""
+        return endpoint is Endpoint.PLATFORM or not (self.authenticate is anyone or self.asks_to_sign_in(endpoint))
+
+    def asks_to_sign_in(self, endpoint: Endpoint = Endpoint.TENANT) -> bool:
+        """Whether a client is told where its person signs in."""
+        return endpoint is Endpoint.TENANT and isinstance(self.authenticate, Advertised)
 
     def endpoints(self) -> list[Endpoint]:
         """Where it is offered."""

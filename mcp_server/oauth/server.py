@@ -113,7 +113,7 @@ class ResourceServer(Advertised):
         known = authentication.every_scope(connection)
         if known and scopes.isdisjoint(known):
             raise Refused(bearer.SCOPE_INSUFFICIENT)
-        return replace(tenant, name=claims.name(facts), id=f"{issuer} {subject}", scopes=scopes & known)
+        return replace(tenant, name=claims.name(facts), id=f"{subject} {issuer}", scopes=scopes & known)
 
     async def _claims(self, token: str, audiences: Collection[str]) -> tuple[str, Mapping[str, Any]] | None:
         """Who has made a token, and what it says."""

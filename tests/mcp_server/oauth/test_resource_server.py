@@ -414,6 +414,17 @@ def test_the_url_of_another_mount_has_its_own_metadata(issuer: Identities, acme:
     assert (resource, status) == (url, 200)
 
 
+def test_a_page_of_a_named_origin_reads_the_metadata(issuer: Identities, acme: World, settings: Any) -> None:
+    settings.MCP_ALLOWED_ORIGINS = ["https://app.example.com"]
+    mcp = naming("desk", authenticate=ResourceServer(issuer.url))
+    path = "/.well-known/oauth-protected-resource/mcp/acme/"
+
+    answer = asked(mcp.asgi(), lambda client: client.get(path, headers={"Origin": "https://app.example.com"}))
+
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://app.example.com"
+
+
 def test_the_older_pair_is_the_endpoint_that_its_urls_are_below(issuer: Identities, acme: World, settings: Any) -> None:
     settings.MCP_SESSIONS = "stateful"
     mcp = naming("desk", authenticate=ResourceServer(issuer.url))

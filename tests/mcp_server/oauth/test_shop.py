@@ -85,7 +85,7 @@ def test_a_change_is_made_in_the_name_of_the_person(
 
     assert [event["actor"] for event in answer["structuredContent"]["events"]] == ["Ada Lovelace"]
     [record] = raw.log_lines(oauth_server, message="tool call", tool="adjust_stock")
-    assert record["principal"] == f"{acme.id}:{shops_issuer.url} ada"
+    assert record["principal"] == f"{acme.id}:ada {shops_issuer.url}"
     assert token not in oauth_server.log.read_text()
 
 
@@ -231,6 +231,17 @@ def test_metadata_is_read_and_nothing_else(oauth_server: Process, acme: World) -
     assert httpx2.post(url).status_code == 405
     assert httpx2.get(url, headers={"Host": "evil.example"}).status_code == 421
     assert httpx2.get(url, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_the_page_for_people_asks_for_no_token_and_says_that_they_sign_in(oauth_server: Process, acme: World) -> None:
+    told = {}
+    for language in ("en", "zh-TW"):
+        headers = {"Accept": "text/html", "Accept-Language": language}
+        told[language] = httpx2.get(oauth_server.mcp("acme"), headers=headers).text
+
+    assert "The first time, the client opens a page where you sign in." in told["en"]
+    assert "第一次連線時，用戶端會開啟登入頁面。" in told["zh-TW"]
+    assert not any("token" in text.lower() or "權杖" in text for text in told.values())
 
 
 @pytest.mark.parametrize("scope", ["", "everything", "openid profile", "products:read:all"])
