@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from mcp_server import Issuer, ResourceServer, anyone, by_token
 from mcp_server.http.authentication import Authenticate
@@ -20,6 +21,13 @@ def authenticate() -> Authenticate:
 
 
 def _by_identity_provider() -> ResourceServer:
+    if not settings.MCP_OAUTH_ISSUERS:
+        raise ImproperlyConfigured(
+            "MCP_AUTH is oauth, and MCP_OAUTH_ISSUERS is not set: write whose tokens are taken, as "
+            "https://login.example.com/realms/shop"
+        )
+    if bool(settings.MCP_OAUTH_CLIENT_ID) != bool(settings.MCP_OAUTH_CLIENT_SECRET):
+        raise ImproperlyConfigured("set MCP_OAUTH_CLIENT_ID and MCP_OAUTH_CLIENT_SECRET both, or neither")
     client = (settings.MCP_OAUTH_CLIENT_ID, settings.MCP_OAUTH_CLIENT_SECRET) if settings.MCP_OAUTH_CLIENT_ID else None
     return ResourceServer(
         *(Issuer(url, client) for url in settings.MCP_OAUTH_ISSUERS),

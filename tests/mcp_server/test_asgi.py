@@ -251,6 +251,25 @@ def test_a_setting_that_is_none_is_one_sentence(variable: str, value: str, words
     assert words in settings_refused(**{variable: value})
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "MCP_AUTH is oauth, and MCP_OAUTH_ISSUERS is not set"),
+        ({"MCP_OAUTH_ISSUERS": "http://login.example.com"}, "the issuer 'http://login.example.com' is no https URL"),
+        (
+            {"MCP_OAUTH_ISSUERS": "https://login.example.com", "MCP_OAUTH_AUDIENCE": "shop"},
+            "a token for it would open every tenant",
+        ),
+        (
+            {"MCP_OAUTH_ISSUERS": "https://login.example.com", "MCP_OAUTH_CLIENT_ID": "shop"},
+            "set MCP_OAUTH_CLIENT_ID and MCP_OAUTH_CLIENT_SECRET both, or neither",
+        ),
+    ],
+)
+def test_what_is_said_of_an_identity_provider_has_to_fit(settings: dict[str, str], words: str) -> None:
+    assert words in settings_refused(MCP_AUTH="oauth", **settings)
+
+
 @pytest.mark.parametrize("made", [Path.mkdir, lambda path: path.write_bytes(b"SECRET_KEY=\xff")])
 def test_an_env_file_that_cannot_be_read_is_one_sentence(made: Any, tmp_path: Path) -> None:
     shutil.copytree("core", tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
