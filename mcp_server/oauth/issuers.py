@@ -36,7 +36,7 @@ class Issuer:
         if not is_secure(self.url) or parts.query or parts.fragment:
             raise ImproperlyConfigured(
                 f"the issuer {self.url!r} is no https URL without query and fragment (RFC 8414, section 2); write the "
-                '`issuer` of its metadata, as "https://login.example.com/realms/shop"'
+                '`issuer` of its metadata, as "https://login.example.com/realms/desk"'
             )
         if not self.algorithms or not self.algorithms <= ALGORITHMS:
             raise ImproperlyConfigured(
