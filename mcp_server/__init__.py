@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mcp_server.errors import Refusal
     from mcp_server.http.authentication import anyone, by_token, server_scopes
     from mcp_server.http.context import current_principal
+    from mcp_server.oauth.issuers import Issuer
+    from mcp_server.oauth.server import ResourceServer
     from mcp_server.principals import Principal
 
 __version__ = "0.1.0"
@@ -31,8 +33,10 @@ __all__ = [
     "Change",
     "Content",
     "Endpoint",
+    "Issuer",
     "Principal",
     "Refusal",
+    "ResourceServer",
     "__version__",
     "anyone",
     "ask",
@@ -53,8 +57,10 @@ _PLACES = {
     "Change": "declare.tools.Change",
     "Content": "declare.resources.Content",
     "Endpoint": "declare.tools.Endpoint",
+    "Issuer": "oauth.issuers.Issuer",
     "Principal": "principals.Principal",
     "Refusal": "errors.Refusal",
+    "ResourceServer": "oauth.server.ResourceServer",
     "anyone": "http.authentication.anyone",
     "ask": "approval.ask",
     "by_token": "http.authentication.by_token",

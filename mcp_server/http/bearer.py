@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 REALM = "mcp"
@@ -20,10 +20,14 @@ class Challenge:
 
     @property
     def header(self) -> str:
-        """WWW-Authenticate. A request that shows no token is told no error code (RFC 6750, section 3.1)."""
-        if self is TOKEN_MISSING:
-            return f'Bearer realm="{REALM}"'
-        return f'Bearer realm="{REALM}", error="{self.error}", error_description="{self.description}"'
+        """WWW-Authenticate."""
+        return self.header_with({})
+
+    def header_with(self, parameters: Mapping[str, str]) -> str:
+        """The same with more parameters. Who shows no token is told no error code (RFC 6750, section 3.1)."""
+        said = {} if self is TOKEN_MISSING else {"error": self.error, "error_description": self.description}
+        told = {"realm": REALM, **said, **parameters}
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items())
 
     @property
     def body(self) -> dict[str, str]:
@@ -37,6 +41,12 @@ TOKEN_INVALID = Challenge(
 )
 HEADER_MALFORMED = Challenge(
     400, "invalid_request", "Send one Authorization header with one token in it: Authorization: Bearer <token>."
+)
+SCOPE_INSUFFICIENT = Challenge(
+    403, "insufficient_scope", "This token is good and has no scope of this address. Ask for a token that has one."
+)
+ISSUER_UNAVAILABLE = Challenge(
+    503, "temporarily_unavailable", "Whether this token is good can't be found out now: its issuer does not answer."
 )
 
 
