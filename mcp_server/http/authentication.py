@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server import workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
-from mcp_server.http.kept import KeptPrincipals
+from mcp_server.http.kept import MAX_PRINCIPALS, KeptPrincipals
 from mcp_server.principals import Principal
 from mcp_server.tokens import resolver
 
@@ -154,7 +154,13 @@ class Backend(AuthenticationBackend):
         if principal is None or not principal.is_of(slug):
             token = bearer.token_in(conn.headers.getlist("Authorization"))
             raise Refused(token if isinstance(token, Challenge) else bearer.TOKEN_INVALID)
-        return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
+        return _shown(principal)
+
+
+@lru_cache(maxsize=MAX_PRINCIPALS)
+def _shown(principal: Principal) -> tuple[AuthCredentials, AuthenticatedUser]:
+    """How the SDK and Starlette want to see a principal."""
+    return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
 
 
 class Protected:

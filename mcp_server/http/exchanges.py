@@ -56,8 +56,7 @@ class Exchange:
         if self.has_ended:
             return {"type": "http.disconnect"}
         try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
+            message = await (self._receive() if self._deadline is None else self._in_time(self._deadline))
         except TimeoutError:
             await self._cut_off()
             return {"type": "http.disconnect"}
@@ -77,6 +76,10 @@ class Exchange:
         # Before it is sent: whoever waits for the client learns of the end of the answer in the same moment.
         self.is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
+
+    async def _in_time(self, deadline: float) -> Message:
+        async with asyncio.timeout_at(deadline):
+            return await self._receive()
 
     async def _cut_off(self) -> None:
         logger.info("a body that did not end was cut off", extra=self.facts)

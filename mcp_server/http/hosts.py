@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server import configuration
+from mcp_server.http import requests
 
 ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
 # Django's, where ALLOWED_HOSTS is empty (HttpRequest.get_host).
@@ -39,8 +41,7 @@ class NamedHosts:
         self.origins = allowed_origins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        named, origins = headers.getlist("host"), [each for each in headers.getlist("origin") if each]
+        named, origins = requests.values(scope, b"host"), list(filter(None, requests.values(scope, b"origin")))
         if len(named) != 1 or not _is_ours(named[0]):
             await JSONResponse({"error": "invalid_host"}, 421)(scope, receive, send)
         elif len(origins) > 1 or not all(map(self._may_be, origins)):
@@ -67,9 +68,9 @@ class SharedOrigins:
         app = self.app
         path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
         if scope["type"] == "http" and is_below(path.removeprefix(WELL_KNOWN), self.at):
-            headers = Headers(scope=scope)
-            if headers.get("origin", "").lower() in self.origins:
-                app = self._sharing(headers)
+            origin = "".join(requests.values(scope, b"origin")[:1])
+            if origin.lower() in self.origins:
+                app = self._sharing(Headers(scope=scope))
         await app(scope, receive, send)
 
     def _sharing(self, headers: Headers) -> ASGIApp:
@@ -108,6 +109,10 @@ def allowed_origins() -> frozenset[str]:
 
 
 def _is_ours(host: str) -> bool:
+    return _is_one_of(host, tuple(settings.ALLOWED_HOSTS or (DEBUG_HOSTS if settings.DEBUG else ())))
+
+
+@lru_cache(maxsize=256)  # clients name the same few
+def _is_one_of(host: str, allowed: tuple[str, ...]) -> bool:
     domain, _port = split_domain_port(host)
-    allowed = settings.ALLOWED_HOSTS or (DEBUG_HOSTS if settings.DEBUG else [])
     return bool(domain) and validate_host(domain, allowed)
