@@ -149,4 +149,5 @@ async def principal_of(conn: HTTPConnection) -> Principal | None:
 
 def _refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
     challenge = error.challenge if isinstance(error, Refused) else bearer.TOKEN_INVALID
+    bearer.log_refusal(challenge, conn.path_params.get("tenant", ""))
     return JSONResponse(challenge.body, challenge.status, headers={"WWW-Authenticate": challenge.header})
