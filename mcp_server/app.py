@@ -32,6 +32,7 @@ from mcp_server.http.requests import Trimmed, unavailable
 from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.statics import Statics
 from mcp_server.http.transport import Transport
+from mcp_server.ledger import buffer
 from rls.backends.postgresql.lasting import keep_pulses
 from rls.context import PLATFORM_ALIAS
 
@@ -161,6 +162,7 @@ class MCP:
         scopes, principals = self.default_scopes(), KeptPrincipals()
         authenticated = {Endpoint.TENANT: self.authenticate, Endpoint.PLATFORM: self.authenticate_platform}
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(workers.run, buffer.flush)
             transports = {
                 endpoint: Transport(each, Backend(authenticated[endpoint], scopes, principals))
                 for endpoint, each in servers.items()

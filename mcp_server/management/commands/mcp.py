@@ -25,6 +25,7 @@ from mcp_server.connect.manifest import manifest
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
 from mcp_server.http.serve import CannotServe
+from mcp_server.ledger import buffer
 from mcp_server.management import calling, connecting, listing
 from mcp_server.management.calling import not_called
 from mcp_server.management.platform import add_reason
@@ -112,6 +113,8 @@ class Command(BaseCommand):
             raise not_called(f"the database does not answer: {error}") from error
         except (ImproperlyConfigured, AddressInvalid, CannotServe) as error:
             raise not_called(str(error)) from error
+        finally:
+            buffer.flush()
         self._answer(result, as_json=json)
 
     def config(
@@ -160,6 +163,7 @@ class Command(BaseCommand):
             keep_pulses()
             with serving_stdio(find):
                 ended_by = anyio.run(stdio.serve, served)
+            buffer.flush()
         if ended_by is not None:
             sys.exit(128 + ended_by)
 
