@@ -8,7 +8,7 @@ from mcp_server.http import tracing
 
 
 class OfRequest(logging.Filter):
-    """Gives each record the `request_id` of the request that causes it, and the address of its `client`.
+    """Gives each record the `request_id` of the request that causes it, and the `address` that this comes from.
 
     Records outside of a request get neither. Put it on a handler: `"filters": {"request": {"()":
     "mcp_server.logs.OfRequest"}}`.
@@ -18,6 +18,6 @@ class OfRequest(logging.Filter):
         trace = tracing.current()
         if trace is not None:
             record.request_id = trace.request_id
-            if trace.client:
-                record.client = trace.client
+            if trace.address:
+                record.address = trace.address
         return True

@@ -34,6 +34,7 @@ class Exchanges:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = {**scope, tracing.TRACE_KEY: Trace.of(scope)}
         exchange = Exchange(scope, receive, send)
         with tracing.tracing(exchange.trace):
             await self._answered(exchange, scope)

@@ -13,12 +13,12 @@ import httpx2
 import pytest
 
 from core.logs import JSONFormatter
-from mcp_server.http.tracing import Trace, tracing
+from mcp_server.http.tracing import TRACE_KEY, Trace, tracing
 from mcp_server.logs import OfRequest
 from tests.support.processes import Process, serving
 from tests.support.world import World
 
-CALL = {
+CALL: dict[str, Any] = {
     "jsonrpc": "2.0",
     "id": 1,
     "method": "tools/call",
@@ -53,7 +53,7 @@ def test_the_record_of_a_call_has_the_id_and_the_address_that_its_request_came_w
 
     [record] = lines(logging_server.log, tool="get_product", request_id="from-the-proxy.1")
     assert answer.headers["x-request-id"] == "from-the-proxy.1"
-    assert (record["client"], record["outcome"]) == ("203.0.113.7", "ok")
+    assert (record["address"], record["outcome"]) == ("203.0.113.7", "ok")
 
 
 @pytest.mark.slow
@@ -64,11 +64,11 @@ def test_a_request_without_an_id_gets_one_that_no_other_has(acme: World, logging
     assert len(set(ids)) == 2
     for each in ids:
         [record] = lines(logging_server.log, request_id=each)
-        assert (record["tool"], record["client"]) == ("get_product", "127.0.0.1")
+        assert (record["tool"], record["address"]) == ("get_product", "127.0.0.1")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("given", ['"}, "level": "ERROR', "a b", "x" * 129, "", "é"])
+@pytest.mark.parametrize("given", ['"}, "level": "ERROR', "a b", "x" * 65, "", "é"])
 def test_an_id_that_is_none_is_not_kept(given: str, acme: World, logging_server: Process) -> None:
     url = logging_server.mcp("acme")
     headers = [(b"x-request-id", given.encode()), (b"authorization", f"Bearer {acme.token}".encode())]
@@ -107,7 +107,7 @@ def test_each_refused_caller_is_one_line_without_the_token(acme: World, globex: 
         [("platform", 401, "invalid_token")],
         [("acme", 401, "invalid_token")],
     ]
-    assert {each["client"] for records in found[:4] for each in records} == {"203.0.113.7"}
+    assert {each["address"] for records in found[:4] for each in records} == {"203.0.113.7"}
     written = logging_server.log.read_text()
     assert not any(secret in written for secret in secrets)
 
@@ -136,7 +136,7 @@ def test_each_message_of_a_session_is_logged_with_its_own_request(acme: World, s
     client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     session = send("initialize", "session-1", **client).headers["mcp-session-id"]
     for number in (2, 3):
-        send("tools/call", f"session-{number}", session, **CALL["params"])  # type: ignore[arg-type]
+        send("tools/call", f"session-{number}", session, **CALL["params"])
 
     for number in (2, 3):
         assert len(lines(stateful_server.log, tool="get_product", request_id=f"session-{number}")) == 1
@@ -146,7 +146,15 @@ def test_a_record_outside_of_a_request_has_neither() -> None:
     record = logging.makeLogRecord({"msg": "started"})
 
     assert OfRequest().filter(record)
-    assert not {"request_id", "client"} & json.loads(JSONFormatter().format(record)).keys()
+    assert not {"request_id", "address"} & json.loads(JSONFormatter().format(record)).keys()
+
+
+def test_whoever_asks_below_gets_the_same_id() -> None:
+    scope = {"type": "http", "headers": [], "client": ("203.0.113.7", 1)}
+    trace = Trace.of(scope)
+
+    assert Trace.of({**scope, TRACE_KEY: trace}) is trace
+    assert Trace.of(scope) != trace
 
 
 def test_a_request_over_a_socket_without_addresses_has_its_id_alone() -> None:
@@ -158,4 +166,4 @@ def test_a_request_over_a_socket_without_addresses_has_its_id_alone() -> None:
 
     entry = json.loads(JSONFormatter().format(record))
     assert entry["request_id"] == trace.request_id
-    assert "client" not in entry
+    assert "address" not in entry
