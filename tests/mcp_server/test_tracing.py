@@ -133,7 +133,11 @@ def test_each_message_of_a_session_is_logged_with_its_own_request(acme: World, s
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         return httpx2.post(stateful_server.mcp("acme"), json=message, headers=headers, timeout=60)
 
-    client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    client: dict[str, Any] = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "t", "version": "1"},
+    }
     session = send("initialize", "session-1", **client).headers["mcp-session-id"]
     for number in (2, 3):
         send("tools/call", f"session-{number}", session, **CALL["params"])
