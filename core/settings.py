@@ -170,8 +170,12 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "core.logs.JSONFormatter"}},
-    "filters": {"seldom": {"()": "core.logs.Seldom"}, "anticipated": {"()": "core.logs.Anticipated"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "filters": {
+        "request": {"()": "mcp_server.logs.OfRequest"},
+        "seldom": {"()": "core.logs.Seldom"},
+        "anticipated": {"()": "core.logs.Anticipated"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}},
     # One cut ends every connection of a process.
     "loggers": {
         **{

@@ -188,6 +188,7 @@ async def principal_of(conn: HTTPConnection) -> Principal | None:
 
 def _refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
     challenge = error.challenge if isinstance(error, Refused) else bearer.TOKEN_INVALID
+    bearer.log_refusal(challenge, conn.path_params.get("tenant", ""))
     if challenge.status == 503:  # no other token would help
         return JSONResponse(challenge.body, 503, headers={"Retry-After": "1"})
     headers = {"WWW-Authenticate": challenge.header_with(conn.scope[AUTHENTICATE_KEY].parameters(conn))}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+logger = logging.getLogger(__name__)
+
 REALM = "mcp"
+# Characters of a log line that whoever calls may choose.
+MAX_SLUG_LENGTH = 100
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
@@ -48,6 +53,12 @@ SCOPE_INSUFFICIENT = Challenge(
 ISSUER_UNAVAILABLE = Challenge(
     503, "temporarily_unavailable", "Whether this token is good can't be found out now: its issuer does not answer."
 )
+
+
+def log_refusal(challenge: Challenge, slug: str) -> None:
+    """One line for a caller who was refused at the URL with this slug, '' for the platform's; never with the token."""
+    facts = {"tenant": slug[:MAX_SLUG_LENGTH] or "platform", "status": challenge.status, "reason": challenge.error}
+    logger.info("a caller was refused", extra=facts)
 
 
 def token_in(authorization: Sequence[str]) -> str | Challenge:
