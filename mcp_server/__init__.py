@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcp_server.declare.arguments import Argument
     from mcp_server.declare.prompts import prompt
     from mcp_server.declare.resources import Content, resource
-    from mcp_server.declare.tools import Answer, Change, Endpoint, tool
+    from mcp_server.declare.tools import Answer, Change, Endpoint, ValueChange, tool
     from mcp_server.errors import Refusal
     from mcp_server.http.authentication import anyone, by_token, server_scopes
     from mcp_server.http.context import current_principal
@@ -32,6 +32,7 @@ __all__ = [
     "Endpoint",
     "Principal",
     "Refusal",
+    "ValueChange",
     "__version__",
     "anyone",
     "ask",
@@ -53,6 +54,7 @@ _PLACES = {
     "Endpoint": "declare.tools.Endpoint",
     "Principal": "principals.Principal",
     "Refusal": "errors.Refusal",
+    "ValueChange": "declare.tools.ValueChange",
     "anyone": "http.authentication.anyone",
     "ask": "approval.ask",
     "by_token": "http.authentication.by_token",
