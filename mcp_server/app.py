@@ -18,13 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from mcp_server import configuration, workers
+from mcp_server.connect.page import Page, is_for_a_person
 from mcp_server.declare import discovery, prompts, resources, tools
 from mcp_server.declare.arguments import Words
 from mcp_server.declare.registry import Registry, Spec
 from mcp_server.declare.tools import Endpoint
 from mcp_server.http.authentication import Authenticate, Backend, anyone, by_token
 from mcp_server.http.exchanges import Exchanges
-from mcp_server.http.hosts import SharedOrigins
+from mcp_server.http.hosts import NamedHosts, SharedOrigins
 from mcp_server.http.kept import KeptPrincipals
 from mcp_server.http.nesting import reachable
 from mcp_server.http.requests import Trimmed, unavailable
@@ -208,6 +209,9 @@ class Served:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # no transport of the protocol (MCP specification, "Transports")
             await WebSocketClose()(scope, receive, send)
+            return
+        if self._by == "messages" and is_for_a_person(scope):
+            await NamedHosts(Page(self._mcp, self._endpoint))(scope, receive, send)
             return
         app: ASGIApp = getattr(self._mcp.transport(self._endpoint), self._by)
         if self._endpoint is Endpoint.PLATFORM:

@@ -19,6 +19,7 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
     InputRequiredResult,
+    SetLevelRequestParams,
     SubscriptionsListenRequestParams,
     ToolAnnotations,
 )
@@ -28,7 +29,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
 from mcp_server import instructions
-from mcp_server.call import given, refusals, sizes
+from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
@@ -72,6 +73,7 @@ class EndpointServer(MCPServer[Any]):
         self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
         self._asked = {tool.name: _asked(tool) for tool in tools}
+        self._lowlevel_server.add_request_handler("logging/setLevel", SetLevelRequestParams, levels.set_level)
 
     def close(self) -> None:
         """End what would last beyond a request."""
@@ -98,6 +100,7 @@ class EndpointServer(MCPServer[Any]):
 
         See Note [What a caller may not use is not there].
         """
+        levels.hold_back(ctx)
         offered = self.registry.usable_by(current_principal())
         with registry.serving(offered):
             granted = await self.claims() if claims.are_asked_for(ctx.method) else Claims()

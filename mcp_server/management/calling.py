@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.management.base import CommandError
+from django.db import connections
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, TextContent
@@ -25,6 +26,7 @@ from mcp_server.http.context import serving_stdio
 from mcp_server.management.platform import user, working
 from mcp_server.principals import Principal
 from mcp_server.tokens import resolver
+from rls.context import PLATFORM_ALIAS
 
 # What a command ends with that did not come as far as its call.
 NOT_CALLED = 2
@@ -59,6 +61,10 @@ def operator(mcp: MCP, scopes: Iterable[str], *, slug: str, command: str, reason
     granted = frozenset(scopes)
     if unknown := sorted(granted - mcp.scopes()):
         raise not_called(f"the server has no scope {unknown[0]!r}; it has {', '.join(sorted(mcp.scopes()))}")
+    if PLATFORM_ALIAS not in connections:
+        raise not_called(
+            f"--as-operator is platform work, and DATABASES has no alias {PLATFORM_ALIAS!r}; call with a token"
+        )
     name = user()
     with working(command, reason):
         is_there = not slug or resolver.active_tenant(slug) is not None

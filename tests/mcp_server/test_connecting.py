@@ -21,6 +21,7 @@ from mcp_server import MCP, anyone
 from mcp_server.connect import addresses, clients
 from mcp_server.connect.clients import Client, Kind, Server
 from mcp_server.connect.manifest import SCHEMA, manifest
+from tests.support import snippets
 from tests.support.servers import own, shop
 
 URL = "https://shop.example.com/mcp/acme/"
@@ -304,3 +305,10 @@ def test_the_path_is_where_the_application_was_put() -> None:
     mcp.asgi(at="/v1/assist/")
 
     assert addresses.endpoint(mcp, "https://shop.example.com", "acme") == "https://shop.example.com/v1/assist/acme/"
+
+
+def test_the_page_for_people_holds_these_very_snippets() -> None:
+    with translation.override("en"):
+        wanted = snippets.written()
+
+    assert snippets.kept() == wanted, "run python -m tests.support.snippets, and commit what it writes"
