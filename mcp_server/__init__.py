@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcp_server.declare.arguments import Argument
     from mcp_server.declare.prompts import prompt
     from mcp_server.declare.resources import Content, resource
-    from mcp_server.declare.tools import Answer, Change, Endpoint, tool
+    from mcp_server.declare.tools import Answer, Change, Endpoint, ValueChange, tool
     from mcp_server.errors import Refusal
     from mcp_server.http.authentication import anyone, by_token, server_scopes
     from mcp_server.http.context import current_principal
@@ -37,6 +37,7 @@ __all__ = [
     "Principal",
     "Refusal",
     "ResourceServer",
+    "ValueChange",
     "__version__",
     "anyone",
     "ask",
@@ -61,6 +62,7 @@ _PLACES = {
     "Principal": "principals.Principal",
     "Refusal": "errors.Refusal",
     "ResourceServer": "oauth.server.ResourceServer",
+    "ValueChange": "declare.tools.ValueChange",
     "anyone": "http.authentication.anyone",
     "ask": "approval.ask",
     "by_token": "http.authentication.by_token",
