@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from django import forms
@@ -90,9 +90,9 @@ def origin(request: HttpRequest) -> str:
 class SearchSelect(widgets.AutocompleteSelect):
     """A row that is searched for. Django's own fails to show a form again in which the row is named by no id."""
 
-    def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> Any:
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
         key = self.field.remote_field.model._meta.pk
-        return super().optgroups(name, [each for each in value if not each or is_key(key, each)], attrs)
+        return super().optgroups(name, [each for each in value if not each or is_key(key, each)], attr)
 
 
 class SearchSelectMultiple(SearchSelect, widgets.AutocompleteSelectMultiple):
