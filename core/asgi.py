@@ -10,6 +10,7 @@ import sys
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 
 from core.instructions import INSTRUCTIONS
 from core.scopes import Scope
@@ -26,6 +27,7 @@ except ImproperlyConfigured as error:
 application = MCP(
     "django-tenant-mcp",
     version=__version__,
+    description=_("One tenant's shop: its products, stock, orders, customers and figures."),
     instructions=INSTRUCTIONS,
     scopes=Scope,
     scopes_on_request=[Scope.DEMO_WRITE],
