@@ -5,8 +5,10 @@ uvicorn core.asgi:application --http mcp_server.http.connections:Protocol --ws n
 """
 
 import os
+import sys
 
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from core.callers import authenticate
@@ -15,6 +17,12 @@ from core.scopes import Scope
 from mcp_server import MCP, __version__
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+
+try:
+    django = get_asgi_application()
+except ImproperlyConfigured as error:
+    # Whatever started this, the sentence is said and no traceback.
+    sys.exit(f"core.asgi: {error}")
 
 application = MCP(
     "django-tenant-mcp",
@@ -25,4 +33,4 @@ application = MCP(
     scopes_on_request=[Scope.DEMO_WRITE],
     authenticate=authenticate(),
     platform=True,
-).asgi(django=get_asgi_application(), at="/mcp")
+).asgi(django=django, at="/mcp")

@@ -34,6 +34,7 @@ from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.statics import Statics
 from mcp_server.http.transport import Transport
 from mcp_server.ledger import buffer
+from mcp_server.startup import in_a_sentence
 from rls.backends.postgresql.lasting import keep_pulses
 from rls.context import PLATFORM_ALIAS
 
@@ -206,6 +207,9 @@ class Application(Starlette):
             lifespan=mcp.lifespan,
             exception_handlers=dict.fromkeys([OperationalError, InterfaceError, InternalError], unavailable),
         )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, in_a_sentence(send) if scope["type"] == "lifespan" else send)
 
 
 class Served:

@@ -270,6 +270,24 @@ def test_what_is_said_of_an_identity_provider_has_to_fit(settings: dict[str, str
     assert words in settings_refused(MCP_AUTH="oauth", **settings)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SECRET_KEY", "", "core.asgi: SECRET_KEY needs keys of at least 32 characters"),
+        ("DATABASE_URL", "postgres", "core.asgi: DATABASE_URL is no URL of a database: write postgresql://"),
+        ("DATABASE_URL", "postgresql://app_tenant:secret@127.0.0.1:1/shop", "ERROR:    the database does not answer: "),
+        ("PLATFORM_DATABASE_URL", "postgresql://app_platform:secret@127.0.0.1:1/shop", "ERROR:    the database does"),
+    ],
+)
+def test_started_by_uvicorn_alone_it_says_a_sentence_too(variable: str, value: str, said: str, database: str) -> None:
+    refused = run(UVICORN, **{variable: value})
+
+    assert refused.returncode != 0
+    assert [line for line in refused.stderr.splitlines() if line.startswith(said)]
+    assert "Traceback" not in refused.stderr
+    assert "secret" not in refused.stderr
+
+
 @pytest.mark.parametrize("made", [Path.mkdir, lambda path: path.write_bytes(b"SECRET_KEY=\xff")])
 def test_an_env_file_that_cannot_be_read_is_one_sentence(made: Any, tmp_path: Path) -> None:
     shutil.copytree("core", tmp_path / "core", ignore=shutil.ignore_patterns("__pycache__"))
