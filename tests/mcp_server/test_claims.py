@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -13,7 +12,6 @@ from mcp_types import METHOD_NOT_FOUND
 
 from core.scopes import Scope
 from mcp_server.declare.tools import Endpoint
-from mcp_server.principals import Principal
 from mcp_server.server import build
 from rls.context import PLATFORM_ALIAS
 from tests.mcp_server.test_resources import narrow
@@ -155,9 +153,8 @@ def test_without_a_platform_connection_nothing_is_watched(monkeypatch: pytest.Mo
         return ""
 
     served = build(mcp, Endpoint.TENANT)
-    principal = Principal("tests", tenant_id=uuid4(), slug="acme", id="tests")
-    connected = asyncio.run(served.claims(principal)).watching
+    connected = asyncio.run(served.claims()).watching
     monkeypatch.delitem(connections.settings, PLATFORM_ALIAS)
 
     assert connected
-    assert not asyncio.run(served.claims(principal)).watching
+    assert not asyncio.run(served.claims()).watching
