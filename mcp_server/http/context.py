@@ -19,7 +19,7 @@ from starlette.requests import Request
 from mcp_server import threads, workers, zones
 from mcp_server.call import cancellation, outages
 from mcp_server.configuration import public_url
-from mcp_server.http import authentication, languages
+from mcp_server.http import authentication, hosts, languages
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.principals import Principal
 from rls.context import checked_tenant_context
@@ -43,9 +43,7 @@ def current_principal() -> Principal:
 def current_root() -> str:
     """Where clients reach this server, without a path: PUBLIC_URL, or what the request names; '' where neither is."""
     request = _request.get()
-    # mcp_server.http.hosts has compared the request's Host with ALLOWED_HOSTS.
-    own = f"{request.url.scheme}://{request.url.netloc}" if isinstance(request, Request) else ""
-    return public_url() or own
+    return hosts.root_of(request) if isinstance(request, Request) else public_url()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port, validate_host
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,6 +25,8 @@ ALLOWED_METHODS = ["POST", "GET", "DELETE"]
 # Beside those that every origin may send. A request of 2026-07-28 mirrors arguments in headers, `Mcp-Param-...`.
 REQUEST_HEADERS = ["Authorization", "Last-Event-ID"]
 MCP_HEADER_PREFIX = "mcp-"
+# Before the path of an endpoint: where its metadata is (RFC 9728, 3).
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 RESPONSE_HEADERS = ["Mcp-Session-Id", "MCP-Protocol-Version", "WWW-Authenticate"]
 
 
@@ -52,7 +55,9 @@ class NamedHosts:
 
 
 class SharedOrigins:
-    """Adds CORS headers for MCP_ALLOWED_ORIGINS at the paths below `at` (Fetch Standard, "CORS protocol")."""
+    """Adds CORS headers for MCP_ALLOWED_ORIGINS at the paths below `at`, and where the metadata of these stand (Fetch
+    Standard, "CORS protocol").
+    """
 
     def __init__(self, app: ASGIApp, at: str) -> None:
         self.app = app
@@ -61,7 +66,8 @@ class SharedOrigins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.app
-        if scope["type"] == "http" and is_below(scope["path"].removeprefix(scope.get("root_path", "")), self.at):
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
+        if scope["type"] == "http" and is_below(path.removeprefix(WELL_KNOWN), self.at):
             origin = "".join(requests.values(scope, b"origin")[:1])
             if origin.lower() in self.origins:
                 app = self._sharing(Headers(scope=scope))
@@ -78,6 +84,11 @@ class SharedOrigins:
             expose_headers=RESPONSE_HEADERS,
             allow_private_network=True,
         )
+
+
+def root_of(connection: HTTPConnection) -> str:
+    """Where clients reach this server, without a path: PUBLIC_URL, or what a request names; NamedHosts has seen it."""
+    return configuration.public_url() or f"{connection.url.scheme}://{connection.url.netloc}"
 
 
 def is_below(path: str, at: str) -> bool:
