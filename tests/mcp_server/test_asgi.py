@@ -244,11 +244,30 @@ def test_a_url_that_is_mistyped_is_one_sentence_without_the_password(url: str) -
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE is '0': set it to a whole number from 1 up"),
         ("LANGUAGE_CODE", "fr", "LANGUAGE_CODE is 'fr'; set it to zh-hant or en"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'; set it to "),
-        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or public"),
+        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or oauth or public"),
     ],
 )
 def test_a_setting_that_is_none_is_one_sentence(variable: str, value: str, words: str) -> None:
     assert words in settings_refused(**{variable: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "MCP_AUTH is oauth, and MCP_OAUTH_ISSUERS is not set"),
+        ({"MCP_OAUTH_ISSUERS": "http://login.example.com"}, "the issuer 'http://login.example.com' is no https URL"),
+        (
+            {"MCP_OAUTH_ISSUERS": "https://login.example.com", "MCP_OAUTH_AUDIENCE": "shop"},
+            "a token for it would open every tenant",
+        ),
+        (
+            {"MCP_OAUTH_ISSUERS": "https://login.example.com", "MCP_OAUTH_CLIENT_ID": "shop"},
+            "set MCP_OAUTH_CLIENT_ID and MCP_OAUTH_CLIENT_SECRET both, or neither",
+        ),
+    ],
+)
+def test_what_is_said_of_an_identity_provider_has_to_fit(settings: dict[str, str], words: str) -> None:
+    assert words in settings_refused(MCP_AUTH="oauth", **settings)
 
 
 @pytest.mark.parametrize(
