@@ -58,8 +58,8 @@ class RunSQLFile(Operation):
 class InstallAudit(Operation):
     """Make the view `app.isolation_findings` from the rules in `rls/sql/audit/`, as they are now.
 
-    A release that changes a rule has a migration with this operation: it replaces the view. Reversed, it removes the
-    audit, which the next migration forwards makes again.
+    A release that changes a rule has a migration with this operation: it replaces the view. Reversed, it does nothing:
+    what an audit compares with are the files, and they are the newer ones.
     """
 
     reduces_to_sql = True
@@ -75,7 +75,7 @@ class InstallAudit(Operation):
         schema_editor.execute(audit.install_sql(), params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(audit.REMOVE_SQL, params=None)
+        """The view stays until 0003_audit is reverted."""
 
     def describe(self) -> str:
         return "Install the audit from rls/sql/audit"

@@ -25,13 +25,6 @@ HEADER_PATTERN = re.compile(
 # A function or operator in another schema must not be found before PostgreSQL's own while the rules run.
 SEARCH_PATH = "pg_catalog, pg_temp"
 
-REMOVE_SQL = """
-DROP VIEW IF EXISTS app.isolation_findings;
-DROP FUNCTION IF EXISTS app.find_weaknesses();
-DROP VIEW IF EXISTS app.table_grants, app.expected_policies, app.tenanted_tables, app.roles;
-DROP FUNCTION IF EXISTS app.is_declared(text, text);
-"""
-
 INSTALL_SQL = """
 CREATE OR REPLACE FUNCTION app.find_weaknesses()
     RETURNS TABLE (rule text, level text, object text, finding text, mend text)
