@@ -22,6 +22,7 @@ from uuid import UUID
 
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connections, router
 
+from rls.backends import lost
 from rls.context import checked_tenant_context
 
 logger = logging.getLogger(__name__)
@@ -131,10 +132,11 @@ class Buffer:
                     batch = [record for each, record in islice(waiting, BATCH_SIZE) if each == tenant_id]
                     self._write(tenant_id, batch)
                     del waiting[: len(batch)]
-            except (OperationalError, InterfaceError):
-                self._put_back(waiting)
-                return
-            except Exception:
+            except Exception as error:
+                # What a standby refuses, the next primary takes.
+                if isinstance(error, OperationalError | InterfaceError) or lost.is_read_only(error):
+                    self._put_back(waiting)
+                    return
                 # The thread lives as long as the process, whatever is wrong with the database.
                 self._lost += len(waiting)
                 logger.exception("records of calls can't be written")

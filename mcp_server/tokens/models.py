@@ -21,7 +21,9 @@ class TokenFacts(models.Model):
         blank=True,
         help_text=_("Of those that the scopes allow, these alone; empty for all of them."),
     )
-    is_read_only = models.BooleanField(default=False, help_text=_("No tool that changes something is there for it."))
+    is_read_only = models.BooleanField(
+        default=False, db_default=False, help_text=_("No tool that changes something is there for it.")
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("To the minute."))
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -335,7 +335,7 @@ def test_a_change_needs_no_class_of_its_own(acting: World) -> None:
     assert before == 5
     assert done.structured_content.items() >= {**PLAIN_ROW, "dry_run": False}.items()
     assert done.content[0].text == ROW_TEXT
-    assert again == done
+    assert again.model_dump() == done.model_dump()
     Draft202012Validator(schema).validate(done.structured_content)
     assert Product.objects.get().stock == 9
     [event] = AuditEvent.objects.filter(action="set_stock")

@@ -153,23 +153,23 @@ def shop_steps(steps: int = 3) -> Names:
 
 
 @tool(scope=None, title="Tells", read_only=True)
-def shop_tells() -> str:
+def shop_tells() -> Names:
     """Tells the client what it does."""
     progress.report(1, 2, "Half of it")
     progress.report_message("Looking", "debug")
     progress.report_message("Found it")
     progress.report_message("It is old", "warning")
-    return "Told"
+    return Names(names=["Told"])
 
 
 @tool(scope=None, title="Tells, async", read_only=True)
-async def shop_tells_async(context: Context) -> str:
+async def shop_tells_async(context: Context) -> Names:
     """Tells the client what it does, in the words of the SDK."""
     await context.report_progress(1, 2, "Half of it")
     await context.debug("Looking")
     await context.info("Found it")
     await context.warning("It is old")
-    return "Told"
+    return Names(names=["Told"])
 
 
 class Restocked(Change):

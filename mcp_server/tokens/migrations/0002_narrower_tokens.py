@@ -24,7 +24,9 @@ def columns(model_name: str) -> list[migrations.AddField]:
         migrations.AddField(
             model_name,
             "is_read_only",
-            models.BooleanField(default=False, help_text="No tool that changes something is there for it."),
+            models.BooleanField(
+                db_default=False, default=False, help_text="No tool that changes something is there for it."
+            ),
         ),
     ]
 
