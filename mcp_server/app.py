@@ -26,7 +26,7 @@ from mcp_server.declare.tools import Endpoint
 from mcp_server.http import metadata
 from mcp_server.http.authentication import Advertised, Authenticate, Backend, anyone, by_token
 from mcp_server.http.exchanges import Exchanges
-from mcp_server.http.hosts import WELL_KNOWN, NamedHosts, SharedOrigins
+from mcp_server.http.hosts import WELL_KNOWN, NamedHosts, SharedOrigins, require_own_address
 from mcp_server.http.kept import KeptPrincipals
 from mcp_server.http.nesting import reachable
 from mcp_server.http.requests import Trimmed, unavailable
@@ -151,6 +151,8 @@ class MCP:
         """Make what `lifespan` serves, which does it otherwise. Raises ImproperlyConfigured: it can't be served."""
         from mcp_server import server  # needs Django's models, which are not there yet where an MCP object is made
 
+        if isinstance(self.authenticate, Advertised):
+            require_own_address()
         self._prepared = {endpoint: server.build(self, endpoint) for endpoint in self.endpoints()}
 
     @asynccontextmanager

@@ -91,6 +91,15 @@ def root_of(connection: HTTPConnection) -> str:
     return configuration.public_url() or f"{connection.url.scheme}://{connection.url.netloc}"
 
 
+def require_own_address() -> None:
+    """Raise ImproperlyConfigured: a request may name any address as ours, and with it for whom a token was made."""
+    if "*" in settings.ALLOWED_HOSTS and not configuration.public_url():
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS lets a request name any host, so a token that was made for another server could be used "
+            'here: set PUBLIC_URL to the address that clients use, such as "https://api.example.com"'
+        )
+
+
 def is_below(path: str, at: str) -> bool:
     """Whether a path is `at`, or one below it."""
     return path == at or path.startswith(f"{at}/")

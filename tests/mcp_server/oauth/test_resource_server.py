@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from mcp_server import Issuer, ResourceServer
+from mcp_server import MCP, Issuer, ResourceServer
 from mcp_server.checks import missing_apps
 from mcp_server.oauth.fetching import MAX_BYTES, Unavailable, fetched
 from mcp_server.oauth.keys import (
@@ -465,3 +465,14 @@ def test_public_url_is_what_tokens_are_made_for(issuer: Identities, acme: World,
     assert (
         "https://desk.example.com/.well-known/oauth-protected-resource/mcp/acme/" in wrong.headers["www-authenticate"]
     )
+
+
+def test_the_host_of_a_request_does_not_say_for_whom_a_token_was_made(settings: Any) -> None:
+    mcp = MCP("any host", authenticate=ResourceServer("https://login.example.com"))
+    settings.ALLOWED_HOSTS, settings.PUBLIC_URL = ["*"], ""
+
+    with pytest.raises(ImproperlyConfigured, match="set PUBLIC_URL"):
+        mcp.prepare()
+
+    settings.PUBLIC_URL = "https://api.example.com"
+    mcp.prepare()
