@@ -11,7 +11,7 @@ from django.core.asgi import get_asgi_application
 
 from core.instructions import INSTRUCTIONS
 from core.scopes import Scope
-from mcp_server import MCP, __version__, anyone, by_token
+from mcp_server import MCP, Limits, __version__, anyone, by_token
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
@@ -23,4 +23,10 @@ application = MCP(
     scopes_on_request=[Scope.DEMO_WRITE],
     authenticate=anyone if settings.MCP_AUTH == "public" else by_token,
     platform=True,
+    limits=Limits(
+        tenant=settings.MCP_LIMIT_TENANT,
+        principal=settings.MCP_LIMIT_PRINCIPAL,
+        failed_logins=settings.MCP_LIMIT_FAILED_LOGINS,
+        at_once=settings.MCP_LIMIT_AT_ONCE,
+    ),
 ).asgi(django=get_asgi_application(), at="/mcp")

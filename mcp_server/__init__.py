@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mcp_server.errors import Refusal
     from mcp_server.http.authentication import anyone, by_token, server_scopes
     from mcp_server.http.context import current_principal
+    from mcp_server.limits.rules import Limits
     from mcp_server.principals import Principal
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "Change",
     "Content",
     "Endpoint",
+    "Limits",
     "Principal",
     "Refusal",
     "__version__",
@@ -51,6 +53,7 @@ _PLACES = {
     "Change": "declare.tools.Change",
     "Content": "declare.resources.Content",
     "Endpoint": "declare.tools.Endpoint",
+    "Limits": "limits.rules.Limits",
     "Principal": "principals.Principal",
     "Refusal": "errors.Refusal",
     "anyone": "http.authentication.anyone",
