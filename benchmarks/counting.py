@@ -1,8 +1,8 @@
 """Counts what a tool call does, in figures that no load of the machine disturbs.
 
 Statements are those that Django logs, savepoints included; a message of the backend (tenant and statement together) is
-one. Python calls are counted in the event loop's thread and in every worker, but not in the pool's own threads, which
-work when they like.
+one. Python calls are counted in the event loop's thread and in every worker. What threads do that work when they like
+is counted nowhere: the pool's own, and the one that writes the records of calls.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from django.test import override_settings
 from psycopg_pool import ConnectionPool
 from starlette.types import ASGIApp, Message
 
+from mcp_server.ledger.buffer import THREAD_NAME
+
 Era = Literal["2026-07-28", "2025-11-25"]
 MODERN: Era = "2026-07-28"
 OLDER: Era = "2025-11-25"
 
 # How a transaction begins and ends, as Django logs it.
 ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
-# How psycopg_pool names its threads.
-POOL_THREADS = "pool-"
+# How the threads that work when they like are named: those of psycopg_pool, and that of the trail.
+OWN_THREADS = ("pool-", THREAD_NAME)
 
 
 class Counts(logging.Handler):
@@ -47,7 +49,8 @@ class Counts(logging.Handler):
         self.trips = self.connections = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.sent.append(str(getattr(record, "sql", "")))
+        if not str(record.threadName).startswith(OWN_THREADS):
+            self.sent.append(str(getattr(record, "sql", "")))
 
     @property
     def ends(self) -> int:
@@ -79,7 +82,7 @@ def counting() -> Iterator[Counts]:
         return submit(*args, **options)
 
     def getconn_counted(*args: Any, **options: Any) -> Any:
-        counts.connections += 1
+        counts.connections += not _is_own_thread()
         return getconn(*args, **options)
 
     logger = logging.getLogger("django.db.backends")
@@ -127,8 +130,11 @@ class PythonCalls:
             next(self._counter)
 
     def _begin(self, frame: FrameType, event: str, argument: object) -> None:
-        is_of_pool = threading.current_thread().name.startswith(POOL_THREADS)
-        sys.setprofile(None if is_of_pool else self._count)
+        sys.setprofile(None if _is_own_thread() else self._count)
+
+
+def _is_own_thread() -> bool:
+    return threading.current_thread().name.startswith(OWN_THREADS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import os
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.utils.translation import gettext_lazy as _
 
 from core.instructions import INSTRUCTIONS
 from core.scopes import Scope
@@ -18,6 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 application = MCP(
     "django-tenant-mcp",
     version=__version__,
+    description=_("One tenant's shop: its products, stock, orders, customers and figures."),
     instructions=INSTRUCTIONS,
     scopes=Scope,
     scopes_on_request=[Scope.DEMO_WRITE],

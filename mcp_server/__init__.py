@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mcp_server.app import MCP
     from mcp_server.approval import ask
     from mcp_server.call.progress import report as report_progress
+    from mcp_server.call.progress import report_message
     from mcp_server.declare.arguments import Argument
     from mcp_server.declare.prompts import prompt
     from mcp_server.declare.resources import Content, resource
@@ -40,6 +41,7 @@ __all__ = [
     "by_token",
     "current_principal",
     "prompt",
+    "report_message",
     "report_progress",
     "resource",
     "server_scopes",
@@ -61,6 +63,7 @@ _PLACES = {
     "by_token": "http.authentication.by_token",
     "current_principal": "http.context.current_principal",
     "prompt": "declare.prompts.prompt",
+    "report_message": "call.progress.report_message",
     "report_progress": "call.progress.report",
     "resource": "declare.resources.resource",
     "server_scopes": "http.authentication.server_scopes",

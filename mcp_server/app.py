@@ -18,18 +18,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from mcp_server import configuration, workers
+from mcp_server.connect.page import Page, is_for_a_person
 from mcp_server.declare import discovery, prompts, resources, tools
+from mcp_server.declare.arguments import Words
 from mcp_server.declare.registry import Registry, Spec
 from mcp_server.declare.tools import Endpoint
-from mcp_server.http.authentication import Authenticate, Backend, by_token
+from mcp_server.http.authentication import Authenticate, Backend, anyone, by_token
 from mcp_server.http.exchanges import Exchanges
-from mcp_server.http.hosts import SharedOrigins
+from mcp_server.http.hosts import NamedHosts, SharedOrigins
 from mcp_server.http.kept import KeptPrincipals
 from mcp_server.http.nesting import reachable
 from mcp_server.http.requests import Trimmed, unavailable
 from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.statics import Statics
 from mcp_server.http.transport import Transport
+from mcp_server.ledger import buffer
 from mcp_server.limits.gate import Gate
 from mcp_server.limits.rules import Limits
 from mcp_server.limits.stores import Store
@@ -60,6 +63,8 @@ class MCP:
         name: str,
         *,
         version: str = "",
+        title: Words = "",
+        description: Words = "",
         instructions: str = "",
         scopes: Iterable[str] | None = None,
         scopes_on_request: Iterable[str] = (),
@@ -71,6 +76,7 @@ class MCP:
         """
         Args:
             name, version: what clients are told of the server.
+            title, description: the same for people: its name, and in one sentence what it is for.
             instructions: what a model has to know about all tools of a tenant, beside what is true of every server of
                 this library (see mcp_server.instructions).
             scopes: what a token may be allowed, as texts or a StrEnum. `manage.py check` names a tool, resource or
@@ -84,6 +90,10 @@ class MCP:
         """
         self.name = name
         self.version = version
+        self.title = title
+        self.description = description
+        # Where `asgi` has put it last.
+        self.at = "/mcp"
         self.instructions = instructions
         self.authenticate = authenticate
         self.has_platform = bool(platform)
@@ -114,6 +124,10 @@ class MCP:
         """Every scope but those that have to be asked for by name."""
         return self.scopes() - self.scopes_on_request
 
+    def asks_for_token(self, endpoint: Endpoint = Endpoint.TENANT) -> bool:
+        """Whether a caller has to show something there."""
+        return endpoint is Endpoint.PLATFORM or self.authenticate is not anyone
+
     def endpoints(self) -> list[Endpoint]:
         """Where it is offered."""
         return [Endpoint.TENANT, Endpoint.PLATFORM] if self.has_platform else [Endpoint.TENANT]
@@ -130,7 +144,8 @@ class MCP:
                 f"MCP({self.name!r}).asgi(django=..., at={at!r}): every path of one segment would be a tenant's, as "
                 '/admin/; write at="/mcp"'
             )
-        return Application(self, cast("ASGIApp | None", django), at=f"/{at.strip('/')}".rstrip("/"))
+        self.at = f"/{at.strip('/')}".rstrip("/")
+        return Application(self, cast("ASGIApp | None", django), at=self.at)
 
     def prepare(self) -> None:
         """Make what `lifespan` serves, which does it otherwise. Raises ImproperlyConfigured: it can't be served."""
@@ -156,6 +171,7 @@ class MCP:
         gate = Gate(self.name, self.limits, store)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
+            stack.push_async_callback(workers.run, buffer.flush)
             transports = {
                 endpoint: Transport(each, Backend(authenticated[endpoint], scopes, principals), gate)
                 for endpoint, each in servers.items()
@@ -202,6 +218,9 @@ class Served:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # no transport of the protocol (MCP specification, "Transports")
             await WebSocketClose()(scope, receive, send)
+            return
+        if self._by == "messages" and is_for_a_person(scope):
+            await NamedHosts(Page(self._mcp, self._endpoint))(scope, receive, send)
             return
         app: ASGIApp = getattr(self._mcp.transport(self._endpoint), self._by)
         if self._endpoint is Endpoint.PLATFORM:

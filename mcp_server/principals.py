@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from mcp_server.declare.registry import Spec
 
 # The name of whoever shows nothing but a tenant's URL: the one caller without an id.
 ANYONE_NAME = "public"
@@ -41,6 +46,15 @@ class Principal:
         """Who this is, qualified with the tenant: two tenants never share a subject, nor two ids of one."""
         tenant = str(self.tenant_id or "platform")
         return tenant if self.id in (None, "") else f"{tenant}:{self.id}"
+
+    @property
+    def rights(self) -> Hashable:
+        """All that `may_use` depends on."""
+        return self.scopes
+
+    def may_use(self, spec: Spec) -> bool:
+        """Whether a tool, a resource or a prompt is there for this caller."""
+        return self.may(spec.scope)
 
     def may(self, scope: str | None) -> bool:
         """Whether it has this scope; None is what everybody may."""

@@ -40,14 +40,18 @@ async def _endpoint(mcp: MCP, endpoint: Endpoint) -> str:
     return "\n".join([*parts, *await _resources(served), *await _prompts(served)])
 
 
-def _tool(tool: Tool, scope: str | None) -> str:
+def kinds(tool: Tool) -> list[str]:
+    """What its annotations say of a tool."""
     notes = tool.annotations
-    kinds = [
+    return [
         "reads" if notes and notes.read_only_hint else "changes",
         *(["destructive"] if notes and notes.destructive_hint else []),
         *(["idempotent"] if notes and notes.idempotent_hint and not notes.read_only_hint else []),
     ]
-    lines = [f"### `{tool.name}`\n", f"{tool.description}\n", f"{', '.join(kinds)}; {_scope(scope)}\n"]
+
+
+def _tool(tool: Tool, scope: str | None) -> str:
+    lines = [f"### `{tool.name}`\n", f"{tool.description}\n", f"{', '.join(kinds(tool))}; {_scope(scope)}\n"]
     properties = tool.input_schema.get("properties", {})
     if properties:
         lines += ["| argument | type | default | |", "|---|---|---|---|"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import InvalidSignature, ToolError
@@ -18,6 +19,7 @@ from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
     InputRequiredResult,
+    SetLevelRequestParams,
     SubscriptionsListenRequestParams,
     ToolAnnotations,
 )
@@ -27,15 +29,16 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
 from mcp_server import instructions
-from mcp_server.call import given, refusals, sizes
+from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
 from mcp_server.declare import handwritten, mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
+from mcp_server.http.authentication import PrincipalToken
 from mcp_server.http.context import boundary, current_principal
-from mcp_server.principals import Principal
+from mcp_server.ledger import trail
 from mcp_server.read import claims
 from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
@@ -51,40 +54,76 @@ FINITE = ConfigDict(allow_inf_nan=False)
 
 
 class EndpointServer(MCPServer[Any]):
-    """An MCPServer that refuses what a schema does not name, in words that a model can act on."""
+    """An MCPServer that refuses what a schema does not name, in words that a model can act on.
 
-    def __init__(self, name: str, *, registry: Registry, tools: list[Tool], **options: Any) -> None:
-        super().__init__(name, tools=tools, **options)
-        self.registry = registry
+    # Note [What a caller may not use is not there]
+    Each message is handled with the part of the registry that its caller may use (Registry.usable_by). What lists,
+    suggests, reads, watches or calls asks that part alone, so the rest is answered as a name that was made up.
+    """
+
+    def __init__(
+        self, name: str, *, endpoint: Endpoint, registry: Registry, tools: list[Tool], told: str, **options: Any
+    ) -> None:
+        self.endpoint, self.registry, self._own = endpoint, registry, told
+        super().__init__(name, tools=tools, instructions=self._told(registry), **options)
+        # Asked before the boundary, and it would find every tool: a header that does not fit would tell of it.
+        self._lowlevel_server.get_tool_input_schema = self._schema_for_caller
         self._schemas = {tool.name: tool.parameters for tool in tools}
         # Whom a round is sealed for is known inside the boundary, where the SDK does not put its seals.
         self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
         self._asked = {tool.name: _asked(tool) for tool in tools}
+        self._lowlevel_server.add_request_handler("logging/setLevel", SetLevelRequestParams, levels.set_level)
 
     def close(self) -> None:
         """End what would last beyond a request."""
 
-    async def claims(self, principal: Principal) -> Claims:
-        """What is there for the principal beside tools."""
+    @property
+    def offered(self) -> Registry:
+        """What there is for the caller of the message that is handled; outside of one, everything."""
+        return registry.current(self.registry)
+
+    async def claims(self) -> Claims:
+        """What there is for the caller beside tools."""
         return Claims()
 
+    def _told(self, offered: Registry) -> str:
+        return instructions.of(self.endpoint, self._own, offered.tools(self.endpoint))
+
+    def _schema_for_caller(self, name: str) -> dict[str, Any] | None:
+        token = get_access_token()
+        part = self.registry.usable_by(token.principal) if isinstance(token, PrincipalToken) else Registry()
+        return self._schemas[name] if part.has_tool(self.endpoint, name) else None
+
     async def _as_claimed(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """An SDK middleware, inside the boundary: what is claimed is served, and nothing else."""
-        with registry.serving(self.registry):
-            is_asked = claims.are_asked_for(ctx.method)
-            granted = await self.claims(current_principal()) if is_asked else Claims()
-            return await granted.kept(ctx, call_next)
+        """An SDK middleware, inside the boundary: what is claimed is served, and nothing else.
+
+        See Note [What a caller may not use is not there].
+        """
+        levels.hold_back(ctx)
+        offered = self.registry.usable_by(current_principal())
+        with registry.serving(offered):
+            granted = await self.claims() if claims.are_asked_for(ctx.method) else Claims()
+            result = await granted.kept(ctx, call_next)
+            if ctx.method in claims.CLAIMING_METHODS and isinstance(result, dict):
+                return {**result, "instructions": self._told(offered)}
+            return result
 
     async def list_tools(self) -> list[ListedTool]:
-        """The tools, with their titles, which are for people, in the language of the request."""
-        return [_titled(tool, _(tool.title or tool.name)) for tool in await super().list_tools()]
+        """The caller's tools, with their titles, which are for people, in the language of the request."""
+        return [
+            _titled(tool, _(tool.title or tool.name))
+            for tool in await super().list_tools()
+            if self.offered.has_tool(self.endpoint, tool.name)
+        ]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        if name not in self._schemas:
-            raise MCPError(INVALID_PARAMS, refusals.no_such_tool(name, self._schemas))
+        offered = self.offered
+        if not offered.has_tool(self.endpoint, name):
+            known = [spec.name for spec in offered.tools(self.endpoint)]
+            raise MCPError(INVALID_PARAMS, refusals.no_such_tool(name, known))
         schema = self._schemas[name]
         arguments = given.of(schema, arguments)
         if refusal := refusals.unknown(name, arguments, schema.get("properties", ())):
@@ -131,13 +170,18 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     declared = mcp.registry()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
+    tools = _published(declared.tools(endpoint))
+    keeper = trail.middleware(tools) if endpoint is Endpoint.TENANT else []
     server = SERVERS[endpoint](
         mcp.name,
-        instructions=instructions.of(endpoint, mcp.instructions, declared.tools(endpoint)),
+        endpoint=endpoint,
+        told=mcp.instructions,
         version=mcp.version,
+        title=str(mcp.title) or None,
+        description=str(mcp.description) or None,
         registry=declared,
-        tools=_published(declared.tools(endpoint)),
-        middleware=[told_by_reference, boundary, given.forms],
+        tools=tools,
+        middleware=[told_by_reference, boundary, given.forms, *keeper],
         # Workers share the keys. What was sealed opens at no other server and endpoint, and for no other principal.
         request_state_security=RequestStateSecurity(
             keys=_sealing_keys(f"{mcp.name}/{endpoint.value}"), bind_principal=lambda ctx: current_principal().subject

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mcp_server.ledger.buffer import BUFFER
 from tests.support import postgres
 from tests.support.certificates import read_authorities_once
 from tests.support.processes import Process, serving
@@ -87,6 +88,13 @@ def django_db_setup(django_db_setup: str, postgres_server: postgres.Server, djan
 @pytest.fixture(scope="session")
 def saved(django_db_setup: str) -> Saved:
     return SAVED[0]
+
+
+@pytest.fixture(autouse=True)
+def _no_records_of_the_next_test() -> Iterator[None]:
+    """What a test has called in this process is recorded during the test, or not at all."""
+    yield
+    BUFFER.discard()
 
 
 @pytest.fixture

@@ -141,11 +141,17 @@ def test_every_check_has_its_row() -> None:
 
 
 @cache
-def subcommands() -> dict[str, Any]:
-    """The parser of each `manage.py rls <name>`."""
-    parser = load_command_class("rls", "rls").create_parser("manage.py", "rls")
+def subcommands(app: str = "rls", command: str = "rls") -> dict[str, Any]:
+    """The parser of each `manage.py <command> <name>`."""
+    parser = load_command_class(app, command).create_parser("manage.py", command)
     [action] = [each for each in parser._actions if isinstance(each, _SubParsersAction)]
     return dict(action.choices)
+
+
+def test_every_command_of_mcp_has_its_row() -> None:
+    listed = [row[0].strip("`").split()[0] for row in rows("mcp-server.md") if row[0].startswith("`")]
+
+    assert [name for name in subcommands("mcp_server", "mcp") if name not in listed] == []
 
 
 def test_every_command_has_a_section() -> None:

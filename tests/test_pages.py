@@ -41,6 +41,8 @@ SHOP_PAGES = [
     "docs/how-to/add-a-model.md",
     "docs/how-to/add-a-tool.md",
     "docs/how-to/audit-with-psql.md",
+    "docs/how-to/connect-a-client.md",
+    "docs/how-to/keep-an-audit-trail.md",
     "docs/how-to/look-after-tenants.md",
     "docs/how-to/run-work-later.md",
     "docs/reference/audit-rules.md",

@@ -64,17 +64,27 @@ class OrderSummary(Priced):
             **more,
         )
 
-    def line(self) -> str:
-        """The order on a line, in the caller's language."""
+
+class SummaryLines:
+    """Writes orders, each on a line, in the caller's language."""
+
+    def __init__(self) -> None:
+        self._writer = formats.writer()
+        self._template = _("- #{number} {status} {day} {name}{email}: {total}, {units} units")
+        self._walk_in = _("walk-in")
+        self._statuses = {status: status.label for status in OrderStatus}
+
+    def of(self, order: OrderSummary) -> str:
+        """The order on a line."""
         return listing.line(
-            _("- #{number} {status} {day} {name}{email}: {total}, {units} units"),
-            number=self.number,
-            status=self.status.label,
-            day=formats.day(self.placed_at or self.created_at),
-            name=self.customer.name if self.customer else _("walk-in"),
-            email=f" <{self.customer.email}>" if self.customer else "",
-            total=formats.money(self.total_minor, self.currency),
-            units=formats.number(self.unit_count),
+            self._template,
+            number=order.number,
+            status=self._statuses[order.status],
+            day=self._writer.day(order.placed_at or order.created_at),
+            name=order.customer.name if order.customer else self._walk_in,
+            email=f" <{order.customer.email}>" if order.customer else "",
+            total=self._writer.money(order.total_minor, order.currency),
+            units=self._writer.number(order.unit_count),
         )
 
 

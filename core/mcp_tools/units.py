@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, BeforeValidator, WithJsonSchema, computed_field
@@ -23,6 +23,8 @@ class Priced(BaseModel):
     """Has amounts of money, each both ways: `price` is "19.99" in the currency's own unit, and `price_minor` is 1999 in
     the minor unit, of which `decimals` says how many digits it has."""
 
+    unit_field: ClassVar[str] = "currency"
+
     currency: str
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic wants it above a property
@@ -30,8 +32,10 @@ class Priced(BaseModel):
     def decimals(self) -> int:
         return currencies.decimals(self.currency)
 
-    def unit_note(self) -> str:
-        return _("Money: {currency}, {decimals} decimals.").format(currency=self.currency, decimals=self.decimals)
+    @staticmethod
+    def unit_note(currency: str) -> str:
+        decimals = currencies.decimals(currency)
+        return _("Money: {currency}, {decimals} decimals.").format(currency=currency, decimals=decimals)
 
 
 def both_ways(currency: str, **minors: int) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from core.services.export_formats import CSV, JSON, Header, JSONLines, Row, Writ
 from core.services.export_xlsx import XLSX
 from mcp_server import zones
 from mcp_server.errors import Refusal
-from mcp_server.ledger.models import IdempotencyKey
+from mcp_server.ledger.models import CallRecord, IdempotencyKey
 from mcp_server.tokens.models import ApiToken
 from rls.models import Tenanted
 
@@ -48,6 +48,7 @@ WRITERS: dict[str, type[Writer]] = {
 # The tenanted models whose rows are in no export, and why.
 EXCLUDED_MODELS: dict[type[Tenanted], str] = {
     ApiToken: "The platform manages tokens: a tenant's role may not read them.",
+    CallRecord: "Who has read what is for those who look after the installation, and more than all else together.",
     Export: "An export is a copy of the other rows, and would hold the ones before it.",
     ExportPart: "The same.",
     IdempotencyKey: "It remembers a call for one that is sent again, and holds nothing that is not elsewhere.",

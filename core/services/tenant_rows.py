@@ -54,6 +54,7 @@ def in_words(rows: dict[str, int]) -> str:
         "core.OrderItem": _("{count} order lines"),
         "core.Payment": _("{count} payments"),
         "mcp_ledger.AuditEvent": _("{count} audit events"),
+        "mcp_ledger.CallRecord": _("{count} records of calls"),
         "core.Export": _("{count} exports"),
         "mcp_tokens.ApiToken": _("{count} tokens"),
     }

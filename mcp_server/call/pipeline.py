@@ -1,4 +1,4 @@
-"""The call pipeline: scope check, worker thread, transaction, a person's approval, error texts, one log record."""
+"""The call pipeline: worker thread, transaction, a person's approval, error texts, one log record."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from mcp_server.declare.tools import ToolSpec
 from mcp_server.errors import Refusal
 from mcp_server.http import authentication
 from mcp_server.http.context import current_principal
+from mcp_server.ledger import trail
 from mcp_server.principals import Principal
 from rls.backends import lost
 
@@ -47,9 +48,6 @@ class Recorded(Protocol):
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def scope(self) -> str | None: ...
 
 
 def published(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult | InputRequiredResult]]:
@@ -83,14 +81,13 @@ class Record:
 
 @contextmanager
 def recorded(spec: Recorded) -> Iterator[Record]:
-    """Checks that the principal's token has the scope. Errors become words for the caller; all is one log record.
+    """Errors become words for the caller; all is one log record.
 
-    Raises ToolError: the scope is missing, or what happened within, as far as the caller may know it.
+    Raises ToolError: what happened within, as far as the caller may know it.
     """
     record = Record(current_principal())
     started = time.perf_counter()
     try:
-        _require_scope(spec, record.principal)
         # What changes something has an asker of its own: see mcp_server.call.transaction.
         with approval.answered_by(_refusing(spec)):
             yield record
@@ -124,6 +121,7 @@ def recorded(spec: Recorded) -> Iterator[Record]:
         record.outcome = "cancelled"
         raise
     finally:
+        trail.ended(spec, record.outcome)
         _log(spec, record, time.perf_counter() - started)
 
 
@@ -269,15 +267,6 @@ def _refusing(spec: Recorded) -> Asker:
         )
 
     return refuse
-
-
-def _require_scope(spec: Recorded, principal: Principal) -> None:
-    if spec.scope is not None and spec.scope not in principal.scopes:
-        raise ToolError(
-            _("This token may not call {tool}: it lacks the scope {scope}. Ask for one that has it.").format(
-                tool=spec.name, scope=spec.scope
-            )
-        )
 
 
 def _log(spec: Recorded, record: Record, seconds: float) -> None:

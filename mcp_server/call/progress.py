@@ -1,16 +1,20 @@
-"""Progress of a tool that takes its time (MCP specification, "Progress")."""
+"""What a tool tells its client before its answer (MCP specification, "Progress" and "Logging")."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
 import anyio
 from mcp.server.mcpserver import Context
+from mcp_types import LoggingLevel, LoggingMessageNotification, LoggingMessageNotificationParams
 
 from mcp_server import threads
+from mcp_server.call import levels
 
 SEND_TIMEOUT = 5  # seconds
 
@@ -24,17 +28,24 @@ class Progress:
         self._lock = threading.Lock()
         self._highest = float("-inf")
         self._is_reported = False
-        self._sending: list[asyncio.Task[None]] = []
+        self._sending: list[asyncio.Future[None]] = []
 
-    def report(self, done: float, total: float) -> None:
+    def report(self, done: float, total: float, message: str) -> None:
         """Tell the client soon, from any thread; whoever reports does not wait for it."""
         with self._lock:
             if done <= self._highest:
                 return
             self._highest = done
-            self._is_reported = True
-            # In the server's loop and no other: a tool may run one of its own.
-            self._loop.call_soon_threadsafe(self._send, done, total)
+            self._tell(functools.partial(self._context.report_progress, done, total, message or None))
+
+    def tell(self, level: LoggingLevel, text: str) -> None:
+        """Tell the client's log soon, from any thread, where the client wants to know what is of this level."""
+        session = self._context.session
+        if not levels.is_told(session, level):
+            return
+        message = LoggingMessageNotification(params=LoggingMessageNotificationParams(level=level, data=text))
+        with self._lock:
+            self._tell(functools.partial(session.send_notification, message, self._context.request_id))
 
     async def sent(self) -> None:
         """Wait until the client is told what was reported. That it can't be told is no failure of the call."""
@@ -45,8 +56,13 @@ class Progress:
             await asyncio.sleep(0)  # for what was reported last, and waits for its turn
             await asyncio.gather(*self._sending, return_exceptions=True)
 
-    def _send(self, done: float, total: float) -> None:
-        self._sending.append(self._loop.create_task(self._context.report_progress(done, total)))
+    def _tell(self, send: Callable[[], Awaitable[None]]) -> None:
+        self._is_reported = True
+        # In the server's loop and no other: a tool may run one of its own.
+        self._loop.call_soon_threadsafe(self._start, send)
+
+    def _start(self, send: Callable[[], Awaitable[None]]) -> None:
+        self._sending.append(asyncio.ensure_future(send(), loop=self._loop))
 
 
 _current: ContextVar[Progress | None] = ContextVar("mcp_progress", default=None)
@@ -64,14 +80,29 @@ async def sent() -> None:
         await progress.sent()
 
 
-def report(done: int, total: int) -> None:
-    """Tell the client of this call how far it is. Called in a tool, plain or async, and in threads that know its
-    context; without a client, nothing.
+def report(done: int, total: int, message: str = "") -> None:
+    """Tell the client of this call how far it is, and in words what is done now, where it asked for progress. Called in
+    a tool, plain or async, and in threads that know its context; without a client, nothing.
 
     Raises LookupError: no context is open, as in a plain thread that a tool has started.
     """
+    if (progress := _known("report_progress")) is not None:
+        progress.report(float(done), float(total), message)
+
+
+def report_message(text: str, level: LoggingLevel = "info") -> None:
+    """Tell the log of the client of this call something, where it wants to know what is of this level. Called as
+    `report` is.
+
+    Raises LookupError as `report` does; ValueError: there is no such level.
+    """
+    levels.require_known(level)
+    if (progress := _known("report_message")) is not None:
+        progress.tell(level, text)
+
+
+def _known(function: str) -> Progress | None:
     progress = _current.get()
     if progress is None:
-        threads.require_context("report_progress")
-        return
-    progress.report(float(done), float(total))
+        threads.require_context(function)
+    return progress

@@ -71,6 +71,8 @@ MISFITS = ("nul", "half_character", "no_boolean", "no_room", "rule")
 
 def no_such_tool(name: str, known: Collection[str]) -> str:
     """That there is no tool of this name, and which there are."""
+    if not known:
+        return _("There is no tool {name}, and no other for you.").format(name=short(name))
     words = _("There is no tool {name}. Call one of: {names}.")
     return sentences.joined([words.format(name=short(name), names=", ".join(known)), _meant(name, known)])
 

@@ -45,14 +45,16 @@ def of(
     if isinstance(value, InputRequiredResult):
         return value
     if shape.schema is None:
-        return _carried(_of_content(shape, value, [*before], [*after]))
+        result = _of_content(shape, value, [*before], [*after])
+        _class_of(result.content, result.structured_content)
+        return result
     if outcome is not None and isinstance(value, Outcome):
         value, outcome = value.model_copy(update=outcome.model_dump(exclude_unset=True)), None
     structured = _structured(shape, value, outcome)
     texts = [*before, *_text(shape, value, structured), *after, *filter(None, [units.note(value)])]
     is_apart = getattr(value, "is_verbatim", False) is True
     content = [_block(each) for each in (texts if is_apart else ["\n".join(texts)])]
-    return _carried(CallToolResult(content=content, structured_content=structured))
+    return _class_of(content, structured)(content=content, structured_content=structured)
 
 
 def is_error(value: object) -> bool:
@@ -118,15 +120,18 @@ def _structured(shape: Shape, value: Any, outcome: Outcome | None) -> dict[str, 
     return plain if outcome is None else plain | outcome.model_dump(mode="json")
 
 
-def _carried(result: CallToolResult) -> CallToolResult:
-    """The result. It is tried before a change is committed: after it the client would be told of an error."""
-    texts = [block.text for block in result.content if isinstance(block, TextContent)]
+def _class_of(content: Sequence[ContentBlock], structured: dict[str, Any] | None) -> type[CallToolResult]:
+    """The class for a result of these, which are written once. It is tried before a change is committed: after it the
+    client would be told of an error.
+    """
+    texts = [block.text for block in content if isinstance(block, TextContent)]
     try:
-        sizes.as_json([texts, result.structured_content]).encode()
+        written = sizes.as_json([texts, structured])
+        written.encode()
     except ValueError as error:
         words = _("The answer has what JSON can't carry: infinity, NaN, or half of a character. Nothing was changed.")
         raise ToolError(words) from error
-    return result
+    return sizes.ShortResult if len(written) <= sizes.MAX_TOKENS else CallToolResult
 
 
 def _text(shape: Shape, value: Any, structured: dict[str, Any]) -> list[str]:

@@ -41,6 +41,10 @@ MAX_FIELDS = 50
 NEEDED_FIELDS = ("dry_run", "confirmation", "next_cursor")
 
 
+class ShortResult(CallToolResult):
+    """A result that fits: both of its forms together have no more than MAX_TOKENS characters, so no more tokens."""
+
+
 def tokens(text: str) -> int:
     """About how many tokens a text is."""
     wide = len(WIDE_CHARACTERS.findall(text))
@@ -74,8 +78,7 @@ def fitted(result: CallToolResult, asked: Asked) -> CallToolResult:
     Both forms say that something was cut, and how to get it. Raises ToolError: it is still too long; the words say how
     to ask for less.
     """
-    found = size(result)
-    if found <= MAX_TOKENS:
+    if isinstance(result, ShortResult) or (found := size(result)) <= MAX_TOKENS:
         return result
     fewer = _fewer(result, found, asked)
     cut = result

@@ -22,7 +22,7 @@ from mcp_server.call import confirmations, outages, results
 from mcp_server.call.calls import Call
 from mcp_server.call.confirmations import Question, Yes
 from mcp_server.declare.tools import Change, Endpoint, Outcome
-from mcp_server.ledger import events, idempotency
+from mcp_server.ledger import events, idempotency, trail
 from rls.backends import lost
 
 
@@ -74,6 +74,7 @@ def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | I
             confirmations.require_unused(yes)
         if (kept := _claim(call, keys)) is not None:
             workers.decide()
+            trail.means("repeated")
             return CallToolResult.model_validate(kept)
         questions: list[Question] = []
         with approval.answered_by(lambda text, about: questions.append(_asked(call, text, about))):
@@ -88,6 +89,7 @@ def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | I
             return results.of(call.spec.shape, change)
         if call.dry_run:
             transaction.set_rollback(True, using=call.alias)
+            trail.means("dry run")
             return _told(call, change, questions)
         if questions and (yes is None or yes.questions != confirmations.named(questions)):
             transaction.set_rollback(True, using=call.alias)
@@ -100,22 +102,33 @@ def _committed(call: Call, change: Any, keys: list[str]) -> CallToolResult | Inp
     result = results.of(call.spec.shape, change, outcome=Outcome())
     for key in keys:
         idempotency.keep(key, result.model_dump(mode="json", by_alias=True, exclude_none=True))
-    if call.spec.endpoint is Endpoint.TENANT and (not isinstance(change, Change) or change.has_changed()):
-        events.write(
-            action=call.spec.name,
-            subject=_subject(call, change),
-            actor=call.principal.name,
-            details=call.plain_arguments,
-        )
+    if call.spec.endpoint is Endpoint.TENANT:
+        if not isinstance(change, Change) or change.has_changed():
+            _write_event(call, change)
+        else:
+            trail.means("unchanged")
     workers.decide()
     return result
 
 
-def _subject(call: Call, change: Any) -> str:
+def _write_event(call: Call, change: Any) -> None:
+    details = trail.without_secrets(call.plain_arguments)
+    events.write(
+        action=call.spec.name,
+        subject=_subject(change, details),
+        actor=call.principal.name,
+        actor_id=trail.actor_id(call.principal),
+        details=details,
+        whence=trail.current_whence(),
+    )
+    trail.is_event()
+
+
+def _subject(change: Any, details: dict[str, Any]) -> str:
     """What was changed: as a Change says it, and else by the arguments: "ticket 7, status closed"."""
     if isinstance(change, Change):
         return change.subject()
-    return ", ".join(f"{name} {value}" for name, value in call.plain_arguments.items())
+    return ", ".join(f"{name} {value}" for name, value in details.items())
 
 
 def _atomic(call: Call) -> AbstractContextManager[Any]:

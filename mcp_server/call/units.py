@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,8 +26,11 @@ PLAIN = (str, int, float, Decimal, date, Enum, NoneType)
 class Zoned:
     """Says which time zone its `time_zone` names."""
 
-    def unit_note(self) -> str:
-        return _("Times: {time_zone}.").format(time_zone=getattr(self, "time_zone"))  # noqa: B009
+    unit_field: ClassVar[str] = "time_zone"
+
+    @staticmethod
+    def unit_note(time_zone: str) -> str:
+        return _("Times: {time_zone}.").format(time_zone=time_zone)
 
 
 class Dated(Zoned, BaseModel):
@@ -45,29 +48,34 @@ class Dated(Zoned, BaseModel):
 
 
 def note(answer: object) -> str:
-    """What `unit_note` of an answer, of its base classes and of its parts says, each once; '' where none has any."""
-    return sentences.joined(dict.fromkeys(_notes(answer)))
+    """What an answer, its base classes and its parts are in, each once; '' where nothing is said of it.
+
+    A class says it with `unit_note`, a function of the value of the field that `unit_field` names.
+    """
+    units: dict[tuple[Callable[[Any], str], Any], None] = {}
+    _gather(answer, units)
+    return sentences.joined(dict.fromkeys(say(unit) for say, unit in units))
 
 
-def _notes(value: object) -> Iterator[str]:
+def _gather(value: object, units: dict[tuple[Callable[[Any], str], Any], None]) -> None:
     if isinstance(value, BaseModel):
         notes, fields = _kinds_of(type(value))
-        for each in notes:
-            yield each(value)
+        for say, field in notes:
+            units[say, getattr(value, field)] = None
         for name in fields:
-            yield from _notes(getattr(value, name))
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _notes(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _notes(each)
+            _gather(getattr(value, name), units)
+    elif isinstance(value, list | tuple | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            _gather(each, units)
 
 
 @cache
-def _kinds_of(model: type[BaseModel]) -> tuple[list[Callable[[object], str]], list[str]]:
-    """The `unit_note` of each of its base classes that has one, and the fields in which there may be more of them."""
-    notes = [vars(base)["unit_note"] for base in model.__mro__ if "unit_note" in vars(base)]
+def _kinds_of(model: type[BaseModel]) -> tuple[list[tuple[Callable[[Any], str], str]], list[str]]:
+    """The `unit_note` of each of its base classes that has one, with its field, and the fields in which there may be
+    more of them.
+    """
+    bases = [base for base in model.__mro__ if "unit_note" in vars(base)]
+    notes = [(base.unit_note, base.unit_field) for base in bases]
     return notes, [name for name, field in model.model_fields.items() if not _is_plain(field.annotation)]
 
 

@@ -26,10 +26,14 @@ Completer = Callable[[str, int], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """Stands in the annotation of a parameter: `room: Annotated[str, Argument(_("A room's name."), rooms)]`."""
+    """Stands in the annotation of a parameter: `room: Annotated[str, Argument(_("A room's name."), rooms)]`.
+
+    Of one that is secret, such as what is signed in a link, the trail of calls keeps nothing.
+    """
 
     description: Words
     complete: Completer | None = None
+    is_secret: bool = False
 
 
 class Offered(Protocol):

@@ -38,7 +38,8 @@ def reading(template: str, **arguments: str) -> PromptMessage:
 
     Not a link: adapters such as langchain-mcp-adapters refuse a prompt that holds anything but text.
     """
-    spec = registry.current().template(template)
+    # That whoever gets the prompt may not read it is no mistake of the prompt.
+    spec = registry.current().whole.template(template)
     if spec is None:
         raise LookupError(template)
     uri = spec.uri.expand(arguments)

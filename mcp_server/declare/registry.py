@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -14,21 +14,29 @@ if TYPE_CHECKING:
     from mcp_server.declare.prompts import PromptSpec
     from mcp_server.declare.resources import ResourceSpec
     from mcp_server.declare.tools import Endpoint, ToolSpec
+    from mcp_server.principals import Principal
 
 Spec: TypeAlias = "ToolSpec | ResourceSpec | PromptSpec"
 S = TypeVar("S", bound="ToolSpec | ResourceSpec | PromptSpec")
 
 LAST_CHARACTER = "\U0010ffff"
+# Registries that one registry keeps of what callers may use, each for all whose rights are the same.
+MAX_PARTS = 100
 
 # What the decorators have declared that stand in modules of apps. A server has those of all apps, or of some.
 DECLARED: list[Spec] = []
 
 
 class Registry:
-    """What one server offers. It does not change: clients are told that no list does."""
+    """What one server offers. It does not change: clients are told that no list does.
 
-    def __init__(self, specs: Iterable[Spec] = ()) -> None:
+    `whole` is what this is the part of that one caller may use; the registry itself where it is no part.
+    """
+
+    def __init__(self, specs: Iterable[Spec] = (), *, whole: Registry | None = None) -> None:
         """Raises ImproperlyConfigured: two functions want one name at one endpoint, or one URI."""
+        self.whole = self if whole is None else whole
+        self._parts: dict[Hashable, Registry] = {}
         self._tools: dict[tuple[Endpoint, str], ToolSpec] = {}
         self._resources: dict[str, ResourceSpec] = {}
         self._prompts: dict[str, PromptSpec] = {}
@@ -40,6 +48,20 @@ class Registry:
                     _add(self._resources, _shape(str(spec.uri)), spec, f"resources have the URI {spec.uri}")
                 case "prompt":
                     _add(self._prompts, spec.name, spec, f"prompts are named {spec.name}")
+
+    def usable_by(self, principal: Principal) -> Registry:
+        """What a caller may use of it: for the caller there is nothing else."""
+        rights = principal.rights
+        if (found := self._parts.get(rights)) is None:
+            found = Registry(filter(principal.may_use, self.specs()), whole=self)
+            if len(self._parts) >= MAX_PARTS:
+                del self._parts[next(iter(self._parts))]
+            self._parts[rights] = found
+        return found
+
+    def has_tool(self, endpoint: Endpoint, name: str) -> bool:
+        """Whether an endpoint has a tool of this name."""
+        return (endpoint, name) in self._tools
 
     def tools(self, endpoint: Endpoint) -> list[ToolSpec]:
         """The tools of an endpoint, by name."""
@@ -79,14 +101,14 @@ class Registry:
 _current: ContextVar[Registry] = ContextVar("mcp_registry")
 
 
-def current() -> Registry:
-    """That of the server whose message is handled; outside of one, of all that is declared so far."""
-    return _current.get(None) or Registry(DECLARED)
+def current(otherwise: Registry | None = None) -> Registry:
+    """What the caller of the message that is handled may use; outside of one, `otherwise`, or all that is declared."""
+    return _current.get(None) or otherwise or Registry(DECLARED)
 
 
 @contextmanager
 def serving(registry: Registry) -> Iterator[None]:
-    """Within the block, what runs is of this server."""
+    """Within the block, there is this."""
     token = _current.set(registry)
     try:
         yield

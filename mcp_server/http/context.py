@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone, translation
-from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -20,7 +19,7 @@ from starlette.requests import Request
 from mcp_server import threads, workers, zones
 from mcp_server.call import cancellation, outages
 from mcp_server.configuration import public_url
-from mcp_server.http import authentication
+from mcp_server.http import authentication, languages
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.principals import Principal
 from rls.context import checked_tenant_context
@@ -97,14 +96,7 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
 def language_of(request: object, principal: Principal) -> str:
     """What the request asks for (Accept-Language, RFC 9110 12.5.4), or else the tenant's, or the installation's."""
     wanted = request.headers.get("Accept-Language", "") if isinstance(request, Request) else ""
-    for code, _ in parse_accept_lang_header(wanted):
-        if code == "*":
-            break
-        try:
-            return get_supported_language_variant(code)
-        except LookupError:
-            continue
-    return principal.locale or settings.LANGUAGE_CODE
+    return languages.asked(wanted) or principal.locale or settings.LANGUAGE_CODE
 
 
 def _root_of(request: object) -> str:

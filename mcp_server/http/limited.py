@@ -3,7 +3,7 @@
 # Note [Not always 429]
 A tool call is refused as a tool's result is: HTTP 200, `isError`. Clients give that to their model; of 429 most of them
 make words of their own, and those of the older protocol end their session. So their other requests get an error of
-JSON-RPC with 200 too. What is left is 429. docs/adr/0038 says what each client was seen to do.
+JSON-RPC with 200 too. What is left is 429. docs/adr/0042 says what each client was seen to do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How an answer travels: in one piece of JSON, or as an event stream that can carry progress before it.
 
 A plain answer costs less, and most calls have nothing to say before their end. So the stream is for those that ask for
-progress (MCP specification, "Progress"); the SDK itself opens one for `subscriptions/listen`. Sessions are served as
-streams, on which the server may ask the client something.
+progress or messages (MCP specification, "Progress" and "Logging"); the SDK itself opens one for `subscriptions/listen`.
+Sessions are served as streams, on which the server may ask the client something.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mcp_server.http import envelopes, eras
 from mcp_server.http.bodies import BODY_KEY
 
-PROGRESS_TOKEN = b'"progressToken"'
+# What asks for a stream: progress, in every version of the protocol, and messages, in 2026-07-28.
+STREAM_WISHES = (b'"progressToken"', b'"io.modelcontextprotocol/logLevel"')
 # Where the scope says that the client can't be asked anything in the middle of this request.
 ONE_PIECE_KEY = "mcp_server.one_piece"
 JSON, STREAM = "application/json", "text/event-stream"
@@ -83,11 +84,17 @@ class Framing:
             if accepted.stream:
                 return self.streaming
             return self.in_one_piece if eras.has_handshake(scope) else self.plain
-        # A token for progress stands in the body, in every version of the protocol: no header says so. The bytes are
-        # searched and not parsed, since a false hit costs a stream that carries one message, and nothing else. To let
-        # the SDK choose by itself costs every call of 2026-07-28 more (ADR 0006).
-        is_streamed = not accepted.json or (accepted.names_stream and PROGRESS_TOKEN in scope[BODY_KEY])
-        return self.streaming if is_streamed else self.plain
+        return self.streaming if not accepted.json or (accepted.names_stream and _wishes(scope)) else self.plain
+
+
+def _wishes(scope: Scope) -> bool:
+    """Whether there may be something to tell before the answer. It stands in the body, and no header says so.
+
+    The bytes are searched and not parsed, since a false hit costs a stream that carries one message, and nothing else.
+    To let the SDK choose by itself costs every call of 2026-07-28 more (ADR 0006).
+    """
+    body: bytes = scope[BODY_KEY]
+    return any(wish in body for wish in STREAM_WISHES)
 
 
 class InOnePiece:

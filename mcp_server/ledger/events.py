@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mcp_server import pages
+from mcp_server.ledger.whence import MAX_ACTOR_LENGTH, NOWHERE, Whence
 from mcp_server.pages import Page
 
 if TYPE_CHECKING:
@@ -19,12 +20,29 @@ if TYPE_CHECKING:
 NEWEST_FIRST = ("-created_at", "-id")
 
 
-def write(*, action: str, subject: str, actor: str, details: dict[str, Any]) -> None:
-    """Remember a change, in its transaction. `details` are plain JSON values.
+def write(
+    *,
+    action: str,
+    subject: str,
+    actor: str,
+    actor_id: str = "",
+    details: dict[str, Any],
+    whence: Whence = NOWHERE,
+) -> None:
+    """Remember a change, in its transaction. `details` are plain JSON values, without secrets.
 
     Of `subject` 200 characters are kept, of `actor` 100.
     """
-    _events().create(action=action, subject=subject[:200], actor=actor[:100], details=details)
+    _events().create(
+        action=action,
+        subject=subject[:200],
+        actor=actor[:MAX_ACTOR_LENGTH],
+        actor_id=actor_id,
+        details=details,
+        request_id=whence.request_id,
+        client=whence.client,
+        address=whence.address,
+    )
 
 
 def page(

@@ -3,7 +3,7 @@
 # Note [The store is away]
 Limits protect; they don't decide who may do what. So where Redis does not answer, nobody is refused for it: each
 process counts by itself, which bounds what one caller can do as a single process does, and asks Redis again after
-RETRY_INTERVAL. See docs/adr/0038.
+RETRY_INTERVAL. See docs/adr/0042.
 """
 
 from __future__ import annotations

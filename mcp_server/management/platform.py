@@ -22,13 +22,13 @@ def add_reason(parser: ArgumentParser) -> None:
 def working(command: str, reason: str) -> Iterator[None]:
     """A platform context for the operating system's user; an anticipated failure becomes the command's sentence."""
     try:
-        with platform_context(actor=_user(), reason=reason or command, origin=f"manage.py {command}"):
+        with platform_context(actor=user(), reason=reason or command, origin=f"manage.py {command}"):
             yield
     except Refusal as error:
         raise CommandError(str(error)) from error
 
 
-def _user() -> str:
+def user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no name in the user database, as in a container

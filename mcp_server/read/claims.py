@@ -16,6 +16,7 @@ from mcp_types import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     CompletionsCapability,
+    LoggingCapability,
     PromptsCapability,
     ResourcesCapability,
     ServerCapabilities,
@@ -23,12 +24,12 @@ from mcp_types import (
 )
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from mcp_server.call import refusals
+from mcp_server.call import levels, refusals
 
 # The methods that tell a client what there is.
 CLAIMING_METHODS = frozenset({"initialize", "server/discover"})
 # What stands before the slash in the methods that a capability covers, beside tools.
-COVERED_KINDS = frozenset({"resources", "subscriptions", "prompts", "completion"})
+COVERED_KINDS = frozenset({"resources", "subscriptions", "prompts", "completion", "logging"})
 # Each list is one page, so no cursor was ever handed out for it.
 LIST_METHODS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
@@ -49,7 +50,7 @@ class Claims:
 
     async def kept(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Answer a message with these capabilities. Raises MCPError: METHOD_NOT_FOUND for a method that they lack."""
-        if not self._cover(ctx.method):
+        if not self._cover(ctx):
             text = _(
                 "{method} is not offered here, or not to this token. initialize or server/discover "
                 "tells what is offered."
@@ -62,11 +63,11 @@ class Claims:
             )
         result = await call_next(ctx)
         if ctx.method in CLAIMING_METHODS and isinstance(result, dict):
-            return {**result, "capabilities": self._capabilities(ctx.protocol_version)}
+            return {**result, "capabilities": self._capabilities(ctx)}
         return result
 
-    def _cover(self, method: str) -> bool:
-        match method.partition("/")[0]:
+    def _cover(self, ctx: ServerRequestContext[Any, Any]) -> bool:
+        match ctx.method.partition("/")[0]:
             case "resources":
                 return self.resources
             case "subscriptions":
@@ -75,15 +76,18 @@ class Claims:
                 return self.prompts
             case "completion":
                 return self.completions
+            case "logging":
+                return levels.are_kept(ctx)
         return True
 
-    def _capabilities(self, version: str) -> dict[str, Any]:
+    def _capabilities(self, ctx: ServerRequestContext[Any, Any]) -> dict[str, Any]:
         """As a protocol version has them: only the newest has a way of watching (`subscriptions/listen`)."""
-        watching = self.watching and version in MODERN_PROTOCOL_VERSIONS
+        watching = self.watching and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
         found = ServerCapabilities(
             tools=ToolsCapability(list_changed=False),
             resources=ResourcesCapability(subscribe=watching, list_changed=False) if self.resources else None,
             prompts=PromptsCapability(list_changed=False) if self.prompts else None,
             completions=CompletionsCapability() if self.completions else None,
+            logging=LoggingCapability() if levels.are_kept(ctx) else None,
         )
         return found.model_dump(by_alias=True, exclude_none=True)

@@ -30,10 +30,9 @@ Reference = PromptReference | ResourceTemplateReference
 
 @dataclass(frozen=True, slots=True)
 class Completing:
-    """Suggestions for one argument, which need the scope of its prompt or resource."""
+    """Suggestions for one argument."""
 
     name: str
-    scope: str | None
 
     kind: ClassVar[str] = "completion"
 
@@ -50,7 +49,7 @@ async def complete(ref: Reference, argument: CompletionArgument, context: Comple
     completer = offered.arguments[argument.name].complete
     if completer is None or len(argument.value) > MAX_ARGUMENT_LENGTH or not is_storable(argument.value):
         return Completion(values=[], total=0, has_more=False)
-    return await _ask(Completing(f"{offered.name} {argument.name}", offered.scope), completer, argument.value)
+    return await _ask(Completing(f"{offered.name} {argument.name}"), completer, argument.value)
 
 
 async def _ask(completing: Completing, completer: Completer, value: str) -> Completion:

@@ -1,4 +1,4 @@
-"""Calls the functions of resources, prompts and completions: scope, worker thread, errors, one log record."""
+"""Calls the functions of resources, prompts and completions: worker thread, errors, one log record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NotThere(MCPError):
 
 
 async def read(spec: Recorded, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function in a worker, where the token has the scope; one log record.
+    """Call a function in a worker; one log record.
 
     Raises MCPError: INVALID_PARAMS with words for the caller, as NotThere where the function itself refuses;
     INTERNAL_ERROR with a reference to the log.

@@ -33,7 +33,6 @@ from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
 from mcp_server.declare.prompts import PromptSpec
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.resources import Content, ResourceSpec, contents_of
-from mcp_server.principals import Principal
 from mcp_server.read.claims import Claims
 from mcp_server.read.reading import NotThere, served
 from mcp_server.texts import is_storable
@@ -49,12 +48,11 @@ class ReadableServer(MCPServer[Any]):
     Titles and descriptions are in the language of the request.
     """
 
-    registry: Registry
+    offered: Registry
 
-    async def claims(self, principal: Principal) -> Claims:
-        """What is there for the principal beside tools; what was added by hand needs no scope."""
-        readable = [spec for spec in self.registry.resources() if principal.may(spec.scope)]
-        offered = [spec for spec in self.registry.prompts().values() if principal.may(spec.scope)]
+    async def claims(self) -> Claims:
+        """What there is for the caller beside tools; what was added by hand needs no scope."""
+        readable, offered = self.offered.resources(), self.offered.prompts().values()
         completable: list[Offered] = [*readable, *offered]
         added = await super().list_resources() or await super().list_resource_templates()
         return Claims(
@@ -66,18 +64,18 @@ class ReadableServer(MCPServer[Any]):
         )
 
     async def list_resources(self) -> list[Resource]:
-        found = [spec for spec in self.registry.resources() if not spec.arguments]
+        found = [spec for spec in self.offered.resources() if not spec.arguments]
         return [*(Resource(uri=str(spec.uri), **_words(spec)) for spec in found), *await super().list_resources()]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
-        found = [spec for spec in self.registry.resources() if spec.arguments]
+        found = [spec for spec in self.offered.resources() if spec.arguments]
         declared = [ResourceTemplate(uri_template=str(spec.uri), **_words(spec)) for spec in found]
         return [*declared, *await super().list_resource_templates()]
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        found = self.registry.find(str(uri))
+        found = self.offered.find(str(uri))
         if found is None:
             return await self._added_resource(uri, context)
         spec, arguments = found
@@ -102,13 +100,13 @@ class ReadableServer(MCPServer[Any]):
             raise _not_found(uri, text.format(uri=refusals.short(str(uri))), context) from error
 
     async def list_prompts(self) -> list[Prompt]:
-        declared = [_listed(spec) for spec in self.registry.prompts().values()]
+        declared = [_listed(spec) for spec in self.offered.prompts().values()]
         return [*declared, *await super().list_prompts()]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        spec = self.registry.prompts().get(name)
+        spec = self.offered.prompts().get(name)
         if spec is None:
             return await self._added_prompt(name, arguments, context)
         given = spec.parameters.filled(_checked(spec, arguments or {}), context)

@@ -51,11 +51,10 @@ MAX_STREAMS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What the log calls it. The scopes are those of the resources."""
+    """What the log calls it."""
 
     kind: ClassVar[str] = "subscription"
     name: ClassVar[str] = "subscriptions/listen"
-    scope: ClassVar[None] = None
 
 
 class Stream:
@@ -124,7 +123,7 @@ class Subscriptions:
         self._admit(stream)
         try:
             async with self._feed.subscribed(stream.hear):
-                stream.rows = await read(Listening(), watchable, wanted, stream.principal)
+                stream.rows = await read(Listening(), watchable, wanted)
                 return await self._serve(stream, ctx, params)
         except TimeoutError:
             raise _later() from None
@@ -159,10 +158,10 @@ class Subscriptions:
         self._streams.add(stream)
 
 
-def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[Row]]:
-    """Those of the URIs that the principal may watch, with the rows that they are made of; needs its tenant's context.
+def watchable(uris: Sequence[str]) -> dict[str, frozenset[Row]]:
+    """Those of the URIs that the caller may watch, with the rows that they are made of; needs its tenant's context.
 
-    What another tenant has is not there, and a token without a resource's scope sees no more of it.
+    What another tenant has is not there, and neither is what the caller may not read.
     """
     rows: dict[str, frozenset[Row]] = {}
     for uri in uris:
@@ -170,7 +169,7 @@ def watchable(uris: Sequence[str], principal: Principal) -> dict[str, frozenset[
         if found is None:
             continue
         spec, arguments = found
-        if spec.rows is not None and principal.may(spec.scope):
+        if spec.rows is not None:
             try:
                 rows[uri] = frozenset(spec.rows(**arguments))
             except Refusal:

@@ -31,7 +31,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel, Field
 
-from mcp_server import MCP, Argument, Refusal, by_token, report_progress
+from mcp_server import MCP, Argument, Refusal, by_token, report_message, report_progress
 
 # One red pixel, and one sample of silence.
 PNG = base64.b64decode(
@@ -183,13 +183,13 @@ def test_multiple_content_types() -> list[str | Image | EmbeddedResource]:
 
 
 @mcp.tool(scope=None, read_only=True)
-async def test_tool_with_logging(context: Context) -> str:
+async def test_tool_with_logging() -> str:
     """Tells the client what it does."""
-    await context.info("Tool execution started")
+    report_message("Tool execution started")
     await anyio.sleep(SOON)
-    await context.info("Tool processing data")
+    report_message("Tool processing data")
     await anyio.sleep(SOON)
-    await context.info("Tool execution completed")
+    report_message("Tool execution completed")
     return "It was logged."
 
 

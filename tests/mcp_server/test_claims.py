@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -13,7 +12,6 @@ from mcp_types import METHOD_NOT_FOUND
 
 from core.scopes import Scope
 from mcp_server.declare.tools import Endpoint
-from mcp_server.principals import Principal
 from mcp_server.server import build
 from rls.context import PLATFORM_ALIAS
 from tests.mcp_server.test_resources import narrow
@@ -24,6 +22,8 @@ from tests.support.servers import own
 from tests.support.world import World, platform_token
 
 ALL = {"tools", "resources", "prompts", "completions"}
+# A request of the newest protocol says which messages it wants; older clients say it of a session.
+OF_EACH_REQUEST = {"logging"}
 # A message for each capability that there is, and what belongs to it.
 TRIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "tools": [("tools/list", {}), ("tools/call", {"name": "add_numbers", "arguments": {"a": 1, "b": 2}})],
@@ -38,7 +38,6 @@ TRIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             },
         )
     ],
-    "logging": [("logging/setLevel", {"level": "debug"})],
     "tasks": [("tasks/list", {})],
 }
 SUBSCRIBING = {
@@ -78,12 +77,14 @@ def assert_true(server: Process, world: World, era: Era, token: str = "") -> dic
     for name, tries in TRIES.items():
         for method, params in tries:
             assert is_served(server, world, era, method, params, token) is (name in claims), (name, method)
+    assert ("logging" in claims) is (era != "legacy")
+    assert not is_served(server, world, era, "logging/setLevel", {"level": "debug"}, token)
     subscribe = claims.get("resources", {}).get("subscribe", False)
     assert is_served(server, world, era, *SUBSCRIBING[era], token) is subscribe
     # Nothing tells of a list that changes: none does, while a process runs.
     assert not any(claims.get(name, {}).get("listChanged", False) for name in ALL)
-    assert claims.keys() <= ALL
-    return claims
+    assert claims.keys() <= ALL | OF_EACH_REQUEST
+    return {name: claim for name, claim in claims.items() if name not in OF_EACH_REQUEST}
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -121,12 +122,12 @@ def test_a_token_is_told_of_what_its_scopes_open(
     assert claims.get("resources", {}).get("subscribe", False) is (subscribe and era != "legacy")
 
 
-def test_a_session_is_told_the_same(stateful_server: Process, server: Process, acme: World) -> None:
+def test_a_session_has_messages_too(stateful_server: Process, server: Process, acme: World) -> None:
     asked = message("initialize", raw.INITIALIZE)
 
     answers = [raw.result(post(each, acme, asked))["result"]["capabilities"] for each in (stateful_server, server)]
 
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[1] | {"logging": {}}
 
 
 def test_who_lacks_the_scopes_is_told_so_in_its_language(server: Process, acme: World) -> None:
@@ -152,9 +153,8 @@ def test_without_a_platform_connection_nothing_is_watched(monkeypatch: pytest.Mo
         return ""
 
     served = build(mcp, Endpoint.TENANT)
-    principal = Principal("tests", tenant_id=uuid4(), slug="acme", id="tests")
-    connected = asyncio.run(served.claims(principal)).watching
+    connected = asyncio.run(served.claims()).watching
     monkeypatch.delitem(connections.settings, PLATFORM_ALIAS)
 
     assert connected
-    assert not asyncio.run(served.claims(principal)).watching
+    assert not asyncio.run(served.claims()).watching

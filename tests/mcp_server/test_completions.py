@@ -122,7 +122,7 @@ def test_suggestions_are_as_secret_as_what_they_are_for(acme: World, server: Pro
 
     for error in at(server, acme, story, token=token):
         assert error.code == INVALID_PARAMS
-        assert "it lacks the scope" in error.message
+        assert "There is no argument" in error.message
 
 
 @pytest.mark.parametrize(

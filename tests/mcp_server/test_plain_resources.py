@@ -228,7 +228,7 @@ def test_what_needs_no_scope_is_for_everybody(acme: World) -> None:
         return "Secret"
 
     assert contents(mcp, "shelf://text")[0]["text"] == "Names"
-    assert "lacks the scope shelf:read" in answered(mcp, "resources/read", uri="shelf://secret")["error"]["message"]
+    assert "There is no resource" in answered(mcp, "resources/read", uri="shelf://secret")["error"]["message"]
 
 
 @pytest.mark.parametrize("kind", ["resource", "prompt"])

@@ -235,4 +235,4 @@ def test_no_argument_breaks_a_prompt(argument: str, name: str, takes: str, acme:
 def test_a_prompt_needs_its_scope(name: str, scope: Scope, acme: World, server: Process) -> None:
     token = narrow(acme, *(each for each in Scope if each is not scope))
 
-    assert f"it lacks the scope {scope}" in refused(server, acme, name, token=token).message
+    assert f"There is no prompt {name}. " in refused(server, acme, name, token=token).message

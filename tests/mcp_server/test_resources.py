@@ -166,7 +166,7 @@ def test_a_resource_needs_its_scope(uri: str, scope: Scope, acme: World, server:
     error = refused(server, acme, uri, token=token)
 
     assert error.code == INVALID_PARAMS
-    assert f"it lacks the scope {scope}" in error.message
+    assert f"There is no resource {uri}. " in error.message
 
 
 def test_a_report_is_numbers_and_a_chart(acme: World, globex: World, server: Process) -> None:

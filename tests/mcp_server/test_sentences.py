@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 from django.utils import translation
@@ -42,10 +43,14 @@ def test_a_space_stands_where_the_mark_before_has_none(given: list[str], joined:
 class Priced(units.Zoned, units.BaseModel):
     """Says two kinds of units."""
 
-    time_zone: str = "Asia/Taipei"
+    unit_field: ClassVar[str] = "decimals"
 
-    def unit_note(self) -> str:
-        return "小數 2 位。"
+    time_zone: str = "Asia/Taipei"
+    decimals: int = 2
+
+    @staticmethod
+    def unit_note(decimals: int) -> str:  # type: ignore[override]  # a unit of another kind
+        return f"小數 {decimals} 位。"
 
 
 def tool(name: str) -> ToolSpec:

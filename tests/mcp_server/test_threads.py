@@ -14,7 +14,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 from core.models import Product
-from mcp_server import MCP, anyone, ask, current_principal, report_progress
+from mcp_server import MCP, anyone, ask, current_principal, report_message, report_progress
 from rls import tenant_context
 from tests.mcp_server.test_app import asked, call
 from tests.support.world import World
@@ -87,6 +87,7 @@ def working() -> MCP:
         functions: dict[str, Callable[[], Any]] = {
             "ask": lambda: ask("Sure?"),
             "current_principal": current_principal,
+            "report_message": lambda: report_message("Told"),
             "report_progress": lambda: report_progress(1, 2),
         }
         return in_a_thread(functions[function])
@@ -134,7 +135,7 @@ def test_what_was_reported_before_a_failure_is_told_before_it(acme: World) -> No
     assert answer["result"]["isError"]
 
 
-@pytest.mark.parametrize("function", ["ask", "current_principal", "report_progress"])
+@pytest.mark.parametrize("function", ["ask", "current_principal", "report_message", "report_progress"])
 def test_a_thread_that_does_not_know_the_call_is_told_what_to_write(
     function: str, acme: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,4 +157,5 @@ def test_a_question_that_nobody_hears_is_no_yes(acme: World) -> None:
 def test_outside_of_a_call_whoever_runs_a_service_is_the_person(acme: World) -> None:
     with tenant_context(acme.id):
         ask("Sure?")
+        report_message("Told")
         report_progress(1, 2)

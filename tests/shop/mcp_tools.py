@@ -8,6 +8,7 @@ import logging
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 from django.db.models import F
+from mcp.server.mcpserver import Context
 
 from core.models import Product
 from core.scopes import Scope
@@ -149,6 +150,26 @@ def shop_steps(steps: int = 3) -> Names:
     for step in range(steps):
         progress.report(step + 1, steps)
     return shop_names()
+
+
+@tool(scope=None, title="Tells", read_only=True)
+def shop_tells() -> str:
+    """Tells the client what it does."""
+    progress.report(1, 2, "Half of it")
+    progress.report_message("Looking", "debug")
+    progress.report_message("Found it")
+    progress.report_message("It is old", "warning")
+    return "Told"
+
+
+@tool(scope=None, title="Tells, async", read_only=True)
+async def shop_tells_async(context: Context) -> str:
+    """Tells the client what it does, in the words of the SDK."""
+    await context.report_progress(1, 2, "Half of it")
+    await context.debug("Looking")
+    await context.info("Found it")
+    await context.warning("It is old")
+    return "Told"
 
 
 class Restocked(Change):

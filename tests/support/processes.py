@@ -99,9 +99,9 @@ async def connected_over_sse(url: str, token: str) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def connected_over_stdio(tenant: str, era: Era = "2026-07-28") -> AsyncIterator[Client]:
+async def connected_over_stdio(tenant: str, era: Era = "2026-07-28", **options: Any) -> AsyncIterator[Client]:
     """The official client in front of `manage.py mcp stdio`."""
     arguments = ["manage.py", "mcp", "stdio", "--tenant", tenant]
     parameters = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
-    async with Client(parameters, mode=era) as client:
+    async with Client(parameters, mode=era, **options) as client:
         yield client

@@ -34,6 +34,10 @@ class Proxy:
         """End every connection at both ends."""
         self._call(self._cut())
 
+    def lead_to(self, host: str, port: int) -> None:
+        """Forward new connections there: a server that was started again has another port."""
+        self._target = (host, port)
+
     def flow_count(self) -> int:
         """How many connections there are."""
         return len(self._flows)

@@ -26,7 +26,7 @@ from core.models import (
 )
 from core.scopes import Scope
 from core.services import tenants
-from mcp_server.ledger.models import AuditEvent, IdempotencyKey
+from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey
 from mcp_server.tokens import resolver, tokens
 from rls import platform_context, tenant_context
 from rls.testing.rows import Rows
@@ -72,6 +72,7 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
         StockMovement.objects.create(product=product, order=order, quantity=-2, stock_after=5, reason="sale", **who)
         Payment.objects.create(order=order, kind="payment", method="card", amount_minor=3998, currency="EUR", **who)
         AuditEvent.objects.create(action="create_order", subject="order 1", **who)
+        CallRecord.objects.create(kind="tool", action="get_order", outcome="ok", duration_ms=1.5, **who)
         IdempotencyKey.objects.create(key="first", action="create_order", digest=b"0" * 32)
         export = Export.objects.create(format="json", expires_at=timezone.now() + timedelta(days=1), **who)
         ExportPart.objects.create(export=export, number=1, content=subdomain.encode())

@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(650);
+SELECT plan(671);
 
 -- What there is, and nothing else.
 
@@ -30,6 +30,7 @@ INSERT INTO known VALUES
     ('public', 'auth_user_user_permissions', 'table'),
     ('public', 'mcp_tokens_apitoken', 'table'),
     ('public', 'mcp_ledger_auditevent', 'table'),
+    ('public', 'mcp_ledger_callrecord', 'table'),
     ('public', 'core_customer', 'table'),
     ('public', 'core_export', 'table'),
     ('public', 'core_exportpart', 'table'),
@@ -70,6 +71,7 @@ CREATE TEMPORARY TABLE tenanted (relation name, tenant_column name) ON COMMIT DR
 INSERT INTO tenanted VALUES
     ('mcp_tokens_apitoken', 'tenant_id'),
     ('mcp_ledger_auditevent', 'tenant_id'),
+    ('mcp_ledger_callrecord', 'tenant_id'),
     ('core_customer', 'tenant_id'),
     ('core_export', 'tenant_id'),
     ('core_exportpart', 'tenant_id'),
@@ -174,6 +176,7 @@ SELECT set_eq(
           'public.core_order of public.core_orderitem, 2 column(s)',
           'public.core_product of public.core_orderitem, 2 column(s)',
           'public.core_tenant of public.mcp_ledger_auditevent, 1 column(s)',
+          'public.core_tenant of public.mcp_ledger_callrecord, 1 column(s)',
           'public.core_tenant of public.core_customer, 1 column(s)',
           'public.core_tenant of public.core_export, 1 column(s)',
           'public.core_tenant of public.core_exportpart, 1 column(s)',
@@ -195,6 +198,7 @@ SELECT set_eq(
        WHERE (indisunique OR indisexclusion)
          AND indkey[0] <> (SELECT attnum FROM pg_attribute WHERE attrelid = indrelid AND attname = tenant_column) $$,
     ARRAY['CREATE UNIQUE INDEX mcp_ledger_auditevent_pkey ON public.mcp_ledger_auditevent USING btree (id)',
+          'CREATE UNIQUE INDEX mcp_ledger_callrecord_pkey ON public.mcp_ledger_callrecord USING btree (id)',
           'CREATE UNIQUE INDEX core_customer_pkey ON public.core_customer USING btree (id)',
           'CREATE UNIQUE INDEX core_export_pkey ON public.core_export USING btree (id)',
           'CREATE UNIQUE INDEX core_exportpart_pkey ON public.core_exportpart USING btree (id)',
@@ -265,6 +269,7 @@ INSERT INTO granted VALUES
     ('public', 'core_tenantuser', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenant', 'app_tenant', '{SELECT}'),
     ('public', 'mcp_ledger_auditevent', 'app_tenant', '{SELECT,INSERT}'),
+    ('public', 'mcp_ledger_callrecord', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_customer', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_export', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_exportpart', 'app_tenant', '{SELECT,INSERT,DELETE}'),
@@ -274,6 +279,7 @@ INSERT INTO granted VALUES
     ('public', 'core_stockmovement', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_tenantsettings', 'app_tenant', '{SELECT,INSERT,UPDATE}'),
     ('public', 'mcp_ledger_auditevent', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'mcp_ledger_callrecord', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_customer', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_export', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_exportpart', 'app_platform', '{SELECT,DELETE}'),

@@ -30,7 +30,9 @@ MAX_EMBEDDED_BYTES = 2**15
     scope=Scope.EXPORTS_WRITE,
 )
 def export(
-    id: Annotated[str, Argument(_("The part after export:// in the link that export_tenant_data returned."))],
+    id: Annotated[
+        str, Argument(_("The part after export:// in the link that export_tenant_data returned."), is_secret=True)
+    ],
 ) -> list[Content]:
     found = exports.open(id)
     facts = {

@@ -27,7 +27,7 @@ from core.models import (
 )
 from core.scopes import Scope
 from mcp_server.declare.resources import JSON, Content, Row, resource
-from mcp_server.ledger.models import AuditEvent, IdempotencyKey
+from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey
 from mcp_server.tokens.models import ApiToken
 
 # Which tools read a table, and which write it.
@@ -49,6 +49,7 @@ TOOLS_OF_TABLES: dict[type[Model], str] = {
 EXCLUDED_MODELS: dict[type[Model], str] = {
     ApiToken: "The platform manages tokens: a tenant's role may not read them.",
     ProductTerm: "An index of what products say themselves.",
+    CallRecord: "Who has called what: for those who look after the installation.",
     IdempotencyKey: "It remembers calls, and is no data of the shop.",
     Export: "A copy of the other rows; export_tenant_data makes one.",
     ExportPart: "The same.",

@@ -42,17 +42,24 @@ class StockSummary(BaseModel):
             is_active=product.is_active,
         )
 
-    def line(self) -> str:
-        """The product on a line, in the caller's language."""
-        facts = {
-            "name": self.name,
-            "sku": self.sku,
-            "stock": formats.number(self.stock),
-            "level": formats.number(self.reorder_level),
-        }
-        if self.is_low:
-            return listing.line(_("- {sku} {name}: {stock} in stock, LOW (reorder level {level})"), **facts)
-        return listing.line(_("- {sku} {name}: {stock} in stock (reorder level {level})"), **facts)
+
+class StockLines:
+    """Writes what is on hand of products, each on a line, in the caller's language."""
+
+    def __init__(self) -> None:
+        self._writer = formats.writer()
+        self._low = _("- {sku} {name}: {stock} in stock, LOW (reorder level {level})")
+        self._enough = _("- {sku} {name}: {stock} in stock (reorder level {level})")
+
+    def of(self, product: StockSummary) -> str:
+        """The product on a line."""
+        return listing.line(
+            self._low if product.is_low else self._enough,
+            name=product.name,
+            sku=product.sku,
+            stock=self._writer.number(product.stock),
+            level=self._writer.number(product.reorder_level),
+        )
 
 
 class Inventory(Answer):
@@ -70,7 +77,7 @@ class Inventory(Answer):
     def text(self) -> str:
         if not self.products:
             return _("No products match these filters.")
-        lines = (product.line() for product in self.products)
+        lines = map(StockLines().of, self.products)
         return "\n".join([_("Stock, the shortest first:"), *lines, *listing.more(self.next_cursor)])
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from pydantic import Field
 
 from core.mcp_tools import listing
-from core.mcp_tools.order_shapes import FullOrder, OrderSummary
+from core.mcp_tools.order_shapes import FullOrder, OrderSummary, SummaryLines
 from core.models import OrderStatus
 from core.scopes import Scope
 from core.services import orders
@@ -36,7 +36,7 @@ class OrderPage(Dated, Answer):
     def text(self) -> str:
         if not self.orders:
             return _("No orders match these filters. Call list_orders with fewer filters.")
-        return "\n".join([_("Orders:"), *(order.line() for order in self.orders), *listing.more(self.next_cursor)])
+        return "\n".join([_("Orders:"), *map(SummaryLines().of, self.orders), *listing.more(self.next_cursor)])
 
 
 class OrderAnswer(FullOrder, Answer):

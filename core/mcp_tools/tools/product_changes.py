@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from pydantic import Field
 
 from core import amounts, formats
-from core.mcp_tools.tools.products import ProductSummary, Sku
+from core.mcp_tools.tools.products import ProductLines, ProductSummary, Sku
 from core.mcp_tools.units import Amount
 from core.scopes import Scope
 from core.services import product_changes
@@ -78,7 +78,9 @@ class ProductChanged(Change):
         if not self.changes:
             return _("{sku} {name} already has these values; nothing was changed.").format(**who)
         changes = (self._line(each) for each in self.changes if each.field in _labels())
-        return "\n".join([_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), self.product.line()])
+        return "\n".join(
+            [_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), ProductLines().of(self.product)]
+        )
 
     def _line(self, change: FieldChange) -> str:
         before, after = (self._shown(change.field, value) for value in (change.before, change.after))

@@ -52,19 +52,27 @@ class ProductSummary(Priced):
             **more,
         )
 
-    def line(self) -> str:
-        """The product on a line, in the caller's language."""
-        facts = {
-            "name": self.name,
-            "sku": f"{self.sku} ({formats.short(self.category, columns=24)})" if self.category else self.sku,
-            "price": formats.money(self.price_minor, self.currency),
-            "stock": formats.number(self.stock),
-        }
-        if not self.is_active:
-            return listing.line(_("- {sku} {name}: {price}, not for sale"), **facts)
-        if self.is_low:
-            return listing.line(_("- {sku} {name}: {price}, {stock} in stock (low)"), **facts)
-        return listing.line(_("- {sku} {name}: {price}, {stock} in stock"), **facts)
+
+class ProductLines:
+    """Writes products, each on a line, in the caller's language."""
+
+    def __init__(self) -> None:
+        self._writer = formats.writer()
+        self._in_stock = _("- {sku} {name}: {price}, {stock} in stock")
+        self._low = _("- {sku} {name}: {price}, {stock} in stock (low)")
+        self._not_for_sale = _("- {sku} {name}: {price}, not for sale")
+
+    def of(self, product: ProductSummary) -> str:
+        """The product on a line."""
+        template = self._not_for_sale if not product.is_active else self._low if product.is_low else self._in_stock
+        category = f" ({formats.short(product.category, columns=24)})" if product.category else ""
+        return listing.line(
+            template,
+            name=product.name,
+            sku=f"{product.sku}{category}",
+            price=self._writer.money(product.price_minor, product.currency),
+            stock=self._writer.number(product.stock),
+        )
 
 
 class ProductPage(Answer):
@@ -82,9 +90,8 @@ class ProductPage(Answer):
     def text(self) -> str:
         if not self.products:
             return _("No products match these filters. Call get_tenant_products with fewer filters, or create_product.")
-        return "\n".join(
-            [_("Products:"), *(product.line() for product in self.products), *listing.more(self.next_cursor)]
-        )
+        lines = map(ProductLines().of, self.products)
+        return "\n".join([_("Products:"), *lines, *listing.more(self.next_cursor)])
 
 
 class Movement(BaseModel):
