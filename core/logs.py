@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
+from functools import lru_cache
 from time import monotonic
 
 STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+# Made once: json.dumps() makes one for each record that has options.
+ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 
 # Whoever has the link of an export may read it for an hour.
 SIGNED_URL = re.compile(r"((?:/exports|export:/)/)[\w.%-]+")
@@ -22,14 +27,19 @@ class JSONFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = {key: value for key, value in vars(record).items() if key not in STANDARD_ATTRIBUTES}
         entry = facts | {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "at": _second(int(record.created)),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return SIGNED_URL.sub(r"\1...", json.dumps(entry, default=str, ensure_ascii=False))
+        return SIGNED_URL.sub(r"\1...", ENCODER.encode(entry))
+
+
+@lru_cache(maxsize=1)  # records of one second follow each other
+def _second(at: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(at))
 
 
 class Anticipated(logging.Filter):

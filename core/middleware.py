@@ -40,7 +40,9 @@ class PrincipalMiddleware(TenantMiddleware):
         token = bearer.token_in([request.headers["Authorization"]] if "Authorization" in request.headers else [])
         principal = resolver.authenticate(token, slug=subdomain) if isinstance(token, str) else None
         if principal is None:
-            return unauthorized(bearer.TOKEN_INVALID if isinstance(token, str) else token)
+            challenge = bearer.TOKEN_INVALID if isinstance(token, str) else token
+            bearer.log_refusal(challenge, subdomain)
+            return unauthorized(challenge)
         scope = SCOPES_OF_VIEWS[match.func]
         if scope not in principal.scopes:
             return forbidden(scope)

@@ -1,20 +1,26 @@
 """`/healthz` and `/readyz`: what a load balancer or an orchestrator asks of a process.
 
 Probes come by address, with any Host or none, so they are answered before ALLOWED_HOSTS is asked. They tell nobody more
-than that the process, and its database, answer.
+than that the process, and its database, answer, and that row-level security is in force.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from django.views.decorators.http import require_safe
+
+from rls import roles
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -27,10 +33,18 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The process and its database answer; 503 where the database does not."""
-    if connection.is_usable() or _reconnects():
-        return _said("ok")
-    return _said("the database does not answer", status=503)
+    """The process and its database answer, and row-level security binds the role that serves; 503 otherwise."""
+    try:
+        if not (connection.is_usable() or _reconnects()):
+            return _said("the database does not answer", status=503)
+        roles.refuse_unbound(connection.connection)
+    except Error:
+        return _said("the database does not answer", status=503)
+    except ImproperlyConfigured as error:
+        # Who asks learns nothing of the role.
+        logger.error("not ready: %s", error)  # noqa: TRY400  (the sentence says it all)
+        return _said("row-level security does not bind the role that serves", status=503)
+    return _said("ok")
 
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz}

@@ -26,8 +26,16 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# How a caller proves who it is at /mcp/<tenant>/: "token", or "public" for a server without any secret data.
-MCP_AUTH = variables.choice("MCP_AUTH", default="token", among=["token", "public"])
+# How a caller proves who it is at /mcp/<tenant>/: "token"; "oauth", by a token of an identity provider or one of ours;
+# or "public", for a server without any secret data.
+MCP_AUTH = variables.choice("MCP_AUTH", default="token", among=["token", "oauth", "public"])
+# For "oauth": whose tokens are taken; their audience where it is not the tenant's URL, and the claim with the tenants;
+# the client that asks the only issuer about each token.
+MCP_OAUTH_ISSUERS = env.list("MCP_OAUTH_ISSUERS", default=[])
+MCP_OAUTH_AUDIENCE = env.str("MCP_OAUTH_AUDIENCE", default="")
+MCP_OAUTH_TENANT_CLAIM = env.str("MCP_OAUTH_TENANT_CLAIM", default="")
+MCP_OAUTH_CLIENT_ID = env.str("MCP_OAUTH_CLIENT_ID", default="")
+MCP_OAUTH_CLIENT_SECRET = env.str("MCP_OAUTH_CLIENT_SECRET", default="")
 # "stateless": any worker serves any request. "stateful": sessions and SSE, for one worker.
 MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
 # Whose pages may call /mcp from a browser, as `https://app.example.com`.
@@ -170,11 +178,24 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "core.logs.JSONFormatter"}},
-    "filters": {"seldom": {"()": "core.logs.Seldom"}, "anticipated": {"()": "core.logs.Anticipated"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "filters": {
+        "request": {"()": "mcp_server.logs.OfRequest"},
+        "seldom": {"()": "core.logs.Seldom"},
+        "anticipated": {"()": "core.logs.Anticipated"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}},
     # One cut ends every connection of a process.
     "loggers": {
-        **{name: {"filters": ["seldom"]} for name in ("rls.backends.lost", "psycopg.pool", "mcp_server.watch.feed")},
+        **{
+            name: {"filters": ["seldom"]}
+            for name in (
+                "rls.backends.lost",
+                "psycopg.pool",
+                "mcp_server.watch.feed",
+                "mcp_server.oauth.server",
+                "mcp_server.oauth.keys",
+            )
+        },
         "django.request": {"filters": ["anticipated"]},
     },
     "root": {

@@ -19,12 +19,13 @@ from django.views.decorators.http import require_safe
 
 from core import amounts
 from core.middleware import requires, signed
-from core.models import Export, Order, Product
+from core.models import Export, Order
 from core.scopes import Scope
 from core.services import exports, tenants
 from core.services import orders as order_service
 from core.services import products as product_service
 from core.services.export_formats import inert
+from core.services.products import Listed, Rows
 from rls.backends import lost
 
 INDEX = """\
@@ -153,7 +154,7 @@ def _number(request: HttpRequest, name: str, default: int, maximum: int) -> int:
     return int(text)
 
 
-def _product(product: Product) -> dict[str, Any]:
+def _product(product: Listed) -> dict[str, Any]:
     return {
         "id": product.id,
         "sku": product.sku,
@@ -180,7 +181,7 @@ def _order(order: Order) -> dict[str, Any]:
     }
 
 
-async def _csv_lines(rows: QuerySet[Product]) -> AsyncIterator[str]:
+async def _csv_lines(rows: Rows) -> AsyncIterator[str]:
     # The mark by which Excel knows UTF-8, as in an export.
     yield "\ufeff" + _csv_line(["sku", "name", "price", "price_minor", "currency", "stock", "is_active"])
     async for row in rows.aiterator(chunk_size=500):

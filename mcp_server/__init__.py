@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from mcp_server.declare.arguments import Argument
     from mcp_server.declare.prompts import prompt
     from mcp_server.declare.resources import Content, resource
-    from mcp_server.declare.tools import Answer, Change, Endpoint, tool
+    from mcp_server.declare.tools import Answer, Change, Endpoint, ValueChange, tool
     from mcp_server.errors import Refusal
     from mcp_server.http.authentication import anyone, by_token, server_scopes
     from mcp_server.http.context import current_principal
     from mcp_server.limits.rules import Limits
+    from mcp_server.oauth.issuers import Issuer
+    from mcp_server.oauth.server import ResourceServer
     from mcp_server.principals import Principal
 
 __version__ = "0.1.0"
@@ -32,9 +34,12 @@ __all__ = [
     "Change",
     "Content",
     "Endpoint",
+    "Issuer",
     "Limits",
     "Principal",
     "Refusal",
+    "ResourceServer",
+    "ValueChange",
     "__version__",
     "anyone",
     "ask",
@@ -55,9 +60,12 @@ _PLACES = {
     "Change": "declare.tools.Change",
     "Content": "declare.resources.Content",
     "Endpoint": "declare.tools.Endpoint",
+    "Issuer": "oauth.issuers.Issuer",
     "Limits": "limits.rules.Limits",
     "Principal": "principals.Principal",
     "Refusal": "errors.Refusal",
+    "ResourceServer": "oauth.server.ResourceServer",
+    "ValueChange": "declare.tools.ValueChange",
     "anyone": "http.authentication.anyone",
     "ask": "approval.ask",
     "by_token": "http.authentication.by_token",

@@ -13,6 +13,7 @@ import uvicorn
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
+from mcp_server import startup
 from mcp_server.http import connections
 from mcp_server.http.serve import MAX_WORKERS, CannotServe, address, application, number, require_free
 
@@ -24,10 +25,8 @@ def main() -> None:
         (host, port), workers = address(), number("WORKERS", 1, most=MAX_WORKERS)
         require_free(host, port)
         app = _prepared(workers)
-    except (CannotServe, ImproperlyConfigured) as error:
-        sys.exit(f"mcp_server: {error}")
-    except OperationalError as error:
-        sys.exit(f"mcp_server: the database does not answer: {error}")
+    except (CannotServe, ImproperlyConfigured, OperationalError) as error:
+        sys.exit(f"mcp_server: {startup.sentence(error) or error}")
     uvicorn.run(app, host=host, port=port, workers=workers, **connections.UVICORN_OPTIONS)
 
 

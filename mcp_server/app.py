@@ -23,9 +23,10 @@ from mcp_server.declare import discovery, prompts, resources, tools
 from mcp_server.declare.arguments import Words
 from mcp_server.declare.registry import Registry, Spec
 from mcp_server.declare.tools import Endpoint
-from mcp_server.http.authentication import Authenticate, Backend, anyone, by_token
+from mcp_server.http import metadata
+from mcp_server.http.authentication import Advertised, Authenticate, Backend, anyone, by_token
 from mcp_server.http.exchanges import Exchanges
-from mcp_server.http.hosts import NamedHosts, SharedOrigins
+from mcp_server.http.hosts import WELL_KNOWN, NamedHosts, SharedOrigins
 from mcp_server.http.kept import KeptPrincipals
 from mcp_server.http.nesting import reachable
 from mcp_server.http.requests import Trimmed, unavailable
@@ -36,6 +37,7 @@ from mcp_server.ledger import buffer
 from mcp_server.limits.gate import Gate
 from mcp_server.limits.rules import Limits
 from mcp_server.limits.stores import Store
+from mcp_server.startup import in_a_sentence
 from rls.backends.postgresql.lasting import keep_pulses
 from rls.context import PLATFORM_ALIAS
 
@@ -125,8 +127,12 @@ class MCP:
         return self.scopes() - self.scopes_on_request
 
     def asks_for_token(self, endpoint: Endpoint = Endpoint.TENANT) -> bool:
-        """Whether a caller has to show something there."""
-        return endpoint is Endpoint.PLATFORM or self.authenticate is not anyone
+        """Whether a client has to be given a token: not where `anyone` is asked, and not where it gets one itself."""
+        return endpoint is Endpoint.PLATFORM or not (self.authenticate is anyone or self.asks_to_sign_in(endpoint))
+
+    def asks_to_sign_in(self, endpoint: Endpoint = Endpoint.TENANT) -> bool:
+        """Whether a client is told where its person signs in."""
+        return endpoint is Endpoint.TENANT and isinstance(self.authenticate, Advertised)
 
     def endpoints(self) -> list[Endpoint]:
         """Where it is offered."""
@@ -173,7 +179,11 @@ class MCP:
             stack.push_async_callback(store.close)
             stack.push_async_callback(workers.run, buffer.flush)
             transports = {
-                endpoint: Transport(each, Backend(authenticated[endpoint], scopes, principals), gate)
+                endpoint: Transport(
+                    each,
+                    Backend(authenticated[endpoint], scopes, principals, scopes_on_request=self.scopes() - scopes),
+                    gate,
+                )
                 for endpoint, each in servers.items()
             }
             for transport in transports.values():
@@ -208,12 +218,15 @@ class Application(Starlette):
             exception_handlers=dict.fromkeys([OperationalError, InterfaceError, InternalError], unavailable),
         )
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, in_a_sentence(send) if scope["type"] == "lifespan" else send)
+
 
 class Served:
     """Passes a request to what serves the endpoint now."""
 
-    def __init__(self, mcp: MCP, endpoint: Endpoint, *, by: str = "messages") -> None:
-        self._mcp, self._endpoint, self._by = mcp, endpoint, by
+    def __init__(self, mcp: MCP, endpoint: Endpoint, at: str, *, by: str = "messages") -> None:
+        self._mcp, self._endpoint, self._at, self._by = mcp, endpoint, at, by
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # no transport of the protocol (MCP specification, "Transports")
@@ -226,6 +239,8 @@ class Served:
         if self._endpoint is Endpoint.PLATFORM:
             # An application around us may have a parameter of this name in its path: it is no tenant of ours.
             scope = {**scope, "path_params": {**scope.get("path_params", {}), "tenant": ""}}
+        else:
+            scope = {**scope, metadata.RESOURCE_KEY: metadata.located(scope, self._at)}
         await app(scope, receive, send)
 
 
@@ -246,13 +261,16 @@ def mounted() -> list[MCP]:
 
 
 def _routes(mcp: MCP, django: ASGIApp | None, at: str) -> list[BaseRoute]:
-    tenants = Served(mcp, Endpoint.TENANT)
-    routes: list[BaseRoute] = [Route(f"{at}/{{tenant:tenant}}", tenants)]
+    tenants = Served(mcp, Endpoint.TENANT, at)
+    routes: list[BaseRoute] = []
+    if isinstance(mcp.authenticate, Advertised):
+        routes.append(Route(f"{WELL_KNOWN}{at}/{{tenant:tenant}}", metadata.served(mcp, mcp.authenticate)))
+    routes.append(Route(f"{at}/{{tenant:tenant}}", tenants))
     if mcp.has_platform:
-        platform = Served(mcp, Endpoint.PLATFORM)
+        platform = Served(mcp, Endpoint.PLATFORM, at)
         routes += [Route(path, platform) for path in filter(None, [at, f"{at}/"])]
     if configuration.has_sessions():
-        routes.append(Mount(f"{at}/{{tenant}}", Served(mcp, Endpoint.TENANT, by="sse_pair")))
+        routes.append(Mount(f"{at}/{{tenant}}", Served(mcp, Endpoint.TENANT, at, by="sse_pair")))
     if django is not None:
         routes.append(Mount("/", Statics(django)))
     return routes

@@ -34,7 +34,7 @@ def check_installed(app_configs: Sequence[AppConfig] | None, **options: Any) -> 
 
 def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
     """An error for each app that a server needs and that is not installed."""
-    from mcp_server.http.authentication import anyone, by_token
+    from mcp_server.http.authentication import Advertised, anyone, by_token
 
     writers = [f"{spec.name} ({place(spec.function)})" for spec in mcp.registry().specs() if is_writer(spec)]
     if writers and not apps.is_installed("mcp_server.ledger"):
@@ -45,7 +45,8 @@ def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
             hint='Add "mcp_server.ledger" to INSTALLED_APPS, and migrate; or declare read_only=True what only reads.',
             id="mcp_server.E002",
         )
-    asks_tokens = not {by_token, anyone}.isdisjoint([mcp.authenticate, mcp.authenticate_platform])
+    asked = [mcp.authenticate, mcp.authenticate_platform]
+    asks_tokens = any(each in (by_token, anyone) or isinstance(each, Advertised) for each in asked)
     if asks_tokens and not apps.is_installed("mcp_server.tokens"):
         yield Error(
             f"The server {mcp.name!r} finds its callers in the tables of an app that is not installed.",

@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar
 
 from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 import rls
 from mcp_server.errors import Refusal
 
-M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 
 
 class InvalidCursor(Refusal):
@@ -23,10 +23,10 @@ class InvalidCursor(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[M]):
+class Page(Generic[R]):
     """Some rows of a list; `cursor` asks for the next ones and is None at the end."""
 
-    rows: list[M]
+    rows: list[R]
     cursor: str | None
 
     @property
@@ -35,7 +35,9 @@ class Page(Generic[M]):
         return self.cursor is not None
 
 
-def page(rows: QuerySet[M], *, order: tuple[str, str], limit: int, cursor: str | None, of: dict[str, Any]) -> Page[M]:
+def page(
+    rows: QuerySet[Any, R], *, order: tuple[str, str], limit: int, cursor: str | None, of: dict[str, Any]
+) -> Page[R]:
     """The rows behind the cursor, in one statement.
 
     Args:

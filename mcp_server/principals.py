@@ -9,6 +9,7 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from mcp_server.declare.registry import Spec
+    from mcp_server.declare.tools import ToolSpec
 
 # The name of whoever shows nothing but a tenant's URL: the one caller without an id.
 ANYONE_NAME = "public"
@@ -21,7 +22,8 @@ class Principal:
     `name` is for people, and written to audit rows. `tenant_id` is None and `slug` is '' for the platform. `locale` and
     `time_zone` are what the answers are in; '' stands for those of the installation. `id` tells callers of one tenant
     apart, whose sessions, confirmations and kept answers are their own: the id of a token or of a user; None where
-    nobody says who calls, and the name is ANYONE_NAME.
+    nobody says who calls, and the name is ANYONE_NAME. Of the tools that `scopes` allow it has those that `tools`
+    names, all where it is None, and, where it `is_read_only`, none that changes something.
 
     Raises ValueError: it has a name of its own and no id.
     """
@@ -33,6 +35,8 @@ class Principal:
     time_zone: str = ""
     id: UUID | str | None = None
     scopes: frozenset[str] = frozenset()
+    tools: frozenset[str] | None = None
+    is_read_only: bool = False
 
     def __post_init__(self) -> None:
         if self.id in (None, "") and self.name != ANYONE_NAME:
@@ -50,15 +54,18 @@ class Principal:
     @property
     def rights(self) -> Hashable:
         """All that `may_use` depends on."""
-        return self.scopes
+        return self.scopes, self.tools, self.is_read_only
 
     def may_use(self, spec: Spec) -> bool:
         """Whether a tool, a resource or a prompt is there for this caller."""
-        return self.may(spec.scope)
+        return self.may(spec.scope) and (spec.kind != "tool" or self._may_call(spec))
 
     def may(self, scope: str | None) -> bool:
         """Whether it has this scope; None is what everybody may."""
         return scope is None or scope in self.scopes
+
+    def _may_call(self, spec: ToolSpec) -> bool:
+        return (self.tools is None or spec.name in self.tools) and (spec.is_read_only or not self.is_read_only)
 
     def is_of(self, slug: str) -> bool:
         """Whether it may act at the URL of this tenant; where `slug` is '', at that of the platform."""

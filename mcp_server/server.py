@@ -15,6 +15,7 @@ from mcp.server.mcpserver.exceptions import InvalidSignature, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import x_mcp_header_map
 from mcp_types import (
     INVALID_PARAMS,
     CallToolResult,
@@ -69,6 +70,7 @@ class EndpointServer(MCPServer[Any]):
         # Asked before the boundary, and it would find every tool: a header that does not fit would tell of it.
         self._lowlevel_server.get_tool_input_schema = self._schema_for_caller
         self._schemas = {tool.name: tool.parameters for tool in tools}
+        self._mirrored = {name: schema for name, schema in self._schemas.items() if x_mcp_header_map(schema)}
         # Whom a round is sealed for is known inside the boundary, where the SDK does not put its seals.
         self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
@@ -91,9 +93,14 @@ class EndpointServer(MCPServer[Any]):
         return instructions.of(self.endpoint, self._own, offered.tools(self.endpoint))
 
     def _schema_for_caller(self, name: str) -> dict[str, Any] | None:
+        """The schema to compare headers with. The SDK walks the whole of it at each call, which finds nothing where no
+        argument is mirrored in a header.
+        """
+        if name not in self._mirrored:
+            return None
         token = get_access_token()
         part = self.registry.usable_by(token.principal) if isinstance(token, PrincipalToken) else Registry()
-        return self._schemas[name] if part.has_tool(self.endpoint, name) else None
+        return self._mirrored[name] if part.has_tool(self.endpoint, name) else None
 
     async def _as_claimed(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """An SDK middleware, inside the boundary: what is claimed is served, and nothing else.

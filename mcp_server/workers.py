@@ -13,19 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import math
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from datetime import tzinfo
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import anyio
-import anyio.from_thread
-import anyio.to_thread
-from anyio.lowlevel import RunVar
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 from django.utils import timezone, translation
@@ -38,16 +35,34 @@ from rls.backends.interruption import CalledOff, called_off_when
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_limiter: RunVar[anyio.CapacityLimiter] = RunVar("mcp_worker_limiter")
-_no_limit: RunVar[anyio.CapacityLimiter] = RunVar("mcp_worker_no_limit")
-# Those of tenants that have calls now.
-_of_tenants: RunVar[WeakValueDictionary[UUID, anyio.CapacityLimiter]] = RunVar("mcp_worker_limiters_of_tenants")
+
+class Pool:
+    """The workers of one event loop, and the turns that calls take at them."""
+
+    def __init__(self) -> None:
+        count = configuration.worker_count()
+        self.threads = ThreadPoolExecutor(count, thread_name_prefix="mcp-worker")
+        self.turns = asyncio.Semaphore(count)
+        self._count_of_tenant = max(1, count // 2)
+        # Those of tenants that have calls now.
+        self._turns_of_tenants: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    def turns_of(self, tenant_id: UUID) -> asyncio.Semaphore:
+        """Those of a tenant. Who holds them while it waits or works keeps them there, and after the last they go."""
+        turns = self._turns_of_tenants.get(tenant_id)
+        if turns is None:
+            turns = self._turns_of_tenants[tenant_id] = asyncio.Semaphore(self._count_of_tenant)
+        return turns
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
 
 class Work:
     """What one call does in a worker. See Note [Called off]."""
 
     def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
         self.is_decided = False
         self._is_called_off = False
         self._request = cancellation.current()
@@ -78,14 +93,14 @@ async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     where it was called off.
     """
     # Django keeps language and time zone for a thread, so the worker is told those of this task.
-    spoken = functools.partial(_in, translation.get_language(), timezone.get_current_timezone())
-    call = functools.partial(_returning_connections, functools.partial(spoken, function, *args, **kwargs))
-    async with Turn():
+    spoken = translation.get_language(), timezone.get_current_timezone()
+    call = functools.partial(function, *args, **kwargs)
+    async with Turn() as pool:
         work = Work()
         token = _work.set(work)
         try:
-            thread = anyio.to_thread.run_sync(_attended, work, call, limiter=_unlimited())
-            return await _to_its_end(work, asyncio.ensure_future(thread))
+            future = work.loop.run_in_executor(pool.threads, copy_context().run, _attended, work, spoken, call)
+            return await _to_its_end(work, future)
         finally:
             _work.reset(token)
 
@@ -113,7 +128,11 @@ async def run_async(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs
 def decide() -> None:
     """Called in a worker before a change commits: from now on no cancellation counts. Raises CalledOff."""
     work = _work.get()
-    if work is not None and not anyio.from_thread.run_sync(work.decide):
+    if work is None:
+        return
+    answer: Future[bool] = Future()
+    work.loop.call_soon_threadsafe(lambda: answer.set_result(work.decide()))
+    if not answer.result():
         raise CalledOff
 
 
@@ -123,12 +142,7 @@ def is_decided() -> bool:
     return work is not None and work.is_decided
 
 
-def _in(language: str | None, zone: tzinfo, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    with translation.override(language), timezone.override(zone):
-        return function(*args, **kwargs)
-
-
-async def _to_its_end(work: Work, task: asyncio.Task[T], *, cancels: bool = False) -> T:
+async def _to_its_end(work: Work, task: asyncio.Future[T], *, cancels: bool = False) -> T:
     """The result, after whatever cancels us: nothing goes on behind our back. See Note [Called off]."""
     try:
         # `wait` leaves the task alone when we are cancelled, where awaiting it would cancel it too.
@@ -146,7 +160,7 @@ async def _to_its_end(work: Work, task: asyncio.Task[T], *, cancels: bool = Fals
     return task.result()
 
 
-async def _end_of(task: asyncio.Task[Any]) -> None:
+async def _end_of(task: asyncio.Future[Any]) -> None:
     # Cancelled again and again, as at the end of a server, we still wait: whoever left now would leave a thread behind
     # that holds a connection, and may commit what nobody hears of.
     while not task.done():
@@ -156,16 +170,18 @@ async def _end_of(task: asyncio.Task[Any]) -> None:
         task.exception()  # nobody else may look at it
 
 
-def _attended(work: Work, call: Callable[[], T]) -> T:
-    with called_off_when(work.is_called_off):
-        if work.is_called_off():
-            raise CalledOff
-        return call()
-
-
-def _returning_connections(call: Callable[[], T]) -> T:
+def _attended(work: Work, spoken: tuple[str | None, tzinfo], call: Callable[[], T]) -> T:
+    # In a copy of the task's context, which ends with the call: nothing has to be set back.
+    language, zone = spoken
+    translation.activate(language) if language else translation.deactivate_all()
+    timezone.activate(zone)
     try:
-        return call()
+        with called_off_when(work.is_called_off):
+            if work.is_called_off():
+                raise CalledOff
+            return call()
+    except StopIteration as error:  # no future takes it
+        raise RuntimeError("a function raised StopIteration") from error
     finally:
         connections.close_all()
 
@@ -175,58 +191,31 @@ class Turn:
 
     def __init__(self) -> None:
         tenant_id = rls.current_tenant_id()
-        self._limiters = [*([] if tenant_id is None else [_limiter_of(tenant_id)]), _shared_limiter()]
-        self._held: list[anyio.CapacityLimiter] = []
+        self._pool = _pool()
+        self._turns = [*([] if tenant_id is None else [self._pool.turns_of(tenant_id)]), self._pool.turns]
+        self._held: list[asyncio.Semaphore] = []
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Pool:
         try:
-            for limiter in self._limiters:
-                await _acquire(limiter)
-                self._held.append(limiter)
+            for turns in self._turns:
+                await turns.acquire()
+                self._held.append(turns)
         except BaseException:
             self._release()
             raise
+        return self._pool
 
     async def __aexit__(self, *error: object) -> None:
         self._release()
 
     def _release(self) -> None:
-        for limiter in reversed(self._held):
-            limiter.release()
+        for turns in reversed(self._held):
+            turns.release()
 
 
-async def _acquire(limiter: anyio.CapacityLimiter) -> None:
-    # `acquire` goes round the event loop even where nobody is in the way.
-    try:
-        limiter.acquire_nowait()
-    except anyio.WouldBlock:
-        await limiter.acquire()
-
-
-def _limiter_of(tenant_id: UUID) -> anyio.CapacityLimiter:
-    try:
-        limiters = _of_tenants.get()
-    except LookupError:
-        limiters = WeakValueDictionary()
-        _of_tenants.set(limiters)
-    # The caller holds it while it waits or works, and after the last one it goes.
-    return limiters.setdefault(tenant_id, anyio.CapacityLimiter(max(1, configuration.worker_count() // 2)))
-
-
-def _unlimited() -> anyio.CapacityLimiter:
-    """For threads of which each has had its turn."""
-    try:
-        return _no_limit.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(math.inf)
-        _no_limit.set(limiter)
-        return limiter
-
-
-def _shared_limiter() -> anyio.CapacityLimiter:
-    try:
-        return _limiter.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(configuration.worker_count())
-        _limiter.set(limiter)
-        return limiter
+def _pool() -> Pool:
+    loop = asyncio.get_running_loop()
+    pool = _pools.get(loop)
+    if pool is None:
+        pool = _pools[loop] = Pool()
+    return pool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from django import forms
@@ -11,10 +11,11 @@ from django.contrib import admin
 from django.contrib.admin import helpers, widgets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets
-from django.core.exceptions import BadRequest, ValidationError
-from django.db.models import CASCADE, PROTECT, RESTRICT
+from django.contrib.contenttypes.views import shortcut
+from django.core.exceptions import ValidationError
+from django.db.models import CASCADE, PROTECT, RESTRICT, Field
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.text import capfirst
 
@@ -32,34 +33,70 @@ class PlatformAdminSite(admin.AdminSite):
     """An admin whose staff work across tenants; each of their pages leaves a row in `app.platform_audit`."""
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
+        # Django's own answers what is no number with 404, and raises for what is no UUID.
+        answering = view_on_site if view is shortcut else view
+        model_admin = getattr(view, "__self__", None)
+
         @functools.wraps(view)
         def in_platform_context(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             reason = f"admin {request.method} {request.path}"
             with platform_context(actor=request.user.get_username(), reason=reason, origin=origin(request)):
-                try:
-                    response = view(request, *args, **kwargs)
-                    # A TemplateResponse renders, and queries, after the view: it has to happen in here.
-                    render = getattr(response, "render", None)
-                    return render() if render else response
-                except (ValidationError, ValueError) as error:
-                    if not names_no_row(request, error):
-                        raise
-                    raise BadRequest("The request names a row by what is no id: choose it from its list.") from error
+                if isinstance(model_admin, admin.ModelAdmin):
+                    choose_rows_only(request, model_admin.opts.pk)
+                response = answering(request, *args, **kwargs)
+                # A TemplateResponse renders, and queries, after the view: it has to happen in here.
+                render = getattr(response, "render", None)
+                return render() if render else response
 
         return cast(View, super().admin_view(in_platform_context, cacheable))
 
 
-def names_no_row(request: HttpRequest, error: Exception) -> bool:
-    """Whether a view of Django's looked a row up by what its key can't be: a UUID raises the first, a number the other.
+def view_on_site(request: HttpRequest, content_type_id: str, object_id: str) -> HttpResponseBase:
+    """Django's shortcut to the page of a row on the site. Raises Http404: there is none, or what is named is no id."""
+    try:
+        return shortcut(request, content_type_id, object_id)
+    except ValidationError as error:
+        raise Http404 from error
 
-    Forms answer a ValidationError themselves; what comes out of a view is of such a lookup.
+
+def choose_rows_only(request: HttpRequest, key: Field[Any, Any]) -> None:
+    """Leave out of the rows that are chosen in a list whatever can't be their key: no list of ours has sent it.
+
+    Django looks rows up by what comes, and that raises: ValidationError for what is no UUID, ValueError for what is no
+    number. An action may raise the same for reasons of its own, so neither is answered here.
     """
-    return isinstance(error, ValidationError) or helpers.ACTION_CHECKBOX_NAME in request.POST
+    if helpers.ACTION_CHECKBOX_NAME not in request.POST:
+        return
+    form = request.POST.copy()
+    chosen = [each for each in form.getlist(helpers.ACTION_CHECKBOX_NAME) if is_key(key, each)]
+    form.setlist(helpers.ACTION_CHECKBOX_NAME, chosen)
+    request.POST = form  # type: ignore[assignment]  # a copy has the same type, but can be changed
+
+
+def is_key(key: Field[Any, Any], text: str) -> bool:
+    """Whether a text can be the key of a row."""
+    try:
+        key.to_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def origin(request: HttpRequest) -> str:
     """The address that the request came from."""
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+class SearchSelect(widgets.AutocompleteSelect):
+    """A row that is searched for. Django's own fails to show a form again in which the row is named by no id."""
+
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
+        key = self.field.remote_field.model._meta.pk
+        return super().optgroups(name, [each for each in value if not each or is_key(key, each)], attr)
+
+
+class SearchSelectMultiple(SearchSelect, widgets.AutocompleteSelectMultiple):
+    """Rows that are searched for."""
 
 
 class TenantedForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at runtime
@@ -123,7 +160,7 @@ class TenantedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none a
         field = self.model._meta.get_field("tenant")
         of_tenants = self.admin_site._registry.get(field.related_model)
         if of_tenants is not None and of_tenants.search_fields:
-            return widgets.AutocompleteSelect(field, self.admin_site)
+            return SearchSelect(field, self.admin_site)
         return widgets.ForeignKeyRawIdWidget(field.remote_field, self.admin_site)
 
     def get_deleted_objects(

@@ -55,6 +55,7 @@ FOLLOWED_BY = {
     "docs/how-to/deploy.md": "tests/deploy/test_restore.py",
     "docs/how-to/hand-out-tokens.md": "tests/examples/test_helpdesk.py",
     "docs/how-to/mount-in-your-project.md": "tests/examples/test_helpdesk.py",
+    "docs/how-to/sign-in-with-your-identity-provider.md": "tests/mcp_server/oauth/test_page.py",
     "docs/how-to/use-rls-alone.md": "tests/rls/test_use_alone.py",
     "docs/how-to/use-the-audit-in-ci.md": "tests/deploy/test_restore.py",
     "examples/helpdesk/README.md": "tests/examples/test_helpdesk.py",
@@ -164,7 +165,8 @@ def parameters(block: Block) -> tuple[list[str], list[str]]:
     [shown] = ast.parse(f"def {block.text.strip().removeprefix('def ')}: ...").body
     assert isinstance(shown, ast.FunctionDef)
     real = inspect.signature(named if shown.name == attribute else getattr(named, shown.name)).parameters
-    arguments = [*shown.args.posonlyargs, *shown.args.args, *shown.args.kwonlyargs]
+    several = [shown.args.vararg] if shown.args.vararg else []
+    arguments = [*shown.args.posonlyargs, *shown.args.args, *several, *shown.args.kwonlyargs]
     # Where the methods of a server put what they declare.
     return [each.arg for each in arguments], [name for name in real if name != "declared"]
 

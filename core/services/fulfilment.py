@@ -39,9 +39,10 @@ class PaymentUnclear(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """A cancelled order, the units that are back in stock, and the money that is to go back."""
+    """A cancelled order, the status it had, the units that are back in stock, and the money that is to go back."""
 
     details: OrderDetails
+    was: OrderStatus
     units: int
     refund_minor: int
 
@@ -94,7 +95,7 @@ def cancel(number: int, *, reason: str, actor: str) -> Cancellation:
         details = orders.details(order)
         was_sold = order.status != OrderStatus.DRAFT
         units = sum(item.quantity for item in details.items) if was_sold else 0
-        cancelled = Cancellation(details, units, _balance(details.payments))
+        cancelled = Cancellation(details, OrderStatus(order.status), units, _balance(details.payments))
         if was_sold:
             approval.ask(_question(cancelled))
         if cancelled.refund_minor:

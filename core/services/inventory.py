@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from core.models import MovementReason, Product, StockMovement
+from core.models import MovementReason, StockMovement
 from core.services import products, settings, stock
-from core.services.querysets import made_once
+from core.services.products import Listed
 from mcp_server import pages
 from mcp_server.errors import Refusal
 from mcp_server.pages import Page
@@ -31,20 +30,15 @@ class AdjustmentReason(StrEnum):
     COUNT = MovementReason.COUNT.value
 
 
-def page(*, limit: int, cursor: str | None, low_only: bool = False, include_inactive: bool = False) -> Page[Product]:
+def page(*, limit: int, cursor: str | None, low_only: bool = False, include_inactive: bool = False) -> Page[Listed]:
     """A page of products, those first that have the fewest units above their reorder level. Raises InvalidCursor."""
-    found = _listed()
+    found = products.listed()
     if low_only:
         found = found.filter(headroom__lte=0)
     if not include_inactive:
         found = found.filter(is_active=True)
     filters = {"list": "inventory", "low_only": low_only, "include_inactive": include_inactive}
     return pages.page(found, order=LOWEST_FIRST, limit=limit, cursor=cursor, of=filters)
-
-
-@made_once
-def _listed() -> QuerySet[Product]:
-    return Product.objects.only(*products.LISTED, "headroom")
 
 
 def adjust(sku: str, quantity: int, *, reason: AdjustmentReason, actor: str, note: str = "") -> StockMovement:

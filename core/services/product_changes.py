@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from core import amounts, formats
 from core.models import MovementReason, Order, OrderStatus, Product
 from core.services import products, search, settings, stock
+from core.services.field_changes import FieldChange
 from mcp_server import approval
 from mcp_server.errors import Refusal
 
@@ -22,15 +23,6 @@ class SkuTaken(Refusal):
 
 class ProductInvalid(Refusal):
     """The product would not be valid."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """The value of a field before and after a change."""
-
-    field: str
-    before: str | int | bool
-    after: str | int | bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from core import words
 from core.models import Product, ProductTerm
 from mcp_server.errors import Refusal
+
+Q = TypeVar("Q", bound=QuerySet[Any, Any])
 
 MAX_WORDS = 8  # each is a join
 
@@ -27,7 +31,7 @@ def require_words(query: str) -> None:
         )
 
 
-def matching(products: QuerySet[Product], query: str) -> QuerySet[Product]:
+def matching(products: Q, query: str) -> Q:
     """Those of `products` of which each of the query's first words begins a word of name, sku or category.
 
     A blank query fits all, one of signs alone none.

@@ -13,6 +13,7 @@ from core import amounts, currencies, defaults, formats
 from core.amounts import AmountInvalid
 from core.models import Order, Product, TenantSettings
 from core.services import time_zones
+from core.services.field_changes import FieldChange
 from mcp_server import approval, sentences
 from mcp_server.errors import Refusal
 
@@ -35,10 +36,15 @@ class Choices(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """The settings as they are now, and the names of the choices that have changed."""
+    """The settings as they are now, and those that have changed."""
 
     now: TenantSettings
-    changed: list[str]
+    changes: list[FieldChange]
+
+    @property
+    def changed(self) -> list[str]:
+        """The names of the choices that have changed."""
+        return [each.field.removesuffix("_minor") for each in self.changes]
 
 
 def get() -> TenantSettings:
@@ -85,10 +91,11 @@ def change(**choices: Unpack[Choices]) -> SettingsChange:
         questions = _questions(row, changes)
         if questions:
             approval.ask(sentences.joined(questions))
+        made = [FieldChange(name, getattr(row, name), value) for name, value in changes.items()]
         for name, value in changes.items():
             setattr(row, name, value)
         row.save(update_fields=list(changes))
-    return SettingsChange(row, [name.removesuffix("_minor") for name in changes])
+    return SettingsChange(row, made)
 
 
 def _amounts(row: TenantSettings, currency: str, max_order: Decimal | None) -> dict[str, int]:

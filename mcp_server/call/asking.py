@@ -55,8 +55,10 @@ class Round(BaseModel):
         """The round that this message answers; None for the first message of a call, and where the tool has asked that
         only reads.
         """
+        if context.request_state is None:
+            return None
         with suppress(ValidationError):
-            return cls.model_validate_json(context.request_state or "")
+            return cls.model_validate_json(context.request_state)
         return None
 
 

@@ -35,10 +35,9 @@ class Call:
 
     @classmethod
     def of(cls, spec: ToolSpec, principal: Principal, given: dict[str, Any], context: Context[Any, Any]) -> Self:
-        """The call with what the client has given."""
-        own = {name: value for name, value in given.items() if name not in spec.added}
-        added = {name: given[name] for name in spec.added}
-        return cls(spec, principal, own, **added, context=context)
+        """The call with what the client has given, out of which its own parameters are taken."""
+        added = {name: given.pop(name) for name in spec.added}
+        return cls(spec, principal, given, **added, context=context)
 
     @property
     def alias(self) -> str:

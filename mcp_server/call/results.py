@@ -22,6 +22,7 @@ from mcp_types import (
     ResourceLink,
     TextContent,
 )
+from pydantic_core import to_json
 
 from mcp_server.call import sizes, units
 from mcp_server.declare.shapes import RESULT, Shape
@@ -126,8 +127,9 @@ def _class_of(content: Sequence[ContentBlock], structured: dict[str, Any] | None
     """
     texts = [block.text for block in content if isinstance(block, TextContent)]
     try:
-        written = sizes.as_json([texts, structured])
-        written.encode()
+        written = to_json([texts, structured], inf_nan_mode="constants")
+        if any(word in written for word in (b"NaN", b"Infinity")):  # a number, or a text that says so
+            sizes.as_json(structured)
     except ValueError as error:
         words = _("The answer has what JSON can't carry: infinity, NaN, or half of a character. Nothing was changed.")
         raise ToolError(words) from error

@@ -119,6 +119,7 @@ def _write_event(call: Call, change: Any) -> None:
         actor=call.principal.name,
         actor_id=trail.actor_id(call.principal),
         details=details,
+        changes=change.value_changes() if isinstance(change, Change) else (),
         whence=trail.current_whence(),
     )
     trail.is_event()

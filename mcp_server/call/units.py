@@ -74,7 +74,7 @@ def _kinds_of(model: type[BaseModel]) -> tuple[list[tuple[Callable[[Any], str], 
     """The `unit_note` of each of its base classes that has one, with its field, and the fields in which there may be
     more of them.
     """
-    bases = [base for base in model.__mro__ if "unit_note" in vars(base)]
+    bases: list[Any] = [base for base in model.__mro__ if "unit_note" in vars(base)]
     notes = [(base.unit_note, base.unit_field) for base in bases]
     return notes, [name for name, field in model.model_fields.items() if not _is_plain(field.annotation)]
 

@@ -235,7 +235,7 @@ def _gemini_cli(server: Server) -> Guide:
     token = "${" + server.variable + "}"
     header = ["--header", f"Authorization: Bearer {token}"] if server.takes_token else []
     command = shlex.join(["gemini", "mcp", "add", "--transport", "http", *header, server.name, server.url])
-    configured = {"httpUrl": server.url} | _headers(server, token)
+    configured = {"url": server.url, "type": "http"} | _headers(server, token)
     return Guide(
         Client.GEMINI_CLI,
         [

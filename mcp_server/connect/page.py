@@ -76,7 +76,7 @@ class Page:
 
     def __init__(self, mcp: MCP, endpoint: Endpoint) -> None:
         self._mcp = mcp
-        self._takes_token = mcp.asks_for_token(endpoint)
+        self._takes_token, self._signs_in = mcp.asks_for_token(endpoint), mcp.asks_to_sign_in(endpoint)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
@@ -96,7 +96,7 @@ class Page:
             "language": _language(request),
             "title": str(self._mcp.title or self._mcp.name),
             "description": str(self._mcp.description),
-            "about": _about(server, has_tenant=bool(slug)),
+            "about": _about(server, has_tenant=bool(slug), signs_in=self._signs_in),
             "address_heading": _("Address"),
             "clients_heading": _("Connect a client"),
             "url": server.url,
@@ -112,13 +112,14 @@ def _language(request: HTTPConnection) -> str:
     return asked or (own if own in LANGUAGES else LANGUAGES[0])
 
 
-def _about(server: Server, *, has_tenant: bool) -> list[str]:
+def _about(server: Server, *, has_tenant: bool, signs_in: bool) -> list[str]:
     texts = {
         _(
             "This address is for AI assistants, which connect to it over the Model Context Protocol (MCP). Connect one "
             "below, and then ask it in plain words."
         ): True,
         _("A client needs a token. Whoever runs this server hands it out."): server.takes_token,
+        _("The first time, the client opens a page where you sign in."): signs_in,
         _("This page holds no data, and looks the same for a name that nobody has."): has_tenant,
     }
     return [text for text, is_said in texts.items() if is_said]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Literal, TypeVar
@@ -50,6 +50,16 @@ class Outcome(BaseModel):
     next_step: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """A value that a change has found and left: plain JSON values. `unit` says what amounts are in, as a currency."""
+
+    field: str
+    before: Any
+    after: Any
+    unit: str = ""
+
+
 class Change(Answer, Outcome):
     """What a tool may return that changes something, to say in the audit what was changed, or that nothing was.
 
@@ -60,6 +70,10 @@ class Change(Answer, Outcome):
     @abstractmethod
     def subject(self) -> str:
         """What was changed, for the audit: "ticket 17"."""
+
+    def value_changes(self) -> Sequence[ValueChange]:
+        """The values that were others before, for the audit."""
+        return ()
 
     def has_changed(self) -> bool:
         """Whether it belongs into the audit; not what was only looked at."""

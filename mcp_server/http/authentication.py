@@ -6,8 +6,10 @@ Who is calling is for the project to say, in a coroutine function: `Authenticate
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import lru_cache, partial
+from typing import Any
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, RequireAuthMiddleware
@@ -21,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server import workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
-from mcp_server.http.kept import KeptPrincipals
+from mcp_server.http.kept import MAX_PRINCIPALS, KeptPrincipals
 from mcp_server.limits.logins import FailedLogins
 from mcp_server.principals import Principal
 from mcp_server.tokens import resolver
@@ -30,6 +32,22 @@ from mcp_server.tokens import resolver
 # answers who calls, or None: then the request is refused with 401. It may not block: what asks the database is called
 # with `await workers.run(function, ...)`.
 Authenticate = Callable[[HTTPConnection, str], Awaitable[Principal | None]]
+
+
+class Advertised(ABC):
+    """An `Authenticate` that tells clients where a token is got (RFC 9728). It may raise Refused."""
+
+    @abstractmethod
+    async def __call__(self, connection: HTTPConnection, slug: str) -> Principal | None: ...
+
+    @abstractmethod
+    def parameters(self, connection: HTTPConnection) -> Mapping[str, str]:
+        """What the challenge to a request says beside its error."""
+
+    @abstractmethod
+    def metadata(self, url: str, name: str, scopes: Collection[str]) -> dict[str, Any]:
+        """What is told of a tenant's URL, whether it is one or not, on the server of this name with these scopes."""
+
 
 # Where the scope of a request has the backend that authenticates it.
 AUTHENTICATE_KEY = "mcp_server.authentication"
@@ -46,7 +64,7 @@ async def by_token(connection: HTTPConnection, slug: str) -> Principal | None:
     if isinstance(token, Challenge):
         return None
     look_up = partial(resolver.authenticate, slug=slug) if slug else resolver.authenticate_platform
-    return await _kept(connection).get((slug, resolver.digest(token)), lambda: workers.run(look_up, token))
+    return await kept(connection).get((slug, resolver.digest(token)), lambda: workers.run(look_up, token))
 
 
 async def anyone(connection: HTTPConnection, slug: str) -> Principal | None:
@@ -55,7 +73,7 @@ async def anyone(connection: HTTPConnection, slug: str) -> Principal | None:
         return await by_token(connection, slug)
     scopes = server_scopes(connection)
     look_up = partial(resolver.open_endpoint, scopes=scopes)
-    return await _kept(connection).get((slug, scopes), lambda: workers.run(look_up, slug))
+    return await kept(connection).get((slug, scopes), lambda: workers.run(look_up, slug))
 
 
 def server_scopes(connection: HTTPConnection) -> frozenset[str]:
@@ -64,13 +82,19 @@ def server_scopes(connection: HTTPConnection) -> frozenset[str]:
     return backend.scopes
 
 
+def every_scope(connection: HTTPConnection) -> frozenset[str]:
+    """The same with those on request."""
+    backend: Backend = connection.scope[AUTHENTICATE_KEY]
+    return backend.scopes | backend.scopes_on_request
+
+
 def forget(request: object, principal: Principal) -> None:
     """After a change that this principal has made in a request: whom it may concern is looked up again."""
     if isinstance(request, HTTPConnection):
-        _kept(request).forget(principal.tenant_id)
+        kept(request).forget(principal.tenant_id)
 
 
-def _kept(connection: HTTPConnection) -> KeptPrincipals:
+def kept(connection: HTTPConnection) -> KeptPrincipals:
     """The principals of the server that a request is for. Raises KeyError: it is for none."""
     backend: Backend = connection.scope[AUTHENTICATE_KEY]
     return backend.principals
@@ -108,15 +132,24 @@ class Backend(AuthenticationBackend):
     """
 
     def __init__(
-        self, authenticate: Authenticate, scopes: frozenset[str], principals: KeptPrincipals | None = None
+        self,
+        authenticate: Authenticate,
+        scopes: frozenset[str],
+        principals: KeptPrincipals | None = None,
+        *,
+        scopes_on_request: frozenset[str] = frozenset(),
     ) -> None:
         self._authenticate = authenticate
-        self.scopes = scopes
+        self.scopes, self.scopes_on_request = scopes, scopes_on_request
         self.principals = KeptPrincipals() if principals is None else principals
 
     def anew(self) -> Backend:
         """The same, which has found nobody yet."""
-        return Backend(self._authenticate, self.scopes)
+        return Backend(self._authenticate, self.scopes, scopes_on_request=self.scopes_on_request)
+
+    def parameters(self, connection: HTTPConnection) -> Mapping[str, str]:
+        """What a challenge says beside its error."""
+        return self._authenticate.parameters(connection) if isinstance(self._authenticate, Advertised) else {}
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
         """The principal that the request authenticates. Raises Refused."""
@@ -125,7 +158,13 @@ class Backend(AuthenticationBackend):
         if principal is None or not principal.is_of(slug):
             token = bearer.token_in(conn.headers.getlist("Authorization"))
             raise Refused(token if isinstance(token, Challenge) else bearer.TOKEN_INVALID)
-        return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
+        return _shown(principal)
+
+
+@lru_cache(maxsize=MAX_PRINCIPALS)
+def _shown(principal: Principal) -> tuple[AuthCredentials, AuthenticatedUser]:
+    """How the SDK and Starlette want to see a principal."""
+    return AuthCredentials(sorted(principal.scopes)), AuthenticatedUser(PrincipalToken.of(principal))
 
 
 class Protected:
@@ -190,4 +229,8 @@ def too_many_failures(seconds: float) -> Response:
 
 def _refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:
     challenge = error.challenge if isinstance(error, Refused) else bearer.TOKEN_INVALID
-    return JSONResponse(challenge.body, challenge.status, headers={"WWW-Authenticate": challenge.header})
+    bearer.log_refusal(challenge, conn.path_params.get("tenant", ""))
+    if challenge.status == 503:  # no other token would help
+        return JSONResponse(challenge.body, 503, headers={"Retry-After": "1"})
+    headers = {"WWW-Authenticate": challenge.header_with(conn.scope[AUTHENTICATE_KEY].parameters(conn))}
+    return JSONResponse(challenge.body, challenge.status, headers=headers)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+logger = logging.getLogger(__name__)
+
 REALM = "mcp"
+# Characters of a log line that whoever calls may choose.
+MAX_SLUG_LENGTH = 100
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
@@ -20,10 +25,14 @@ class Challenge:
 
     @property
     def header(self) -> str:
-        """WWW-Authenticate. A request that shows no token is told no error code (RFC 6750, section 3.1)."""
-        if self is TOKEN_MISSING:
-            return f'Bearer realm="{REALM}"'
-        return f'Bearer realm="{REALM}", error="{self.error}", error_description="{self.description}"'
+        """WWW-Authenticate."""
+        return self.header_with({})
+
+    def header_with(self, parameters: Mapping[str, str]) -> str:
+        """The same with more parameters. Who shows no token is told no error code (RFC 6750, section 3.1)."""
+        said = {} if self is TOKEN_MISSING else {"error": self.error, "error_description": self.description}
+        told = {"realm": REALM, **said, **parameters}
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items())
 
     @property
     def body(self) -> dict[str, str]:
@@ -38,6 +47,18 @@ TOKEN_INVALID = Challenge(
 HEADER_MALFORMED = Challenge(
     400, "invalid_request", "Send one Authorization header with one token in it: Authorization: Bearer <token>."
 )
+SCOPE_INSUFFICIENT = Challenge(
+    403, "insufficient_scope", "This token is good and has no scope of this address. Ask for a token that has one."
+)
+ISSUER_UNAVAILABLE = Challenge(
+    503, "temporarily_unavailable", "Whether this token is good can't be found out now: its issuer does not answer."
+)
+
+
+def log_refusal(challenge: Challenge, slug: str) -> None:
+    """One line for a caller who was refused at the URL with this slug, '' for the platform's; never with the token."""
+    facts = {"tenant": slug[:MAX_SLUG_LENGTH] or "platform", "status": challenge.status, "reason": challenge.error}
+    logger.info("a caller was refused", extra=facts)
 
 
 def token_in(authorization: Sequence[str]) -> str | Challenge:

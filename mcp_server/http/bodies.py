@@ -14,6 +14,8 @@ from mcp_server.http import eras
 # No call that fits a schema comes near it; one that fits none is read all the same, in the event loop, before it is
 # refused.
 MAX_BODY_BYTES = 2**18
+# Seconds until we listen whether the client hangs up: what is answered by then needs no task for it.
+HEARING_DELAY = 0.05
 # Where the scope holds the body.
 BODY_KEY = "mcp_server.body"
 
@@ -50,12 +52,15 @@ class WholeBodies:
             if not eras.has_handshake(scope):
                 exchange.cancel()
 
-        hearing = asyncio.create_task(hear())
+        hearing: list[asyncio.Task[None]] = []
+        soon = asyncio.get_running_loop().call_later(HEARING_DELAY, lambda: hearing.append(asyncio.create_task(hear())))
         try:
             with exchange:
                 await self.app({**scope, BODY_KEY: body}, _again(body, has_hung_up), send)
         finally:
-            hearing.cancel()
+            soon.cancel()
+            for task in hearing:
+                task.cancel()
 
 
 def _again(body: bytes, has_hung_up: asyncio.Event) -> Receive:

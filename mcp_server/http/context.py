@@ -19,7 +19,7 @@ from starlette.requests import Request
 from mcp_server import threads, workers, zones
 from mcp_server.call import cancellation, outages
 from mcp_server.configuration import public_url
-from mcp_server.http import authentication, languages
+from mcp_server.http import authentication, hosts, languages
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.principals import Principal
 from rls.context import checked_tenant_context
@@ -28,7 +28,7 @@ from rls.context import checked_tenant_context
 NOT_AUTHENTICATED = ErrorData(code=INVALID_REQUEST, message="Authentication required")
 
 _principal: ContextVar[Principal] = ContextVar("mcp_principal")
-_root: ContextVar[str] = ContextVar("mcp_root", default="")
+_request: ContextVar[object] = ContextVar("mcp_request", default=None)
 _over_stdio: ContextVar[Callable[[], Principal | None] | None] = ContextVar("mcp_over_stdio", default=None)
 
 
@@ -42,7 +42,8 @@ def current_principal() -> Principal:
 
 def current_root() -> str:
     """Where clients reach this server, without a path: PUBLIC_URL, or what the request names; '' where neither is."""
-    return _root.get()
+    request = _request.get()
+    return hosts.root_of(request) if isinstance(request, Request) else public_url()
 
 
 @contextmanager
@@ -74,9 +75,8 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
     The principal is read from the request of this very message and not from the session's first one, so a
     session that outlived its token, or moved to another URL, acts as what it is now.
     """
-    with outages.told_as_errors():
-        principal = await _principal_of(ctx.request)
-    token, root = _principal.set(principal), _root.set(_root_of(ctx.request))
+    principal = await _principal_of(ctx.request)
+    token, request = _principal.set(principal), _request.set(ctx.request)
     try:
         with (
             translation.override(language_of(ctx.request, principal)),
@@ -89,7 +89,7 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
             async with checked_tenant_context(principal.tenant_id):
                 return await call_next(ctx)
     finally:
-        _root.reset(root)
+        _request.reset(request)
         _principal.reset(token)
 
 
@@ -97,12 +97,6 @@ def language_of(request: object, principal: Principal) -> str:
     """What the request asks for (Accept-Language, RFC 9110 12.5.4), or else the tenant's, or the installation's."""
     wanted = request.headers.get("Accept-Language", "") if isinstance(request, Request) else ""
     return languages.asked(wanted) or principal.locale or settings.LANGUAGE_CODE
-
-
-def _root_of(request: object) -> str:
-    # mcp_server.http.hosts has compared the request's Host with ALLOWED_HOSTS.
-    own = f"{request.url.scheme}://{request.url.netloc}" if isinstance(request, Request) else ""
-    return public_url() or own
 
 
 async def _principal_of(request: object) -> Principal:
@@ -114,7 +108,8 @@ async def _principal_of(request: object) -> Principal:
             if not principal.is_of(request.path_params.get("tenant", "")):
                 principal = None
     else:
-        principal = await _found(_over_stdio.get())
+        with outages.told_as_errors():
+            principal = await _found(_over_stdio.get())
     if principal is None:
         raise MCPError(NOT_AUTHENTICATED.code, NOT_AUTHENTICATED.message)
     return principal

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
-from starlette.datastructures import Headers
 from starlette.types import Scope
+
+from mcp_server.http import requests
 
 
 def has_handshake(scope: Scope) -> bool:
     """Whether the request is of a protocol in which `initialize` comes first; a version nobody knows is not."""
-    version = Headers(scope=scope).get("mcp-protocol-version")
-    return version is None or version in HANDSHAKE_PROTOCOL_VERSIONS
+    versions = requests.values(scope, b"mcp-protocol-version")
+    return not versions or versions[0] in HANDSHAKE_PROTOCOL_VERSIONS

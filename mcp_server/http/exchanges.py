@@ -10,6 +10,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.http import tracing
+from mcp_server.http.tracing import Trace
+
 logger = logging.getLogger(__name__)
 
 # Seconds for a whole body to arrive: the largest that the endpoint takes is then sent at 35 kbit/s.
@@ -19,8 +22,9 @@ CLIENT_GONE_ERRORS = (ClientDisconnect, anyio.BrokenResourceError, anyio.ClosedR
 
 
 class Exchanges:
-    """Around every route. A body that does not end in time is cut off with 408; a hang-up is one INFO line; whatever
-    else a route raises is logged, and 500.
+    """Around every route. What is logged has the id of the request, and so has its answer (X-Request-ID). A body that
+    does not end in time is cut off with 408; a hang-up is one INFO line; whatever else a route raises is
+    logged, and 500.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,7 +34,12 @@ class Exchanges:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = {**scope, tracing.TRACE_KEY: Trace.of(scope)}
         exchange = Exchange(scope, receive, send)
+        with tracing.tracing(exchange.trace):
+            await self._answered(exchange, scope)
+
+    async def _answered(self, exchange: Exchange, scope: Scope) -> None:
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except Exception as error:
@@ -39,13 +48,14 @@ class Exchanges:
             if exchange.is_begun:
                 raise
             logger.exception("a request failed unexpectedly", extra=exchange.facts)
-            await JSONResponse({"error": "internal"}, 500)(scope, receive, send)
+            await JSONResponse({"error": "internal"}, 500)(scope, exchange.receive, exchange.send)
 
 
 class Exchange:
     """The channels of one request."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.trace = Trace.of(scope)
         self.facts = {"method": scope["method"], "path": scope["path"]}
         self.is_begun = self.is_complete = self.has_ended = False
         self._scope, self._receive, self._send = scope, receive, send
@@ -56,8 +66,7 @@ class Exchange:
         if self.has_ended:
             return {"type": "http.disconnect"}
         try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
+            message = await (self._receive() if self._deadline is None else self._in_time(self._deadline))
         except TimeoutError:
             await self._cut_off()
             return {"type": "http.disconnect"}
@@ -73,10 +82,17 @@ class Exchange:
         """Send a part of the answer; nothing after the end of the exchange."""
         if self.has_ended:
             return
+        if message["type"] == "http.response.start":
+            named = (tracing.REQUEST_ID_HEADER, self.trace.request_id.encode())
+            message = {**message, "headers": [*message.get("headers", ()), named]}
         self.is_begun = True
         # Before it is sent: whoever waits for the client learns of the end of the answer in the same moment.
         self.is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
+
+    async def _in_time(self, deadline: float) -> Message:
+        async with asyncio.timeout_at(deadline):
+            return await self._receive()
 
     async def _cut_off(self) -> None:
         logger.info("a body that did not end was cut off", extra=self.facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -10,10 +11,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port, validate_host
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server import configuration
+from mcp_server.http import requests
 
 ORIGIN = re.compile(r"https?://([^/?#@\\]+)")
 # Django's, where ALLOWED_HOSTS is empty (HttpRequest.get_host).
@@ -22,6 +25,8 @@ ALLOWED_METHODS = ["POST", "GET", "DELETE"]
 # Beside those that every origin may send. A request of 2026-07-28 mirrors arguments in headers, `Mcp-Param-...`.
 REQUEST_HEADERS = ["Authorization", "Last-Event-ID"]
 MCP_HEADER_PREFIX = "mcp-"
+# Before the path of an endpoint: where its metadata is (RFC 9728, 3).
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 RESPONSE_HEADERS = ["Mcp-Session-Id", "MCP-Protocol-Version", "WWW-Authenticate"]
 
 
@@ -36,8 +41,7 @@ class NamedHosts:
         self.origins = allowed_origins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        named, origins = headers.getlist("host"), [each for each in headers.getlist("origin") if each]
+        named, origins = requests.values(scope, b"host"), list(filter(None, requests.values(scope, b"origin")))
         if len(named) != 1 or not _is_ours(named[0]):
             await JSONResponse({"error": "invalid_host"}, 421)(scope, receive, send)
         elif len(origins) > 1 or not all(map(self._may_be, origins)):
@@ -51,7 +55,9 @@ class NamedHosts:
 
 
 class SharedOrigins:
-    """Adds CORS headers for MCP_ALLOWED_ORIGINS at the paths below `at` (Fetch Standard, "CORS protocol")."""
+    """Adds CORS headers for MCP_ALLOWED_ORIGINS at the paths below `at`, and where the metadata of these stand (Fetch
+    Standard, "CORS protocol").
+    """
 
     def __init__(self, app: ASGIApp, at: str) -> None:
         self.app = app
@@ -60,10 +66,11 @@ class SharedOrigins:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self.app
-        if scope["type"] == "http" and is_below(scope["path"].removeprefix(scope.get("root_path", "")), self.at):
-            headers = Headers(scope=scope)
-            if headers.get("origin", "").lower() in self.origins:
-                app = self._sharing(headers)
+        path = scope["path"].removeprefix(scope.get("root_path", "")) if scope["type"] == "http" else ""
+        if scope["type"] == "http" and is_below(path.removeprefix(WELL_KNOWN), self.at):
+            origin = "".join(requests.values(scope, b"origin")[:1])
+            if origin.lower() in self.origins:
+                app = self._sharing(Headers(scope=scope))
         await app(scope, receive, send)
 
     def _sharing(self, headers: Headers) -> ASGIApp:
@@ -77,6 +84,11 @@ class SharedOrigins:
             expose_headers=RESPONSE_HEADERS,
             allow_private_network=True,
         )
+
+
+def root_of(connection: HTTPConnection) -> str:
+    """Where clients reach this server, without a path: PUBLIC_URL, or what a request names; NamedHosts has seen it."""
+    return configuration.public_url() or f"{connection.url.scheme}://{connection.url.netloc}"
 
 
 def is_below(path: str, at: str) -> bool:
@@ -97,6 +109,10 @@ def allowed_origins() -> frozenset[str]:
 
 
 def _is_ours(host: str) -> bool:
+    return _is_one_of(host, tuple(settings.ALLOWED_HOSTS or (DEBUG_HOSTS if settings.DEBUG else ())))
+
+
+@lru_cache(maxsize=256)  # clients name the same few
+def _is_one_of(host: str, allowed: tuple[str, ...]) -> bool:
     domain, _port = split_domain_port(host)
-    allowed = settings.ALLOWED_HOSTS or (DEBUG_HOSTS if settings.DEBUG else [])
     return bool(domain) and validate_host(domain, allowed)

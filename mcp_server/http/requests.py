@@ -29,6 +29,11 @@ class TenantConvertor(Convertor[str]):
 register_url_convertor("tenant", TenantConvertor())
 
 
+def values(scope: Scope, name: bytes) -> list[str]:
+    """The values of the headers of this name, which is in small letters."""
+    return [value.decode("latin-1") for each, value in scope["headers"] if each == name]
+
+
 class Trimmed:
     """Removes the white space around header values, which is no part of them (RFC 9110 5.5); httptools leaves it."""
 

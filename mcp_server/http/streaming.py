@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, ErrorData, JSONRPCError
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_server.http import envelopes, eras
+from mcp_server.http import envelopes, eras, requests
 from mcp_server.http.bodies import BODY_KEY
 
 # What asks for a stream: progress, in every version of the protocol, and messages, in 2026-07-28.
@@ -26,6 +26,8 @@ STREAM_WISHES = (b'"progressToken"', b'"io.modelcontextprotocol/logLevel"')
 # Where the scope says that the client can't be asked anything in the middle of this request.
 ONE_PIECE_KEY = "mcp_server.one_piece"
 JSON, STREAM = "application/json", "text/event-stream"
+# The headers of a client that a transport is not shown.
+REWRITTEN = (b"accept", b"last-event-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,16 @@ class Framing:
         self.has_sessions = has_sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = _accepted(tuple(Headers(scope=scope).getlist("accept")))
+        accepted = _accepted(tuple(requests.values(scope, b"accept")))
         app = self._choose(scope, accepted)
         if app is None:
             await _not_acceptable(JSON if scope["method"] == "POST" else STREAM)(scope, receive, send)
             return
-        # The SDK reads no weights, and refuses who takes one framing of two. So it is shown what was chosen here.
-        headers = MutableHeaders(raw=list(scope["headers"]))
-        headers["accept"] = JSON if app is self.plain and not accepted.stream else f"{JSON}, {STREAM}"
-        await app({**scope, "headers": headers.raw}, receive, send)
+        # The SDK reads no weights, and refuses who takes one framing of two. So it is shown what was chosen here. No
+        # event is kept to be sent again, and it answers whoever asks for one with nothing: that is a new stream.
+        headers = [each for each in scope["headers"] if each[0] not in REWRITTEN]
+        shown = JSON if app is self.plain and not accepted.stream else f"{JSON}, {STREAM}"
+        await app({**scope, "headers": [*headers, (b"accept", shown.encode())]}, receive, send)
 
     def _choose(self, scope: Scope, accepted: Accepted) -> ASGIApp | None:
         if scope["method"] == "DELETE":

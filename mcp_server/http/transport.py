@@ -81,9 +81,7 @@ class StreamableHTTP:
         if scope["method"] not in allowed:
             await _not_allowed(allowed)(scope, receive, send)
             return
-        # No event is kept to be sent again, and the SDK answers whoever asks for one with nothing: it is a new stream.
-        headers = [(name, value) for name, value in scope["headers"] if name != b"last-event-id"]
-        await self.app({**scope, "headers": headers}, receive, send)
+        await self.app(scope, receive, send)
 
     def _manager(self, mcp: MCPServer[Any], *, json_response: bool) -> StreamableHTTPSessionManager:
         # Each call of it makes another one.

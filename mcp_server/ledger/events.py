@@ -5,10 +5,12 @@ It needs the app `mcp_server.ledger` in INSTALLED_APPS; the module can be import
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mcp_server import pages
+from mcp_server.declare.tools import ValueChange
 from mcp_server.ledger.whence import MAX_ACTOR_LENGTH, NOWHERE, Whence
 from mcp_server.pages import Page
 
@@ -27,6 +29,7 @@ def write(
     actor: str,
     actor_id: str = "",
     details: dict[str, Any],
+    changes: Iterable[ValueChange] = (),
     whence: Whence = NOWHERE,
 ) -> None:
     """Remember a change, in its transaction. `details` are plain JSON values, without secrets.
@@ -39,6 +42,7 @@ def write(
         actor=actor[:MAX_ACTOR_LENGTH],
         actor_id=actor_id,
         details=details,
+        changes=[_plain(each) for each in changes],
         request_id=whence.request_id,
         client=whence.client,
         address=whence.address,
@@ -46,21 +50,33 @@ def write(
 
 
 def page(
-    *, limit: int, cursor: str | None, action: str = "", since: datetime | None = None, until: datetime | None = None
+    *,
+    limit: int,
+    cursor: str | None,
+    action: str = "",
+    subject: str = "",
+    actor: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Page[AuditEvent]:
-    """A page of what was changed, newest first: by one tool or by any, from `since` on and before `until`.
+    """A page of what was changed, newest first: by one tool or by any, of one subject ("product A-1"), by one actor,
+    from `since` on and before `until`.
 
     Raises InvalidCursor.
     """
-    found = _events().all()
-    if action:
-        found = found.filter(action=action)
+    said = {name: value for name, value in [("action", action), ("subject", subject), ("actor", actor)] if value}
+    found = _events().filter(**said)
     if since is not None:
         found = found.filter(created_at__gte=since)
     if until is not None:
         found = found.filter(created_at__lt=until)
-    filters = {"list": "audit", "action": action, "since": since, "until": until}
+    filters = {"list": "audit", **said, "since": since, "until": until}
     return pages.page(found, order=NEWEST_FIRST, limit=limit, cursor=cursor, of=filters)
+
+
+def _plain(change: ValueChange) -> dict[str, Any]:
+    found = {"field": change.field, "before": change.before, "after": change.after}
+    return found | {"unit": change.unit} if change.unit else found
 
 
 def _events() -> Manager[AuditEvent]:

@@ -47,7 +47,8 @@ def masked(value: Any, secrets: frozenset[str] = frozenset()) -> Any:
 
 def kept(arguments: dict[str, Any], secrets: frozenset[str]) -> dict[str, Any]:
     """The same, cut to what is worth keeping of a call that has changed nothing."""
-    return _Cut(secrets).of(arguments)
+    found: dict[str, Any] = _Cut(secrets).of(arguments)
+    return found
 
 
 def is_secret(name: str, secrets: frozenset[str]) -> bool:

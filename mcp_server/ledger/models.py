@@ -42,11 +42,20 @@ class AuditEvent(Attributed):
     action = models.CharField(max_length=64, help_text="The tool that was called.")
     subject = models.CharField(max_length=200, blank=True, default="", help_text='What it was about: "ticket 7".')
     details = models.JSONField(default=dict, help_text="The arguments of the call.")
+    changes = models.JSONField(
+        default=list, db_default=[], help_text="Values that were others before: field, before, after, unit."
+    )
 
     class Meta:
         default_related_name = "mcp_audit_events"
         indexes = [
             BrinIndex(fields=["created_at"], name="mcp_auditevent_age"),
+            models.Index(
+                "tenant", "subject", models.F("created_at").desc(), models.F("id").desc(), name="mcp_auditevent_subject"
+            ),
+            models.Index(
+                "tenant", "actor", models.F("created_at").desc(), models.F("id").desc(), name="mcp_auditevent_actor"
+            ),
             models.Index("tenant", models.F("created_at").desc(), models.F("id").desc(), name="mcp_auditevent_newest"),
             models.Index(
                 "tenant", "action", models.F("created_at").desc(), models.F("id").desc(), name="mcp_auditevent_action"

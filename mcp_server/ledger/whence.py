@@ -8,6 +8,7 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 from starlette.requests import HTTPConnection
 
+from mcp_server.http.tracing import Trace
 from mcp_server.texts import UNSTORABLE
 
 # Characters, as wide as the columns.
@@ -20,7 +21,7 @@ MAX_ADDRESS_LENGTH = 64
 MAX_ACTION_LENGTH = 200
 MAX_OUTCOME_LENGTH = 40
 
-USER_AGENT, REQUEST_ID = b"user-agent", b"x-request-id"
+USER_AGENT = b"user-agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,9 @@ class Whence:
             return cls(client=storable(client, MAX_CLIENT_LENGTH))
         scope = ctx.request.scope
         # Read as they are: an object for them costs more than the rest.
-        headers = dict(scope["headers"])
-        client = client or headers.get(USER_AGENT, b"").decode("latin-1")
-        request_id = headers.get(REQUEST_ID, b"").decode("latin-1")
-        address = str((scope.get("client") or ("",))[0])
-        return cls(
-            storable(request_id, MAX_REQUEST_ID_LENGTH),
-            storable(client, MAX_CLIENT_LENGTH),
-            storable(address, MAX_ADDRESS_LENGTH),
-        )
+        client = client or dict(scope["headers"]).get(USER_AGENT, b"").decode("latin-1")
+        trace = Trace.of(scope)
+        return cls(trace.request_id, storable(client, MAX_CLIENT_LENGTH), storable(trace.address, MAX_ADDRESS_LENGTH))
 
 
 NOWHERE = Whence()

@@ -29,9 +29,9 @@ class InstallResolver(WriteSQL):
             tenant model, "language", or of a tenanted model with one row a tenant, "helpdesk.Settings.language".
         default_locale, default_time_zone: what holds where nothing is kept.
 
-    The migration depends on ("mcp_tokens", "0001_tokens"), and on those that make the models and their policies. A
-    later one replaces what is there: run it again after a table or a column has got another name. Reversed, it removes
-    the resolver, and no token is accepted until a migration makes it again.
+    The migration depends on ("mcp_tokens", "0002_narrower_tokens"), and on those that make the models and their
+    policies. A later one replaces what is there: run it again after a table or a column has got another name. Reversed,
+    it removes the resolver, and no token is accepted until a migration makes it again.
 
     Raises ImproperlyConfigured, when the migration runs, where a model or a field is not as it must be.
     """
@@ -75,6 +75,7 @@ class InstallResolver(WriteSQL):
             "time_zone": self._setting("time_zone", tenant, app_label, state, read),
             "tokens": token_table("apitoken", state),
             "platform_tokens": token_table("platformtoken", state),
+            **token_columns(state),
         }
         lookups = [self._filled("resolver_lookup.sql", lookup(table, columns)) for table, columns in read.items()]
         return "\n".join([self._read(REMOVE), *lookups, self._filled("resolve_principal.sql", values)])
@@ -129,9 +130,18 @@ def token_table(model_name: str, state: Any) -> str:
     if ("mcp_tokens", model_name) not in state.models:
         raise ImproperlyConfigured(
             'InstallResolver reads the tokens: say "mcp_server.tokens" in INSTALLED_APPS, and '
-            '("mcp_tokens", "0001_tokens") in the dependencies of this migration'
+            '("mcp_tokens", "0002_narrower_tokens") in the dependencies of this migration'
         )
     return table_of(state.apps.get_model("mcp_tokens", model_name))
+
+
+def token_columns(state: Any) -> dict[str, str]:
+    """What a token may use of its scopes, as SQL; everything before the migration that can say less, which ends every
+    resolver that was made before it.
+    """
+    if "tools" not in state.models["mcp_tokens", "apitoken"].fields:
+        return {"tools": "NULL::text[]", "is_read_only": "false"}
+    return {"tools": "t.tools::text[]", "is_read_only": "t.is_read_only"}
 
 
 def lookup(table: str, columns: list[str]) -> dict[str, str]:

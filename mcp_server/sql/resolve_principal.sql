@@ -3,7 +3,7 @@
 -- Needs: mcp_server.tokens. Proved by: tests/mcp_server/tokens, tests/mcp_server/test_operations.py, tests/isolation/test_hostile_sql.py.
 
 CREATE FUNCTION app.resolve_principal(wanted_slug text, token_digest bytea)
-    RETURNS TABLE (name text, tenant_id uuid, slug text, locale text, time_zone text, token_id uuid, scopes text[])
+    RETURNS TABLE (name text, tenant_id uuid, slug text, locale text, time_zone text, token_id uuid, scopes text[], tools text[], is_read_only boolean)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     ROWS 1
     SET search_path = pg_catalog, pg_temp
@@ -19,7 +19,7 @@ BEGIN
 
     IF wanted_slug IS NULL THEN
         RETURN QUERY
-            SELECT t.name::text, NULL::uuid, ''::text, ''::text, ''::text, t.id, t.scopes::text[]
+            SELECT t.name::text, NULL::uuid, ''::text, ''::text, ''::text, t.id, t.scopes::text[], <tools>, <is_read_only>
             FROM <platform_tokens> AS t
             WHERE t.digest = token_digest
               AND t.revoked_at IS NULL
@@ -32,12 +32,14 @@ BEGIN
         END IF;
     ELSIF token_digest IS NULL THEN
         RETURN QUERY
-            SELECT 'public'::text, n.<key>, n.<slug>::text, <locale>::text, <time_zone>::text, NULL::uuid, '{}'::text[]
+            SELECT 'public'::text, n.<key>, n.<slug>::text, <locale>::text, <time_zone>::text, NULL::uuid, '{}'::text[],
+                   NULL::text[], false
             FROM <tenants> AS n
             WHERE n.<slug> = wanted_slug AND n.<active>;
     ELSE
         RETURN QUERY
-            SELECT t.name::text, n.<key>, n.<slug>::text, <locale>::text, <time_zone>::text, t.id, t.scopes::text[]
+            SELECT t.name::text, n.<key>, n.<slug>::text, <locale>::text, <time_zone>::text, t.id, t.scopes::text[],
+                   <tools>, <is_read_only>
             FROM <tenants> AS n
             JOIN <tokens> AS t ON t.tenant_id = n.<key>
             WHERE n.<slug> = wanted_slug

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from mcp_server.tokens.models import ApiToken, PlatformToken
 from rls.admin import PlatformAdminSite, TenantFilter
 
-TOKEN_FIELDS = ("name", "scopes", "expires_at", "last_used_at", "created_at")
+TOKEN_FIELDS = ("name", "scopes", "tools", "is_read_only", "expires_at", "last_used_at", "created_at")
 
 
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at runtime

@@ -14,18 +14,26 @@ from django.db.models import CharField, Model, UUIDField
 from mcp_server.operations import InstallResolver
 from rls.checks.settings import tenant_model
 
+# The migration that ends every resolver that was made before it.
+TOKENS = ("mcp_tokens", "0002_narrower_tokens")
+TOKENS_LINE = '("mcp_tokens", "0002_narrower_tokens")'
+
 
 def check_resolver(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """mcp_server.W004: no migration makes app.resolve_principal(), so that nobody can call.
+    """mcp_server.W004: no migration makes app.resolve_principal() after that of the tokens, so that nobody can call.
 
     It is no error, and waits for the tenant model's first migration: `makemigrations` has to run before it is mended.
     """
     model = tenant_model()
-    migrations = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
-    if model is None or not any(app_label == model._meta.app_label for app_label, _ in migrations):
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    if model is None or not any(app_label == model._meta.app_label for app_label, _ in loader.disk_migrations):
         return []
-    operations = (operation for migration in migrations.values() for operation in migration.operations)
-    return [] if any(isinstance(each, InstallResolver) for each in operations) else [_missing(model)]
+    made = [
+        key
+        for key, migration in loader.graph.nodes.items()
+        if any(isinstance(each, InstallResolver) for each in migration.operations)
+    ]
+    return [] if any(TOKENS in loader.graph.forwards_plan(key) for key in made) else [_missing(model)]
 
 
 def check_tenant_key(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
@@ -56,9 +64,10 @@ def _missing(model: type[Model]) -> CheckMessage:
     unique = [field.name for field in model._meta.fields if isinstance(field, CharField) and field.unique]
     slug = unique[0] if unique else "..."
     return Warning(
-        "No migration makes app.resolve_principal(), which finds the bearer of a token: nobody can call.",
+        f"No migration after {TOKENS_LINE} makes app.resolve_principal(), which finds the bearer of a token: nobody "
+        "can call.",
         hint=f'Write InstallResolver(tenant="{model._meta.label}", slug="{slug}"), of mcp_server.operations, into a '
-        f'migration of {model._meta.app_label} that depends on ("mcp_tokens", "0001_tokens").',
+        f"migration of {model._meta.app_label} that depends on {TOKENS_LINE}.",
         obj=model,
         id="mcp_server.W004",
     )

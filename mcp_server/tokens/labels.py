@@ -18,9 +18,11 @@ MODELS: dict[type[Model], tuple[Any, Any]] = {
 FIELDS: dict[str, Any] = {
     "created_at": _("created"),
     "expires_at": _("expires"),
+    "is_read_only": _("reads only"),
     "last_used_at": _("last used"),
     "name": _("name"),
     "revoked_at": _("revoked"),
     "scopes": _("scopes"),
     "tenant": _("tenant"),
+    "tools": _("tools"),
 }

@@ -15,6 +15,13 @@ class TokenFacts(models.Model):
     name = models.CharField(max_length=100, help_text=_("Who or what uses it; appears in logs and audit rows."))
     digest = models.BinaryField(max_length=32, editable=False, help_text="SHA-256 of the token.")
     scopes = ArrayField(models.CharField(max_length=50), help_text=_('Such as "tickets:read".'))
+    tools = ArrayField(
+        models.CharField(max_length=128),
+        null=True,
+        blank=True,
+        help_text=_("Of those that the scopes allow, these alone; empty for all of them."),
+    )
+    is_read_only = models.BooleanField(default=False, help_text=_("No tool that changes something is there for it."))
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("To the minute."))
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -62,14 +62,25 @@ def _resolve(slug: str | None, token_digest: bytes | None, *, alias: str = DEFAU
     row = lost.again(lambda: _ask(slug, token_digest, alias), also=lost.is_read_only)
     if row is None:
         return None
-    name, tenant_id, found, locale, time_zone, token_id, scopes = row
-    return Principal(name, tenant_id, found, locale, time_zone, token_id, frozenset(scopes or ()))
+    name, tenant_id, found, locale, time_zone, token_id, scopes, tools, is_read_only = row
+    return Principal(
+        name,
+        tenant_id,
+        found,
+        locale,
+        time_zone,
+        token_id,
+        frozenset(scopes or ()),
+        None if tools is None else frozenset(tools),
+        is_read_only,
+    )
 
 
 def _ask(slug: str | None, token_digest: bytes | None, alias: str) -> tuple[Any, ...] | None:
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            "SELECT name, tenant_id, slug, locale, time_zone, token_id, scopes FROM app.resolve_principal(%s, %s)",
+            "SELECT name, tenant_id, slug, locale, time_zone, token_id, scopes, tools, is_read_only"
+            " FROM app.resolve_principal(%s, %s)",
             [slug, token_digest],
         )
         return cast(tuple[Any, ...] | None, cursor.fetchone())

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from mcp_server.app import NO_SERVER_TEXT, mounted
+from mcp_server.app import MCP, NO_SERVER_TEXT, mounted
+from mcp_server.declare.tools import Endpoint, ToolSpec
 from mcp_server.errors import Refusal
 from mcp_server.tokens import resolver
 from mcp_server.tokens.models import ApiToken, PlatformToken
@@ -31,18 +32,35 @@ class TenantNotFound(Refusal):
 
 
 def create(
-    *, name: str, slug: str | None, scopes: Iterable[str] | None = None, expires_at: datetime | None = None
+    *,
+    name: str,
+    slug: str | None,
+    scopes: Iterable[str] | None = None,
+    tools: Iterable[str] | None = None,
+    is_read_only: bool = False,
+    expires_at: datetime | None = None,
 ) -> str:
     """Mint a token for the tenant with this slug, or, where it is None, for the platform.
 
-    Without `scopes` it has every scope that there is now, but for those that a server gives on request only. The
-    answer is the token itself, which nothing keeps.
-    Raises TokenInvalid, TenantNotFound, and, without `scopes`, ServerNotFound.
+    With `tools` it has these alone, and with `is_read_only` none that changes something. Without `scopes` it has those
+    that `tools` need; without both, every scope that there is now, but for those that a server gives on request only.
+    The answer is the token itself, which nothing keeps.
+    Raises TokenInvalid, TenantNotFound, and, with `tools` or without `scopes`, ServerNotFound.
     """
     if not 0 < len(name.strip()) <= 100:
         raise TokenInvalid("A token's name has 1 to 100 characters: it says in logs and audit rows who uses it.")
-    granted = sorted(str(scope) for scope in (default_scopes() if scopes is None else scopes))
-    facts = {"name": name, "scopes": granted, "expires_at": expires_at}
+    asked = None if scopes is None else {str(scope) for scope in scopes}
+    if tools is not None:
+        tools = sorted(set(tools))
+        needed = _scopes_of(tools, Endpoint.PLATFORM if slug is None else Endpoint.TENANT, asked, is_read_only)
+        asked = needed if asked is None else asked
+    facts = {
+        "name": name,
+        "scopes": sorted(default_scopes() if asked is None else asked),
+        "tools": tools,
+        "is_read_only": is_read_only,
+        "expires_at": expires_at,
+    }
     if slug is None:
         token = resolver.new_token(resolver.PLATFORM_PREFIX)
         PlatformToken.objects.create(digest=resolver.digest(token), **facts)
@@ -55,17 +73,35 @@ def create(
     return token
 
 
+def _scopes_of(tools: list[str], endpoint: Endpoint, asked: set[str] | None, is_read_only: bool) -> set[str]:
+    """The scopes that the tools need. Raises TokenInvalid: the token could not call one of them."""
+    found: dict[str, ToolSpec] = {spec.name: spec for mcp in _servers() for spec in mcp.registry().tools(endpoint)}
+    for name in tools:
+        spec = found.get(name)
+        if spec is None:
+            raise TokenInvalid(f"There is no tool {name!r} at this endpoint. `manage.py mcp reference` shows them.")
+        if is_read_only and not spec.is_read_only:
+            raise TokenInvalid(f"{name} changes something, and the token is to read only. Leave out one of the two.")
+        if asked is not None and spec.scope is not None and spec.scope not in asked:
+            raise TokenInvalid(f"{name} needs the scope {spec.scope}. Add it, or name no scope at all.")
+    return {str(found[name].scope) for name in tools if found[name].scope is not None}
+
+
 def every_scope() -> frozenset[str]:
     """Every scope of the servers that the project mounts. Raises ServerNotFound: there is none."""
-    servers = mounted()
-    if not servers:
-        raise ServerNotFound(f"No scope can be given: {NO_SERVER_TEXT}; or say the scopes.")
-    return frozenset[str]().union(*(mcp.scopes() for mcp in servers))
+    return frozenset[str]().union(*(mcp.scopes() for mcp in _servers()))
 
 
 def default_scopes() -> frozenset[str]:
     """Those that a token has where none is named."""
     return every_scope() - frozenset[str]().union(*(mcp.scopes_on_request for mcp in mounted()))
+
+
+def _servers() -> list[MCP]:
+    servers = mounted()
+    if not servers:
+        raise ServerNotFound(f"No scope can be given: {NO_SERVER_TEXT}; or say the scopes.")
+    return servers
 
 
 def find() -> list[ApiToken | PlatformToken]:

@@ -9,8 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.test import Client
 
+from core.admin import TenantUserAdmin
 from core.models import Tenant, TenantUser
 from mcp_server.tokens import resolver
 from tests.support.world import World, platform_token, working
@@ -274,6 +277,54 @@ def test_no_page_lists_thousands(staff: Client, many: World, admin: psycopg.Conn
     # A hundred rows stand on a page of a list, and a user of Django's has as many permissions.
     assert {url: rows for url, page in pages.items() if (rows := rows_of(page.content.decode())) > 200} == {}
     assert len(staff.get("/admin/autocomplete/", autocomplete("many")).json()["results"]) == 20
+
+
+@pytest.mark.parametrize("page", ["core/tenant", "core/tenantuser", "auth/group", "mcp_tokens/apitoken"])
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        (ENGLISH, "Items must be selected in order to perform actions on them."),
+        ({"Accept-Language": "zh-TW"}, "必須要有項目"),
+    ],
+)
+def test_what_is_no_id_chooses_no_row(
+    page: str, headers: dict[str, str], said: str, staff: Client, acme: World
+) -> None:
+    action = {"action": "delete_selected", "_selected_action": ["x", "9" * 5_000], "index": "0"}
+
+    answer = staff.post(f"/admin/{page}/", action, headers=headers, follow=True)
+
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+
+
+def test_beside_what_is_no_id_the_rows_that_are_chosen_are_acted_on(staff: Client, acme: World, globex: World) -> None:
+    chosen = {"action": "delete_selected", "_selected_action": ["x", str(acme.id)], "post": "yes"}
+
+    staff.post("/admin/core/tenant/", chosen)
+
+    with working():
+        assert [tenant.subdomain for tenant in Tenant.objects.all()] == ["globex"]
+
+
+@pytest.mark.parametrize("error", [ValueError("the action's own"), ValidationError("the action's own")])
+def test_an_action_that_fails_is_not_taken_for_a_wrong_choice(
+    error: Exception, staff: Client, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(model_admin: Any, request: Any, queryset: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(TenantUserAdmin, "actions", [failing])
+    chosen = {"action": "failing", "_selected_action": [str(acme.user_id)], "index": "0"}
+
+    with pytest.raises(type(error), match="the action's own"):
+        staff.post("/admin/core/tenantuser/", chosen)
+
+
+def test_a_row_on_the_site_that_is_named_by_no_id_is_not_found(staff: Client, acme: World) -> None:
+    content_type = ContentType.objects.get_for_model(Tenant)
+
+    assert staff.get(f"/admin/r/{content_type.id}/x/").status_code == 404
 
 
 def autocomplete(term: str) -> dict[str, str]:

@@ -166,8 +166,11 @@ def test_whatever_is_sent_to_a_page_is_an_answer(value: str, filled: World) -> N
     browser = Client(raise_request_exception=False)
     browser.force_login(User.objects.get(username="nina"))
     names = ["name", "username", "subdomain", "scopes", "tenant", "locale", "groups", "user_permissions", "password1"]
-    rows = {"action": "delete_selected", "_selected_action": value}
-    forms = [rows, rows | {"post": "yes"}, {"action": value, "_selected_action": "1"}, dict.fromkeys(names, value)]
+    user, group = User.objects.get(username="nina").pk, Group.objects.all()[0].pk
+    rows = [f"/admin/core/tenant/{filled.id}/change/", f"/admin/core/tenantuser/{filled.user_id}/change/"]
+    rows += [f"/admin/auth/user/{user}/change/", f"/admin/auth/group/{group}/change/"]
+    chosen = {"action": "delete_selected", "_selected_action": value}
+    forms = [chosen, chosen | {"post": "yes"}, {"action": value, "_selected_action": "1"}, dict.fromkeys(names, value)]
     bodies = [urlencode(form, errors="surrogatepass") for form in forms]
 
     answers = {

@@ -73,6 +73,20 @@ def test_a_tenant_is_created_and_listed(database: str) -> None:
         ("tokens create --tenant nowhere --name ci", "There is no active tenant 'nowhere'."),
         ("tokens create --tenant acme --name ci --scope everything", "invalid choice: 'everything'"),
         ("tokens create --tenant acme --name ci --days 0", "--days"),
+        ("tokens create --tenant acme --name ci --days 9 --never-expires", "not allowed with argument --days"),
+        (
+            "tokens create --tenant acme --name ci --tool create_tenant",
+            "There is no tool 'create_tenant' at this endpoint.",
+        ),
+        ("tokens create --platform --name ci --tool get_product", "There is no tool 'get_product' at this endpoint."),
+        (
+            "tokens create --tenant acme --name ci --read-only --tool adjust_stock",
+            "adjust_stock changes something, and the token is to read only. Leave out one of the two.",
+        ),
+        (
+            "tokens create --tenant acme --name ci --scope orders:read --tool get_product",
+            "get_product needs the scope products:read. Add it, or name no scope at all.",
+        ),
         ("tokens create --name ci", "one of the arguments --tenant --platform is required"),
         (f"tokens revoke {NOBODY}", f"There is no token {NOBODY}. `manage.py tokens list` shows the ids."),
     ],
@@ -143,6 +157,42 @@ def test_a_created_token_opens_its_door(acme: World, admin: psycopg.Connection) 
     assert operator.scopes == set(Scope) - {Scope.DEMO_WRITE}
 
 
+@pytest.mark.parametrize(("arguments", "left"), [("", "89 days"), ("--days 30", "29 days"), ("--never-expires", None)])
+@pytest.mark.parametrize(("at", "table"), [("--tenant acme", "apitoken"), ("--platform", "platformtoken")])
+def test_a_token_expires_unless_it_is_said_that_it_does_not(
+    at: str, table: str, arguments: str, left: str | None, acme: World, admin: psycopg.Connection
+) -> None:
+    run(f"tokens create {at} --name ci {arguments}")
+
+    [(found,)] = admin.execute(f"SELECT (expires_at - now())::text FROM mcp_tokens_{table} WHERE name = 'ci'")
+    assert (found and found[:7]) == left
+
+
+def test_a_token_of_some_tools_has_their_scopes_and_no_other(acme: World) -> None:
+    token = run("tokens create --tenant acme --name ci --read-only --tool get_product --tool list_orders").strip()
+
+    principal = resolver.authenticate(token, slug="acme")
+
+    assert principal is not None
+    assert principal.tools == {"get_product", "list_orders"}
+    assert principal.scopes == {Scope.PRODUCTS_READ, Scope.ORDERS_READ}
+    assert principal.is_read_only
+
+
+def test_the_list_says_what_a_token_may_not_do_although_its_scopes_allow_it(acme: World) -> None:
+    run("tokens create --tenant acme --name ci --never-expires --read-only --tool list_orders --tool get_product")
+
+    [*_, line] = run("tokens list").splitlines()
+
+    assert line.split("\t")[2:] == [
+        "ci",
+        "valid",
+        "orders:read,products:read",
+        "reads only",
+        "tools: get_product,list_orders",
+    ]
+
+
 def test_a_revoked_token_opens_nothing(acme: World, globex: World) -> None:
     platform = platform_token()
     of_platform, of_acme, _ = [line.split("\t")[0] for line in run("tokens list").splitlines()]
@@ -159,8 +209,10 @@ def test_the_list_says_of_each_token_whose_it_is_and_whether_it_works(acme: Worl
     token = platform_token()
     run("tokens create --tenant acme --name revoked --scope demo:write")
     run("tokens create --tenant acme --name expired --days 1")
+    run("tokens create --tenant acme --name good")
     admin.execute("UPDATE mcp_tokens_apitoken SET revoked_at = '2026-01-02' WHERE name = 'revoked'")
     admin.execute("UPDATE mcp_tokens_apitoken SET expires_at = '2026-01-03' WHERE name = 'expired'")
+    admin.execute("UPDATE mcp_tokens_apitoken SET expires_at = '2126-01-04' WHERE name = 'good'")
 
     listed = run("tokens list")
 
@@ -170,6 +222,7 @@ def test_the_list_says_of_each_token_whose_it_is_and_whether_it_works(acme: Worl
         ["Acme (acme)", "acme token", "valid"],
         ["Acme (acme)", "revoked", "revoked 2026-01-02"],
         ["Acme (acme)", "expired", "expired 2026-01-03"],
+        ["Acme (acme)", "good", "valid until 2126-01-04"],
     ]
     assert token not in listed
 

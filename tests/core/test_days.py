@@ -85,7 +85,9 @@ def test_the_files_of_the_machine_do_not_decide(tmp_path: Path) -> None:
     assert done.stdout == "() Asia/Taipei\n"
 
 
-@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "mcp_server"]])
+@pytest.mark.parametrize(
+    "command", [["manage.py", "check"], ["-m", "mcp_server"], ["-m", "uvicorn", "core.asgi:application"]]
+)
 def test_without_rules_a_sentence_says_so(command: list[str], tmp_path: Path) -> None:
     # Stands before the package in the import path, and has no files.
     (tmp_path / "tzdata").mkdir()

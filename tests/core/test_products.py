@@ -15,7 +15,8 @@ from django.utils import translation
 
 from core.models import Order, OrderItem, Product, StockMovement, TenantSettings
 from core.services import product_changes, products
-from core.services.product_changes import FieldChange, ProductInvalid, SkuTaken
+from core.services.field_changes import FieldChange
+from core.services.product_changes import ProductInvalid, SkuTaken
 from core.services.products import CategoryNotFound, ProductNotFound, StockLevel
 from core.services.search import NothingToSearchFor
 from mcp_server.pages import InvalidCursor

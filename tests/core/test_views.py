@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -280,6 +281,39 @@ def test_not_ready_without_a_database(database: str, monkeypatch: pytest.MonkeyP
     answer = wsgi("/readyz")
 
     assert (answer.status_code, answer.json()) == (503, {"status": "the database does not answer"})
+
+
+@pytest.fixture
+def serving_role(admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A role of this test alone, which serves in the place of app_tenant: roles are shared by every database."""
+    name = f"serving_{os.getpid()}"
+    admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'serving' IN ROLE app_tenant")
+    connection = connections["default"]
+    connection.close()
+    for key, value in (("USER", name), ("PASSWORD", "serving"), ("OPTIONS", {})):
+        monkeypatch.setitem(connection.settings_dict, key, value)
+    yield name
+    connection.close()
+    admin.execute(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize("right", ["BYPASSRLS", "SUPERUSER"])
+def test_not_ready_as_a_role_that_could_bypass_row_level_security(
+    right: str, serving_role: str, admin: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which it has got since its connection was opened, or had when another one opens."""
+    assert wsgi("/readyz").status_code == 200
+
+    admin.execute(f"ALTER ROLE {serving_role} {right}")
+    late = wsgi("/readyz")
+    connections["default"].close()
+    anew = wsgi("/readyz")
+    admin.execute(f"ALTER ROLE {serving_role} NO{right}")
+
+    said = {"status": "row-level security does not bind the role that serves"}
+    assert [(answer.status_code, answer.json()) for answer in (late, anew)] == [(503, said)] * 2
+    assert f"refusing to serve as {serving_role}" in caplog.text
+    assert wsgi("/readyz").status_code == 200
 
 
 @requires(Scope.TENANTS_READ)

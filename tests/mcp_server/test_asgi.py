@@ -244,7 +244,7 @@ def test_a_url_that_is_mistyped_is_one_sentence_without_the_password(url: str) -
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE is '0': set it to a whole number from 1 up"),
         ("LANGUAGE_CODE", "fr", "LANGUAGE_CODE is 'fr'; set it to zh-hant or en"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'; set it to "),
-        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or public"),
+        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or oauth or public"),
         ("MCP_LIMIT_TENANT", "many", "MCP_LIMIT_TENANT is 'many': write rates as '1200/minute; 200000/day'"),
         ("MCP_LIMIT_AT_ONCE", "-1", "MCP_LIMIT_AT_ONCE is '-1': set it to a whole number from 0 up"),
         ("CACHE_URL", "memcache://127.0.0.1:11211", "CACHE_URL is no URL of a Redis: write redis://user:password@"),
@@ -253,6 +253,43 @@ def test_a_url_that_is_mistyped_is_one_sentence_without_the_password(url: str) -
 )
 def test_a_setting_that_is_none_is_one_sentence(variable: str, value: str, words: str) -> None:
     assert words in settings_refused(**{variable: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "MCP_AUTH is oauth, and MCP_OAUTH_ISSUERS is not set"),
+        ({"MCP_OAUTH_ISSUERS": "http://login.example.com"}, "the issuer 'http://login.example.com' is no https URL"),
+        (
+            {"MCP_OAUTH_ISSUERS": "https://login.example.com", "MCP_OAUTH_AUDIENCE": "shop"},
+            "a token for it would open every tenant",
+        ),
+        (
+            {"MCP_OAUTH_ISSUERS": "https://login.example.com", "MCP_OAUTH_CLIENT_ID": "shop"},
+            "set MCP_OAUTH_CLIENT_ID and MCP_OAUTH_CLIENT_SECRET both, or neither",
+        ),
+    ],
+)
+def test_what_is_said_of_an_identity_provider_has_to_fit(settings: dict[str, str], words: str) -> None:
+    assert words in settings_refused(MCP_AUTH="oauth", **settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("SECRET_KEY", "", "core.asgi: SECRET_KEY needs keys of at least 32 characters"),
+        ("DATABASE_URL", "postgres", "core.asgi: DATABASE_URL is no URL of a database: write postgresql://"),
+        ("DATABASE_URL", "postgresql://app_tenant:secret@127.0.0.1:1/shop", "ERROR:    the database does not answer: "),
+        ("PLATFORM_DATABASE_URL", "postgresql://app_platform:secret@127.0.0.1:1/shop", "ERROR:    the database does"),
+    ],
+)
+def test_started_by_uvicorn_alone_it_says_a_sentence_too(variable: str, value: str, said: str, database: str) -> None:
+    refused = run(UVICORN, **{variable: value})
+
+    assert refused.returncode != 0
+    assert [line for line in refused.stderr.splitlines() if line.startswith(said)]
+    assert "Traceback" not in refused.stderr
+    assert "secret" not in refused.stderr
 
 
 @pytest.mark.parametrize("made", [Path.mkdir, lambda path: path.write_bytes(b"SECRET_KEY=\xff")])

@@ -107,7 +107,8 @@ def test_files_are_what_each_client_reads() -> None:
     }
     assert configured(Client.CODEX)["mcp_servers"]["acme"] == {"url": URL, "bearer_token_env_var": TOKEN}
     assert configured(Client.GEMINI_CLI)["mcpServers"]["acme"] == {
-        "httpUrl": URL,
+        "url": URL,
+        "type": "http",
         "headers": {"Authorization": bearer},
     }
     vs_code = configured(Client.VS_CODE)

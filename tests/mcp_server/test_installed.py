@@ -106,6 +106,22 @@ def test_a_project_without_a_resolver_is_told_the_operation(monkeypatch: pytest.
     assert 'InstallResolver(tenant="core.Tenant", slug="subdomain")' in str(warning.hint)
 
 
+def test_a_resolver_that_knows_no_list_of_tools_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = MigrationLoader.load_disk
+
+    def before_the_tokens(self: MigrationLoader) -> None:
+        load(self)
+        migration = self.disk_migrations["core", "0009_narrower_tokens"]
+        migration.dependencies = [each for each in migration.dependencies if each[0] != "mcp_tokens"]
+
+    monkeypatch.setattr(MigrationLoader, "load_disk", before_the_tokens)
+
+    [warning] = check_resolver(None)
+
+    assert warning.id == "mcp_server.W004"
+    assert 'depends on ("mcp_tokens", "0002_narrower_tokens")' in str(warning.hint)
+
+
 @pytest.mark.parametrize(("tenant", "is_refused"), [("auth.User", True), ("core.Tenant", False), ("core.Gone", False)])
 def test_a_resolver_for_a_key_that_is_no_uuid_is_refused_before_it_runs(
     tenant: str, is_refused: bool, monkeypatch: pytest.MonkeyPatch

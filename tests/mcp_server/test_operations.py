@@ -141,7 +141,7 @@ def clinic(tmp_path: Path, postgres_server: Server, database: str) -> Iterator[P
 
 def add_migration(project: Project, name: str, operations: str) -> None:
     last = max(path.stem for path in (project.path / "care/migrations").glob("0*.py"))
-    needed = [("care", last), ("mcp_server", "0001_change_notifications"), ("mcp_tokens", "0001_tokens")]
+    needed = [("care", last), ("mcp_server", "0001_change_notifications"), ("mcp_tokens", "0002_narrower_tokens")]
     project.write(f"care/migrations/{name}.py", MIGRATION.format(dependencies=needed, operations=operations))
 
 
@@ -280,7 +280,7 @@ def test_a_resolver_without_tokens_names_the_lines_to_write(state: ProjectState)
     with pytest.raises(ImproperlyConfigured) as error:
         InstallResolver(tenant="core.Tenant", slug="subdomain").forwards_sql("core", without)
 
-    assert 'say "mcp_server.tokens" in INSTALLED_APPS, and ("mcp_tokens", "0001_tokens")' in str(error.value)
+    assert 'say "mcp_server.tokens" in INSTALLED_APPS, and ("mcp_tokens", "0002_narrower_tokens")' in str(error.value)
 
 
 @pytest.mark.parametrize(

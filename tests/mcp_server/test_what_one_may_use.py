@@ -256,6 +256,34 @@ def test_a_prompt_may_name_what_its_reader_can_not_read(acme: World) -> None:
     assert "shelf://top" in answer.json()["result"]["messages"][0]["content"]["text"]
 
 
+@pytest.mark.parametrize("era", ERAS)
+def test_a_token_that_reads_only_sees_no_tool_that_changes_something(era: Era, server: Process, acme: World) -> None:
+    with working():
+        token = tokens.create(name="reader", slug="acme", scopes=Scope, is_read_only=True)
+    specs = shop().registry().tools(Endpoint.TENANT)
+
+    seen = listed(server, acme, "tools/list", era, token)
+
+    assert seen & {spec.name for spec in specs} == {spec.name for spec in specs if spec.is_read_only}
+    told = [
+        answered(server, acme, "tools/call", {"name": name, "arguments": {}}, era, token).text.replace(name, "")
+        for name in ("shop_rename", MADE_UP)
+    ]
+    assert re.sub(r" Did you mean [^?]*\?", "", told[0]) == told[1]
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_token_of_some_tools_sees_those(era: Era, server: Process, acme: World) -> None:
+    with working():
+        token = tokens.create(name="narrow", slug="acme", tools=["get_product", "adjust_stock"])
+
+    assert listed(server, acme, "tools/list", era, token) == {"get_product", "adjust_stock"}
+    # What is read follows the scopes, which are those of the tools.
+    assert listed(server, acme, "resources/templates/list", era, token) == {"product://{sku}"}
+    answer = raw.result(answered(server, acme, "tools/call", {"name": "list_orders", "arguments": {}}, era, token))
+    assert "There is no tool list_orders. Call one of: adjust_stock, get_product." in answer["error"]["message"]
+
+
 def test_what_callers_may_use_is_kept_for_so_many() -> None:
     mcp = own()
     mcp.tool(scope="a:read", read_only=True)(some_tool)

@@ -79,7 +79,8 @@ SELECT gen_random_uuid(), p.tenant_id, p.created_at + n * interval '1 minute', p
 FROM core_product AS p CROSS JOIN generate_series(1, 5) AS n WHERE p.price_minor <= 1000 ORDER BY p.created_at;
 
 INSERT INTO mcp_ledger_auditevent (id, tenant_id, created_at, action, subject, actor, details)
-SELECT gen_random_uuid(), t.id, now() - n * interval '1 hour', 'action-' || n % 10, '', 'large', '{{}}'
+SELECT gen_random_uuid(), t.id, now() - n * interval '1 hour', 'action-' || n % 10, 'product ' || n % 11,
+       'actor ' || n % 7, '{{}}'
 FROM core_tenant AS t CROSS JOIN generate_series(1, 500) AS n ORDER BY n;
 """
 

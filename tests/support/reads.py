@@ -100,6 +100,8 @@ LISTS = [
     orders_by("orders of a period", "order_newest", period="last_30_days"),
     audit_by("audit", "mcp_auditevent_newest"),
     audit_by("audit of a tool", "mcp_auditevent_action", action="action-3"),
+    audit_by("audit of a product", "mcp_auditevent_subject", subject="product 3"),
+    audit_by("audit of an actor", "mcp_auditevent_actor", actor="actor 3"),
 ]
 WHOLE = [
     orders_by("orders of a customer", "order_customer", customer_email="customer-7@x.example"),

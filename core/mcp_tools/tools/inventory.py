@@ -8,15 +8,16 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from core import formats
-from core.mcp_tools import listing
+from core.mcp_tools import listing, subjects
 from core.mcp_tools.tools.products import Sku
-from core.models import Product, StockMovement
+from core.models import StockMovement
 from core.scopes import Scope
 from core.services import inventory
 from core.services.inventory import AdjustmentReason
+from core.services.products import Listed
 from core.services.stock import MAX_STOCK
 from mcp_server.call.signature import Cursor, Limit
-from mcp_server.declare.tools import Answer, Change, tool
+from mcp_server.declare.tools import Answer, Change, ValueChange, tool
 from mcp_server.http.context import current_principal
 from mcp_server.pages import Page
 
@@ -32,7 +33,7 @@ class StockSummary(BaseModel):
     is_active: bool
 
     @classmethod
-    def of(cls, product: Product) -> Self:
+    def of(cls, product: Listed) -> Self:
         return cls(
             sku=product.sku,
             name=product.name,
@@ -70,7 +71,7 @@ class Inventory(Answer):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, page: Page[Product]) -> Self:
+    def of(cls, page: Page[Listed]) -> Self:
         rows = [StockSummary.of(product) for product in page.rows]
         return cls(products=rows, has_more=page.has_more, next_cursor=page.cursor)
 
@@ -105,7 +106,10 @@ class StockChange(Change):
         )
 
     def subject(self) -> str:
-        return f"product {self.sku}"
+        return subjects.of_product(self.sku)
+
+    def value_changes(self) -> list[ValueChange]:
+        return [ValueChange("stock", self.stock_before, self.stock_after)]
 
     def text(self) -> str:
         facts = {

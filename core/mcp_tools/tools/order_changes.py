@@ -8,19 +8,24 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field
 
 from core import formats
+from core.mcp_tools import subjects
 from core.mcp_tools.order_shapes import FullOrder
 from core.mcp_tools.tools.orders import Number
 from core.mcp_tools.tools.products import Sku
 from core.mcp_tools.units import Amount, both_ways
-from core.models import PaymentMethod
+from core.models import OrderStatus, PaymentMethod
 from core.scopes import Scope
 from core.services import drafts, fulfilment
 from core.services.drafts import MAX_UNITS, NO_DISCOUNT, Wanted
 from core.services.fulfilment import Step
-from mcp_server.declare.tools import Change, tool
+from mcp_server.declare.tools import Change, ValueChange, tool
 from mcp_server.http.context import current_principal
 
 Units = Annotated[int, Field(ge=1, le=MAX_UNITS, description="Number of units.")]
+
+
+# An order takes these steps one after the other.
+STATUSES_BEFORE = {Step.PAID: OrderStatus.PLACED, Step.SHIPPED: OrderStatus.PAID, Step.DELIVERED: OrderStatus.SHIPPED}
 
 
 class Item(BaseModel):
@@ -33,13 +38,18 @@ class Item(BaseModel):
 
 
 class OrderChange(FullOrder, Change):
-    """The order as it is after the change."""
+    """The order as it is after the change; `was` is the status that it had before, where that is another one."""
+
+    was: OrderStatus | None = Field(default=None, exclude=True)
 
     def text(self) -> str:
         return self.words()
 
     def subject(self) -> str:
-        return f"order {self.number}"
+        return subjects.of_order(self.number)
+
+    def value_changes(self) -> list[ValueChange]:
+        return [] if self.was is None else [ValueChange("status", self.was.value, self.status.value)]
 
 
 class OrderCancelled(OrderChange):
@@ -96,7 +106,7 @@ def add_order_item(number: Number, sku: Sku, quantity: Units) -> OrderChange:
 def place_order(number: Number) -> OrderChange:
     """Place a draft order: its units leave the stock. To create a draft call create_order; when the order is paid call
     update_order_status."""
-    return OrderChange.in_full(fulfilment.place(number, actor=current_principal().name))
+    return OrderChange.in_full(fulfilment.place(number, actor=current_principal().name), was=OrderStatus.DRAFT)
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Update an order's status", read_only=False)
@@ -110,7 +120,8 @@ def update_order_status(
     """Record that a placed order was paid, shipped or delivered. To place a draft call place_order; to cancel call
     cancel_order."""
     actor = current_principal().name
-    return OrderChange.in_full(fulfilment.advance(number, status, actor=actor, method=payment_method))
+    advanced = fulfilment.advance(number, status, actor=actor, method=payment_method)
+    return OrderChange.in_full(advanced, was=STATUSES_BEFORE[status])
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Cancel an order", read_only=False, destructive=True, asks=True)
@@ -124,4 +135,4 @@ def cancel_order(
     get_order first."""
     cancelled = fulfilment.cancel(number, reason=reason, actor=current_principal().name)
     refund = both_ways(cancelled.details.order.currency, refund=cancelled.refund_minor)
-    return OrderCancelled.in_full(cancelled.details, returned_units=cancelled.units, **refund)
+    return OrderCancelled.in_full(cancelled.details, was=cancelled.was, returned_units=cancelled.units, **refund)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import chain
 from typing import Annotated, Self
 
 from django.utils.translation import gettext as _
 from pydantic import Field
 
-from core import amounts, formats
+from core import formats
+from core.mcp_tools import subjects, value_changes
 from core.mcp_tools.tools.products import ProductLines, ProductSummary, Sku
 from core.mcp_tools.units import Amount
 from core.scopes import Scope
 from core.services import product_changes
-from core.services.product_changes import FieldChange, ProductChange
+from core.services.field_changes import FieldChange
+from core.services.product_changes import ProductChange
 from core.services.stock import MAX_STOCK
-from mcp_server.declare.tools import Change, tool
+from mcp_server.declare.tools import Change, ValueChange, tool
 from mcp_server.http.context import current_principal
 
 Name = Annotated[str, Field(min_length=1, max_length=200, description="The product's name for people.")]
@@ -39,7 +40,7 @@ class ProductCreated(ProductSummary, Change):
     reorder_level: int
 
     def subject(self) -> str:
-        return f"product {self.sku}"
+        return subjects.of_product(self.sku)
 
     def text(self) -> str:
         lines = [
@@ -64,34 +65,27 @@ class ProductChanged(Change):
 
     @classmethod
     def of(cls, change: ProductChange) -> Self:
-        changes = chain.from_iterable(_both_ways(each, change.product.currency) for each in change.changes)
-        return cls(product=ProductSummary.of(change.product), changes=list(changes))
+        kept = value_changes.kept(change.changes, change.product.currency)
+        changes = [FieldChange(each.field, each.before, each.after) for each in kept]
+        return cls(product=ProductSummary.of(change.product), changes=changes)
 
     def subject(self) -> str:
-        return f"product {self.product.sku}"
+        return subjects.of_product(self.product.sku)
 
     def has_changed(self) -> bool:
         return bool(self.changes)
+
+    def value_changes(self) -> list[ValueChange]:
+        return value_changes.kept((each for each in self.changes if each.field != "price"), self.product.currency)
 
     def text(self) -> str:
         who = {"sku": self.product.sku, "name": self.product.name}
         if not self.changes:
             return _("{sku} {name} already has these values; nothing was changed.").format(**who)
-        changes = (self._line(each) for each in self.changes if each.field in _labels())
+        changes = value_changes.lines(self.value_changes())
         return "\n".join(
             [_("{sku} {name} has changed:").format(**who), *changes, _("It is now:"), ProductLines().of(self.product)]
         )
-
-    def _line(self, change: FieldChange) -> str:
-        before, after = (self._shown(change.field, value) for value in (change.before, change.after))
-        return _("- {field}: {before}, now {after}").format(field=_labels()[change.field], before=before, after=after)
-
-    def _shown(self, field: str, value: str | int | bool) -> str:
-        if isinstance(value, str):
-            return value or "-"
-        if field == "is_active":
-            return _("yes") if value else _("no")
-        return formats.money(value, self.product.currency) if field == "price_minor" else formats.number(value)
 
 
 @tool(scope=Scope.PRODUCTS_WRITE, title="Create a product", read_only=False, asks=True)
@@ -165,21 +159,3 @@ def set_product_active(
 ) -> ProductChanged:
     """Put a product on sale, or take it off sale; nothing is deleted. For its other fields call update_product."""
     return ProductChanged.of(product_changes.set_active(sku, is_active=is_active))
-
-
-def _both_ways(change: FieldChange, currency: str) -> list[FieldChange]:
-    if change.field != "price_minor":
-        return [change]
-    before, after = (amounts.text(int(minor), currency) for minor in (change.before, change.after))
-    return [FieldChange("price", before, after), change]
-
-
-def _labels() -> dict[str, str]:
-    return {
-        "name": _("Name"),
-        "description": _("Description"),
-        "category": _("Category"),
-        "price_minor": _("Price"),
-        "reorder_level": _("Reorder level"),
-        "is_active": _("For sale"),
-    }

@@ -14,7 +14,7 @@ from core.models import MovementReason, Product, StockMovement
 from core.scopes import Scope
 from core.services import products
 from core.services import stock as ledger
-from core.services.products import StockLevel
+from core.services.products import Listed, StockLevel
 from mcp_server.call.signature import Cursor, Limit
 from mcp_server.call.units import Dated, Moment
 from mcp_server.declare.tools import Answer, tool
@@ -39,7 +39,7 @@ class ProductSummary(Priced):
     is_active: bool
 
     @classmethod
-    def of(cls, product: Product, **more: Any) -> Self:
+    def of(cls, product: Product | Listed, **more: Any) -> Self:
         return cls(
             sku=product.sku,
             name=product.name,
@@ -83,7 +83,7 @@ class ProductPage(Answer):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, page: Page[Product]) -> Self:
+    def of(cls, page: Page[Listed]) -> Self:
         rows = [ProductSummary.of(product) for product in page.rows]
         return cls(products=rows, has_more=page.has_more, next_cursor=page.cursor)
 

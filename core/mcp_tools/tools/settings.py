@@ -8,15 +8,16 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from pydantic import Field
 
-from core import defaults, formats
+from core import amounts, defaults, formats
 from core.defaults import Locale
+from core.mcp_tools import value_changes
 from core.mcp_tools.units import Amount, Priced, both_ways
 from core.scopes import Scope
 from core.services import settings
 from core.services.settings import SettingsChange
 from core.services.stock import MAX_STOCK
 from mcp_server.call.units import Zoned
-from mcp_server.declare.tools import Change, tool
+from mcp_server.declare.tools import Change, ValueChange, tool
 
 
 class TenantSettingsAnswer(Priced, Zoned, Change):
@@ -30,6 +31,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
     max_order_minor: int
     max_stock_change: int
     changed: list[str]
+    found: list[ValueChange] = Field(exclude=True)
 
     @classmethod
     def of(cls, change: SettingsChange) -> Self:
@@ -43,6 +45,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
             **both_ways(row.currency, max_order=row.max_order_minor),
             max_stock_change=row.max_stock_change,
             changed=change.changed,
+            found=_found(change),
         )
 
     def subject(self) -> str:
@@ -50,6 +53,9 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
 
     def has_changed(self) -> bool:
         return bool(self.changed)
+
+    def value_changes(self) -> list[ValueChange]:
+        return self.found
 
     def text(self) -> str:
         # Whoever chooses a language is answered in it.
@@ -123,3 +129,21 @@ def manage_tenant_settings(
             max_stock_change=max_stock_change,
         )
     )
+
+
+def _found(change: SettingsChange) -> list[ValueChange]:
+    """What has changed. With the currency, an amount is in another one than before."""
+    currencies = next(((each.before, each.after) for each in change.changes if each.field == "currency"), None)
+    if currencies is None:
+        return value_changes.kept(change.changes, change.now.currency)
+    found = []
+    for each in change.changes:
+        if each.field == "max_order_minor":
+            before, after = (
+                f"{amounts.text(int(minor), str(currency))} {currency}"
+                for minor, currency in zip((each.before, each.after), currencies, strict=True)
+            )
+            found.append(ValueChange("max_order", before, after))
+        else:
+            found.append(ValueChange(each.field, each.before, each.after))
+    return found

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 import django.contrib.postgres.indexes
 import django.db.models.deletion
@@ -12,7 +15,7 @@ from rls.operations import RunSQLFile
 SQL_DIRECTORY = Path(__file__).resolve().parent.parent / "sql"
 
 
-def _attributes() -> list[tuple[str, models.CharField]]:
+def _attributes() -> list[tuple[str, models.CharField[Any, Any]]]:
     """Who has called, and from where."""
     texts = {
         "actor_id": (200, "The id of the caller, whose name may change; empty for a public endpoint."),
@@ -26,7 +29,7 @@ def _attributes() -> list[tuple[str, models.CharField]]:
     ]
 
 
-def _actor() -> models.CharField:
+def _actor() -> models.CharField[Any, Any]:
     return models.CharField(help_text="The name of the caller: of a token, or a user.", max_length=100)
 
 

@@ -7,13 +7,14 @@ import functools
 import json
 import os
 import sys
+from collections import Counter
 from typing import Any
 
 import anyio
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
-from django.utils import translation
+from django.utils import timezone, translation
 from mcp_types import CallToolResult
 
 from mcp_server import reference, server, stdio
@@ -26,9 +27,9 @@ from mcp_server.declare.tools import Endpoint
 from mcp_server.http.context import serving_stdio
 from mcp_server.http.serve import CannotServe
 from mcp_server.ledger import buffer
-from mcp_server.management import calling, connecting, listing
+from mcp_server.management import calling, connecting, listing, trailing
 from mcp_server.management.calling import not_called
-from mcp_server.management.platform import add_reason
+from mcp_server.management.platform import add_reason, working
 from mcp_server.principals import Principal
 from mcp_server.tokens import resolver
 from rls.backends.postgresql.lasting import keep_pulses
@@ -54,6 +55,10 @@ class Command(BaseCommand):
         self._add_manifest(commands.add_parser("server-json", help="print server.json, for the MCP registry"))
         stdio = commands.add_parser("stdio", help="serve one tenant; whoever starts it acts for that tenant")
         stdio.add_argument("--tenant", required=True, help="the name in its URL")
+        self._add_trail(
+            commands.add_parser("trail", help="print every call of a tenant as JSON lines, the oldest first")
+        )
+        self._add_forget(commands.add_parser("forget", help="delete what is kept of old calls, of every tenant"))
         commands.add_parser("reference", help="print what a server offers, as Markdown")
         for each in commands.choices.values():
             each.add_argument("--server", default="", help="the name of the server, where the project has several")
@@ -95,6 +100,20 @@ class Command(BaseCommand):
     def _add_manifest(self, parser: CommandParser) -> None:
         _add_root(parser)
         parser.add_argument("--namespace", default="", help="as io.github.acme (default: the host's name backwards)")
+
+    def _add_trail(self, parser: CommandParser) -> None:
+        parser.add_argument("--tenant", required=True, help="the name in its URL, or its id")
+        parser.add_argument("--since", metavar="TIME", help="from this day or time on (UTC)")
+        parser.add_argument("--until", metavar="TIME", help="before this day or time (UTC)")
+        parser.add_argument("--actor", help="of whoever has this name alone")
+        parser.add_argument("--action", help="of this tool, resource or prompt alone")
+        add_reason(parser)
+
+    def _add_forget(self, parser: CommandParser) -> None:
+        age = parser.add_mutually_exclusive_group(required=True)
+        age.add_argument("--before", metavar="TIME", help="what is older than this day or time (UTC)")
+        age.add_argument("--older-than", metavar="DAYS", help="what is older than so many days, such as 400d")
+        add_reason(parser)
 
     def handle(self, *args: Any, command: str, server: str, **options: Any) -> None:
         getattr(self, command.replace("-", "_"))(chosen(server), **options)
@@ -166,6 +185,34 @@ class Command(BaseCommand):
             buffer.flush()
         if ended_by is not None:
             sys.exit(128 + ended_by)
+
+    def trail(self, mcp: MCP, *, tenant: str, reason: str, **options: Any) -> None:
+        wanted = {
+            "created_at__gte": options["since"] and trailing.moment(options["since"]),
+            "created_at__lt": options["until"] and trailing.moment(options["until"]),
+            "actor": options["actor"],
+            "action": options["action"],
+        }
+        trailing.models()
+        with working("mcp trail", reason):
+            filters = {name: value for name, value in wanted.items() if value is not None}
+            for line in trailing.lines(trailing.tenant_id_of(tenant), **filters):
+                self.stdout.write(line)
+
+    def forget(self, mcp: MCP, *, before: str | None, older_than: str | None, reason: str, **options: Any) -> None:
+        moment = trailing.moment(before) if before is not None else trailing.age(older_than or "")
+        if moment > timezone.now():
+            raise CommandError(f"{before} is to come: name a day or a time that has been")
+        trailing.models()
+        forgotten: Counter[str] = Counter()
+        while True:
+            # Each batch is committed, with an audit row of its own, so that whoever stops it has lost nothing.
+            with working("mcp forget", reason or f"what is older than {moment.isoformat()}"):
+                batch = trailing.forget(moment)
+            forgotten.update(batch)
+            if max(batch.values()) < trailing.BATCH_SIZE:
+                break
+        self.stdout.write(", ".join(f"{label}: {count}" for label, count in forgotten.items()))
 
     def _answer(self, result: CallToolResult, *, as_json: bool) -> None:
         if result.is_error:

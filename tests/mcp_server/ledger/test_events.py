@@ -10,6 +10,7 @@ from django.db.utils import ProgrammingError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from mcp_server.declare.tools import ValueChange
 from mcp_server.ledger import events
 from mcp_server.ledger.models import AuditEvent
 from mcp_server.pages import InvalidCursor
@@ -56,6 +57,28 @@ def test_events_are_found_by_tool_and_time(acme: World) -> None:
         assert subjects(action="adjust_stoc") == []
         assert subjects(since=now - hour, until=now + hour) == ["product A-1", "order 1"]
         assert subjects(since=now + hour) == subjects(until=now - hour) == []
+
+
+def test_events_are_found_by_subject_and_actor(acme: World) -> None:
+    with tenant_context(acme.id):
+        write("adjust_stock", "product A-1")
+        events.write(action="adjust_stock", subject="product A-10", actor="ada", details={})
+
+        assert subjects(subject="product A-1") == ["product A-1"]
+        assert subjects(actor="ada") == ["product A-10"]
+        assert subjects(subject="product A-1", actor="ada") == []
+
+
+def test_values_are_kept_as_they_were(acme: World) -> None:
+    changes = [ValueChange("name", "old", None), ValueChange("price", "1", "2", unit="EUR")]
+
+    with tenant_context(acme.id):
+        events.write(action="rename", subject="s", actor="ada", details={}, changes=changes)
+
+        assert AuditEvent.objects.get(action="rename").changes == [
+            {"field": "name", "before": "old", "after": None},
+            {"field": "price", "before": "1", "after": "2", "unit": "EUR"},
+        ]
 
 
 def test_a_cursor_is_good_for_its_filters_and_its_tenant(acme: World, globex: World) -> None:

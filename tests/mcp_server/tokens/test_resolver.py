@@ -36,6 +36,22 @@ def test_the_scopes_of_a_token_come_back(acme: World) -> None:
     assert principal.scopes == scopes
 
 
+def test_so_does_what_it_may_not_do_although_its_scopes_allow_it(acme: World) -> None:
+    with working():
+        token = tokens.create(name="narrow", slug="acme", tools=["get_product"], is_read_only=True)
+        operator = tokens.create(name="narrow", slug=None, tools=["list_tenants"], is_read_only=True)
+
+    principals = [resolver.authenticate(token, slug="acme"), resolver.authenticate_platform(operator)]
+
+    assert [(each and (each.tools, each.is_read_only)) for each in principals] == [
+        (frozenset({"get_product"}), True),
+        (frozenset({"list_tenants"}), True),
+    ]
+    every = resolver.authenticate(acme.token, slug="acme")
+    assert every is not None
+    assert (every.tools, every.is_read_only) == (None, False)
+
+
 @pytest.mark.parametrize("subdomain", ["globex", "nowhere", "ACME", " acme", "acm_", "acme\x00", ""])
 def test_a_token_opens_no_other_url(acme: World, globex: World, subdomain: str) -> None:
     assert resolver.authenticate(acme.token, slug=subdomain) is None

@@ -14,6 +14,9 @@ from mcp_server.management.platform import add_reason, working
 from mcp_server.tokens import tokens
 from mcp_server.tokens.models import ApiToken, PlatformToken
 
+# A token that is lost or forgotten ends by itself.
+DEFAULT_DAYS = 90
+
 
 class Command(BaseCommand):
     help = "Manages tokens. A token is shown once, when it is created; only its digest is kept."
@@ -25,13 +28,20 @@ class Command(BaseCommand):
         endpoint.add_argument("--tenant", help="the tenant that it acts for: the name in its URL")
         endpoint.add_argument("--platform", action="store_true", help="it works across tenants")
         create.add_argument("--name", required=True, help="who or what uses it")
-        create.add_argument("--days", type=_days, help="it expires after so many days (default: never)")
+        end = create.add_mutually_exclusive_group()
+        end.add_argument(
+            "--days", type=_days, default=DEFAULT_DAYS, help=f"it expires after so many days (default: {DEFAULT_DAYS})"
+        )
+        end.add_argument("--never-expires", action="store_true", help="it is good until it is revoked")
         create.add_argument(
             "--scope",
             action="append",
             choices=_scopes(),
-            help="again for more (default: all but those that a server gives on request)",
+            help="again for more (default: those of the tools that are named; without any, all but those that a server "
+            "gives on request)",
         )
+        create.add_argument("--tool", action="append", help="this tool alone; again for more")
+        create.add_argument("--read-only", action="store_true", help="no tool that changes something")
         add_reason(create)
         add_reason(commands.add_parser("list", help="show every token; none can be used from it"))
         revoke = commands.add_parser("revoke", help="end a token now")
@@ -43,17 +53,32 @@ class Command(BaseCommand):
             getattr(self, command)(**options)
 
     def create(
-        self, *, tenant: str | None, name: str, days: int | None, scope: list[str] | None, **options: Any
+        self,
+        *,
+        tenant: str | None,
+        name: str,
+        days: int,
+        never_expires: bool,
+        scope: list[str] | None,
+        tool: list[str] | None,
+        read_only: bool,
+        **options: Any,
     ) -> None:
         token = tokens.create(
-            name=name, slug=tenant, scopes=scope, expires_at=timezone.now() + timedelta(days=days) if days else None
+            name=name,
+            slug=tenant,
+            scopes=scope,
+            tools=tool,
+            is_read_only=read_only,
+            expires_at=None if never_expires else timezone.now() + timedelta(days=days),
         )
         self.stdout.write(token)
 
     def list(self, **options: Any) -> None:
         for token in tokens.find():
             owner = token.tenant if isinstance(token, ApiToken) else "(platform)"
-            self.stdout.write(f"{token.id}\t{owner}\t{token.name}\t{_state(token)}\t{','.join(token.scopes)}")
+            facts = [str(token.id), str(owner), token.name, _state(token), ",".join(token.scopes), *_limits(token)]
+            self.stdout.write("\t".join(facts))
 
     def revoke(self, *, id: UUID, **options: Any) -> None:
         tokens.revoke(id)
@@ -71,7 +96,7 @@ def _scopes() -> list[str] | None:
 def _days(text: str) -> int:
     days = int(text)
     if days < 1:
-        raise ArgumentTypeError("a token is valid for at least 1 day; without --days it does not expire")
+        raise ArgumentTypeError("a token is valid for at least 1 day; with --never-expires it does not expire")
     return days
 
 
@@ -80,4 +105,10 @@ def _state(token: ApiToken | PlatformToken) -> str:
         return f"revoked {token.revoked_at:%Y-%m-%d}"
     if token.expires_at and token.expires_at <= timezone.now():
         return f"expired {token.expires_at:%Y-%m-%d}"
-    return "valid"
+    return f"valid until {token.expires_at:%Y-%m-%d}" if token.expires_at else "valid"
+
+
+def _limits(token: ApiToken | PlatformToken) -> list[str]:
+    """What a token may not do although its scopes allow it."""
+    read_only = ["reads only"] if token.is_read_only else []
+    return [*read_only, *([f"tools: {','.join(token.tools)}"] if token.tools is not None else [])]
