@@ -22,7 +22,7 @@ from benchmarks import common  # isort: skip
 import httpx2
 from django.db.models import Sum
 
-from benchmarks.calls import META, VERSION
+from benchmarks.counting import MODERN, request
 from core.models import MovementReason, Order, OrderStatus, Product
 from core.services import drafts, stock
 from core.services.drafts import Wanted
@@ -48,20 +48,9 @@ def arrange(world: World) -> list[int]:
 
 async def place(http: httpx2.AsyncClient, world: World, number: int) -> bool:
     """Whether the order was placed."""
-    body = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {"name": "place_order", "arguments": {"number": number}, "_meta": META},
-    }
-    headers = {
-        "Authorization": f"Bearer {world.token}",
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": VERSION,
-        "Mcp-Method": "tools/call",
-        "Mcp-Name": "place_order",
-    }
-    answer = await http.post(f"/mcp/{world.subdomain}/", json=body, headers=headers)
+    path = f"/mcp/{world.subdomain}/"
+    head, body = request(path, world.token, "place_order", {"number": number}, MODERN)
+    answer = await http.post(path, content=body, headers=head)
     result: dict[str, Any] = answer.json()["result"]
     if result.get("isError") and "can't be placed: HOT" not in result["content"][0]["text"]:
         raise SystemExit(f"order {number}: {result}")

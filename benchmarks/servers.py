@@ -18,7 +18,7 @@ from benchmarks.counting import MODERN, OLDER, Era, request
 
 PEERS = Path(".local/peers/bin/python")
 TOOL = "get_tenant_products"
-# What docs/how-to/deploy.md tells to write for ours; the others get what they understand of it.
+# What `python -m mcp_server` serves with; the others get what they understand of it.
 OURS_OPTIONS = ["--http", "mcp_server.http.connections:Protocol"]
 UVICORN_OPTIONS = ["--ws", "none", "--timeout-keep-alive", "75", "--no-access-log", "--log-level", "warning"]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -29,7 +29,8 @@ SERVER_CPU = min(os.sched_getaffinity(0))
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server: a module with an application, served by uvicorn with these options, or by gunicorn's threads.
+    """A server: a module with an application, served by uvicorn with these options, or by gunicorn's threads; ours by
+    its own command.
 
     `is_bound` says whether it connects as the role that policies bind, or as a superuser who filters by hand.
     """
@@ -39,6 +40,7 @@ class Peer:
     python: Path = Path(sys.executable)
     is_bound: bool = True
     is_wsgi: bool = False
+    has_command: bool = False
     eras: tuple[Era, ...] = (MODERN, OLDER)
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +62,8 @@ class Peer:
                 "75",
             ]
             return [str(self.python), "-m", *gunicorn, "--bind", f"127.0.0.1:{port}", self.app]
+        if self.has_command:
+            return [str(self.python), "-m", "mcp_server"]
         options = [*UVICORN_OPTIONS, *self.options]
         return [str(self.python), "-m", "uvicorn", self.app, "--port", str(port), *options]
 
@@ -75,7 +79,7 @@ SKETCH = Peer("sketch: SDK + Django's ORM + our backend", "benchmarks.peers.sket
 OURS = Peer(
     "**ours**",
     "core.asgi:application",
-    options=tuple(OURS_OPTIONS),
+    has_command=True,
     path=f"/mcp/{SLUG}/",
     has_token=True,
 )
@@ -135,7 +139,7 @@ def running(peer: Peer, environment: Mapping[str, str], log: Path) -> Iterator[R
     with log.open("a") as output:
         process = subprocess.Popen(
             peer.command(port),
-            env={**environment, **peer.environment, "PGAPPNAME": name, "PYTHONPATH": "."},
+            env={**environment, **peer.environment, "PGAPPNAME": name, "PYTHONPATH": ".", "PORT": str(port)},
             stdout=output,
             stderr=output,
             start_new_session=True,

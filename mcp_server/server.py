@@ -34,7 +34,7 @@ from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
-from mcp_server.declare import handwritten, mistakes, registry, schemas
+from mcp_server.declare import mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.authentication import PrincipalToken
@@ -248,6 +248,8 @@ def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     tool.parameters = schemas.of_arguments(tool.parameters, tool=spec.name)
     judged = {"refuse_misfits": model_validator(mode="before")(_refusing_misfits(tool.parameters))}
     if spec.input_schema is not None:
+        from mcp_server.declare import handwritten  # few servers have such a schema, and need a validator for it
+
         tool.parameters = handwritten.published(spec, spec.input_schema, tool.parameters)
         judged["refuse_unfit"] = model_validator(mode="before")(_refusing_by(tool.parameters))
     if spec.shape.schema is not None:
@@ -286,6 +288,8 @@ def _refusing_misfits(schema: schemas.Schema) -> Any:
 
 def _refusing_by(schema: schemas.Schema) -> Any:
     """The same for what does not fit a schema that was written by hand."""
+    from mcp_server.declare import handwritten
+
     judge = handwritten.validator(schema)
 
     def refuse_unfit(cls: type[BaseModel], arguments: Any) -> Any:

@@ -79,9 +79,10 @@ def add_item(number: int, item: Wanted) -> OrderDetails:
     Raises OrderNotFound, OrderInvalid, NotForSale.
     """
     with transaction.atomic(savepoint=False):
-        order = orders.lock(number)
+        details = orders.lock(number)
+        order = details.order
         _require_draft(order)
-        lines = {line.product_id: line for line in order.items.all()}
+        lines = {line.product_id: line for line in details.items}
         [new] = _new_lines([item], order.currency)
         line = lines.setdefault(new.product_id, new)
         if line is new:
@@ -91,7 +92,7 @@ def add_item(number: int, item: Wanted) -> OrderDetails:
         order.total_minor = _total(lines.values(), order.discount_minor)
         line.save()
         order.save(update_fields=["total_minor"])
-        return orders.details(order)
+        return orders.get(number)
 
 
 def goods(lines: Iterable[OrderItem]) -> int:

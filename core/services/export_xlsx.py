@@ -7,17 +7,18 @@ from datetime import datetime
 from decimal import Decimal
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from xml.sax.saxutils import escape
 
 from django.utils.translation import gettext as _
-from xlsxwriter import Workbook
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
 
 from core import amounts
 from core.services.export_formats import Row, Writer, cell
 from mcp_server.errors import Refusal
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 # Of a cell's text, as UTF-16 counts characters (Microsoft, "Excel specifications and limits").
 MAX_CELL_LENGTH = 32_767
@@ -45,6 +46,8 @@ class XLSX(Writer):
     sheet_rows = 1_048_576
 
     def __enter__(self) -> Self:
+        from xlsxwriter import Workbook  # of those who export: no server waits for it at its start
+
         self._directory = TemporaryDirectory(prefix="export-")
         self._book = Workbook(self.file, {"constant_memory": True, "tmpdir": self._directory.name, "use_zip64": True})
         self._time_format = self._book.add_format({"num_format": TIME_CELL_FORMAT})

@@ -53,9 +53,9 @@ def place(number: int, *, actor: str) -> OrderDetails:
     Raises OrderNotFound, NotAllowed, OrderInvalid, NotForSale, OutOfStock.
     """
     with transaction.atomic(savepoint=False):
-        order = orders.lock(number)
+        details = orders.lock(number)
+        order = details.order
         orders.require_step(order, OrderStatus.PLACED)
-        details = orders.details(order)
         _require_lines(details)
         _require_active(details)
         _require_stock(details)
@@ -73,9 +73,9 @@ def advance(number: int, step: Step, *, actor: str, method: PaymentMethod | None
     Raises OrderNotFound, NotAllowed, PaymentUnclear.
     """
     with transaction.atomic(savepoint=False):
-        order = orders.lock(number)
+        details = orders.lock(number)
+        order = details.order
         orders.require_step(order, OrderStatus(step))
-        details = orders.details(order)
         if step is Step.PAID:
             _pay(details, _known(method), actor)
         elif method is not None:
@@ -90,9 +90,9 @@ def cancel(number: int, *, reason: str, actor: str) -> Cancellation:
     Asks, unless it is a draft. Raises OrderNotFound, NotAllowed, TooMuchStock.
     """
     with transaction.atomic(savepoint=False):
-        order = orders.lock(number)
+        details = orders.lock(number)
+        order = details.order
         orders.require_step(order, OrderStatus.CANCELLED)
-        details = orders.details(order)
         was_sold = order.status != OrderStatus.DRAFT
         units = sum(item.quantity for item in details.items) if was_sold else 0
         cancelled = Cancellation(details, OrderStatus(order.status), units, _balance(details.payments))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from core import periods
-from core.models import TRANSITIONS, Customer, Order, OrderItem, OrderStatus, Payment
+from core.models import TRANSITIONS, Customer, Order, OrderItem, OrderStatus, Payment, Product
 from core.periods import Period
 from core.services import customers
 from core.services.querysets import made_once
+from core.services.rows import Columns, statement
 from mcp_server import pages
 from mcp_server.errors import Refusal
 
@@ -32,6 +34,42 @@ LISTED = (
     *("id", "number", "status", "currency", "total_minor", "created_at", "placed_at", "cancelled_at", "listed_at"),
     *("customer__email", "customer__name"),
 )
+
+# What an order in full is made of, and what a sale looks at.
+OF_ORDER = Columns(
+    Order,
+    *("number", "status", "customer_id", "currency", "discount_minor", "total_minor", "note"),
+    *("created_at", "placed_at", "cancelled_at"),
+)
+OF_CUSTOMER = Columns(Customer, "email", "name")
+OF_ITEM = Columns(OrderItem, "product_id", "quantity", "price_minor", "currency")
+OF_PRODUCT = Columns(Product, "sku", "name", "is_active", "stock")
+
+# A row for each line, by sku, or one row without a line. Payments are read where there are any.
+DETAILS = statement(
+    """
+    SELECT COALESCE(payment.is_there, false),
+           {order}, {customer}, {item}, {product}
+    FROM core_order AS o
+    LEFT JOIN LATERAL (
+        SELECT true AS is_there FROM core_payment AS payment WHERE payment.order_id = o.id LIMIT 1
+    ) AS payment ON true
+    LEFT JOIN core_customer AS customer ON customer.id = o.customer_id
+    LEFT JOIN core_orderitem AS item ON item.order_id = o.id
+    LEFT JOIN core_product AS product ON product.id = item.product_id
+    WHERE o.number = %s
+    ORDER BY product.sku
+    """,
+    order=OF_ORDER.sql("o"),
+    customer=OF_CUSTOMER.sql("customer"),
+    item=OF_ITEM.sql("item"),
+    product=OF_PRODUCT.sql("product"),
+)
+# Where in a row of it each begins.
+ORDER = 1
+CUSTOMER = ORDER + len(OF_ORDER)
+ITEM = CUSTOMER + len(OF_CUSTOMER)
+PRODUCT = ITEM + len(OF_ITEM)
 
 
 class OrderNotFound(Refusal):
@@ -101,22 +139,28 @@ def page(
 
 
 def get(number: int) -> OrderDetails:
-    """The order with this number, in three statements. Raises OrderNotFound."""
-    return details(_found(Order.objects.select_related("customer"), number))
-
-
-def details(order: Order) -> OrderDetails:
-    """The order with its lines and payments, in two statements."""
+    """The order with this number: in one statement, in two where it has payments. Raises OrderNotFound."""
+    with connection.cursor() as cursor:
+        cursor.execute(DETAILS, [number])
+        rows = cursor.fetchall()
+    if not rows:
+        raise OrderNotFound(_("There is no order {number}. Call list_orders to see the numbers.").format(number=number))
+    order = OF_ORDER.read(rows[0][ORDER:CUSTOMER])
+    if order.customer_id is not None:
+        order.customer = OF_CUSTOMER.read(rows[0][CUSTOMER:ITEM])
     return OrderDetails(
         order=order,
-        items=list(_items().filter(order=order)),
-        payments=list(order.payments.order_by("created_at", "id")),
+        items=[_item(order, row) for row in rows if row[ITEM] is not None],
+        payments=list(order.payments.order_by("created_at", "id")) if rows[0][0] else [],
     )
 
 
-def lock(number: int) -> Order:
-    """The order with this number, locked until the transaction ends: before any product. Raises OrderNotFound."""
-    return _found(Order.objects.select_related("customer").select_for_update(of=("self",)), number)
+def lock(number: int) -> OrderDetails:
+    """The same, locked until the transaction ends: before any product. One statement more. Raises OrderNotFound."""
+    with connection.cursor() as cursor:
+        # Apart from what is read: whoever has waited here sees the lines as they are now.
+        cursor.execute("SELECT FROM core_order WHERE number = %s FOR UPDATE", [number])
+    return get(number)
 
 
 def require_step(order: Order, status: OrderStatus) -> None:
@@ -153,24 +197,12 @@ def _listed() -> QuerySet[Order]:
     return orders.annotate(line_count=Coalesce(lines, 0), unit_count=Coalesce(units, 0)).order_by(*NEWEST_FIRST)
 
 
-@made_once
-def _items() -> QuerySet[OrderItem]:
-    """Lines by sku, with the columns that are shown, and what a sale looks at."""
-    columns = (
-        "quantity",
-        "price_minor",
-        "currency",
-        *(f"product__{name}" for name in ("sku", "name", "is_active", "stock")),
-    )
-    return OrderItem.objects.select_related("product").only(*columns).order_by("product__sku")
-
-
 def _row(order: Any) -> OrderRow:
     return OrderRow(order, order.line_count, order.unit_count)
 
 
-def _found(orders: QuerySet[Order], number: int) -> Order:
-    order = orders.filter(number=number).first()
-    if order is None:
-        raise OrderNotFound(_("There is no order {number}. Call list_orders to see the numbers.").format(number=number))
-    return order
+def _item(order: Order, row: tuple[Any, ...]) -> OrderItem:
+    item = OF_ITEM.read(row[ITEM:PRODUCT])
+    item.order = order
+    item.product = OF_PRODUCT.read(row[PRODUCT:])
+    return item

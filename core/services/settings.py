@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from core import amounts, currencies, defaults, formats
@@ -14,8 +14,12 @@ from core.amounts import AmountInvalid
 from core.models import Order, Product, TenantSettings
 from core.services import time_zones
 from core.services.field_changes import FieldChange
+from core.services.rows import Columns, statement
 from mcp_server import approval, sentences
 from mcp_server.errors import Refusal
+
+OF_SETTINGS = Columns(TenantSettings, *(field.attname for field in TenantSettings._meta.concrete_fields))
+GET = statement("SELECT {columns} FROM core_tenantsettings", columns=OF_SETTINGS.sql("core_tenantsettings"))
 
 
 class SettingsInvalid(Refusal):
@@ -49,7 +53,10 @@ class SettingsChange:
 
 def get() -> TenantSettings:
     """The settings of the open tenant context; the defaults, not saved, where the tenant has none."""
-    return TenantSettings.objects.first() or TenantSettings()
+    with connection.cursor() as cursor:
+        cursor.execute(GET)
+        found = cursor.fetchone()
+    return OF_SETTINGS.read(found) if found else TenantSettings()
 
 
 def locales() -> str:

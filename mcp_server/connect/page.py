@@ -63,8 +63,8 @@ class Step:
 
 
 def is_for_a_person(scope: Scope) -> bool:
-    """Whether a browser asks for a page: it names HTML, as no MCP client does, and no stream of events."""
-    if scope["method"] not in ("GET", "HEAD"):
+    """Whether a browser asks for a page: it names HTML, and neither a stream of events nor a session."""
+    if scope["method"] not in ("GET", "HEAD") or any(name == b"mcp-session-id" for name, _ in scope["headers"]):
         return False
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1").lower()
     ranges = [each.partition(";")[0].strip() for each in accepted.split(",")]

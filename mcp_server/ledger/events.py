@@ -59,7 +59,7 @@ def page(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[AuditEvent]:
-    """A page of what was changed, newest first: by one tool or by any, of one subject ("product A-1"), by one actor,
+    """A page of what was changed, newest first: by one tool or by any, of one subject ("ticket 7"), by one actor,
     from `since` on and before `until`.
 
     Raises InvalidCursor.

@@ -61,7 +61,10 @@ class Stream:
     """An open stream: whose it is, and which of its URIs is made of which rows. See Note [A stream that lasts]."""
 
     def __init__(self, principal: Principal, principal_now: Callable[[], Awaitable[Principal | None]]) -> None:
+        if principal.tenant_id is None:
+            raise TypeError("a stream is a tenant's, and this principal is the platform's")
         self.principal = principal
+        self.tenant_id = principal.tenant_id
         self.rows: dict[str, frozenset[Row]] = {}
         self._principal_now = principal_now
         self._bus = InMemorySubscriptionBus()
@@ -75,7 +78,7 @@ class Stream:
 
     async def hear(self, change: RowChange | None) -> None:
         """Send an event for each URI that the change is about, or end the stream."""
-        if change is not None and change.tenant_id != self.principal.tenant_id:
+        if change is not None and change.tenant_id != self.tenant_id:
             return
         uris = [
             uri for uri, rows in self.rows.items() if change is None or any(_is_touched(row, change) for row in rows)
@@ -122,7 +125,7 @@ class Subscriptions:
         stream = Stream(current_principal(), principal_again(ctx.request))
         self._admit(stream)
         try:
-            async with self._feed.subscribed(stream.hear):
+            async with self._feed.subscribed(stream.tenant_id, stream.hear):
                 stream.rows = await read(Listening(), watchable, wanted)
                 return await self._serve(stream, ctx, params)
         except TimeoutError:
@@ -150,7 +153,7 @@ class Subscriptions:
             end.cancel()
 
     def _admit(self, stream: Stream) -> None:
-        of_tenant = sum(each.principal.tenant_id == stream.principal.tenant_id for each in self._streams)
+        of_tenant = sum(each.tenant_id == stream.tenant_id for each in self._streams)
         if self._is_closed or len(self._streams) >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_A_TENANT:
             raise MCPError(
                 INTERNAL_ERROR, _("Too many subscription streams are open. Close one, or subscribe again later.")

@@ -59,7 +59,10 @@ BEGIN
     END LOOP;
 END
 $revoke$;
-GRANT EXECUTE ON FUNCTION pg_catalog.pg_notify(text, text) TO app_resolver;
+-- Whom the functions run as that announce changes, and say who watches.
+GRANT EXECUTE ON FUNCTION
+    pg_catalog.pg_notify(text, text), pg_catalog.pg_try_advisory_lock(int, int), pg_catalog.pg_try_advisory_lock_shared(int, int)
+    TO app_resolver;
 REVOKE SELECT ON pg_catalog.pg_stat_activity, pg_catalog.pg_locks FROM PUBLIC;
 GRANT SELECT ON pg_catalog.pg_stat_activity, pg_catalog.pg_locks TO pg_read_all_stats;
 

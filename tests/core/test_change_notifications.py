@@ -15,11 +15,12 @@ from tests.support.world import World, working
 
 
 @pytest.fixture
-def heard(postgres_server: Server, database: str) -> Iterator[psycopg.Connection]:
-    """A connection of the platform that listens."""
+def heard(acme: World, globex: World, postgres_server: Server, database: str) -> Iterator[psycopg.Connection]:
+    """A connection of the platform that listens, and watches both tenants."""
     url = postgres_server.url(database, "app_platform")
     with psycopg.connect(url, autocommit=True) as listening:
         listening.execute("LISTEN tenant_changes")
+        listening.execute("SELECT app.watch_tenants(%s)", [[acme.id, globex.id]])
         yield listening
 
 

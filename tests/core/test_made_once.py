@@ -49,4 +49,4 @@ def test_no_tenant_reads_what_another_has_read(make: Make, acme: World, globex: 
 
 
 def test_what_is_made_once_is_found() -> None:
-    assert {make.__name__ for make in kept()} >= {"listed", "_items", "_movements", "_with_counts"}
+    assert {make.__name__ for make in kept()} >= {"listed", "_movements", "_with_counts"}

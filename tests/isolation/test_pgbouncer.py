@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import DatabaseError, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
@@ -152,3 +153,23 @@ def test_nothing_of_one_client_stays_for_the_next(statement: str, acme: World, g
                 cursor.execute(f"SELECT count(*) FROM {left} WHERE name = 'stolen'")
 
                 assert cursor.fetchone() == (0,)
+
+
+def test_what_is_watched_is_announced_and_nothing_stays_on_the_server_connection(
+    acme: World, globex: World, bouncer: None, postgres_server: Server, database: str
+) -> None:
+    def write(world: World) -> None:
+        with tenant_context(world.id):
+            Product.objects.update(stock=7)
+
+    with psycopg.connect(postgres_server.url(database, "app_platform"), autocommit=True) as listening:
+        listening.execute("LISTEN tenant_changes")
+        write(acme)
+        listening.execute("SELECT app.watch_tenants(%s)", [[acme.id]])
+        write(acme)
+        write(globex)
+        has_ended = listening.execute("SELECT app.await_writers()").fetchone()
+        heard = [notify.payload for notify in listening.notifies(timeout=0)]
+
+    assert has_ended == (True,)
+    assert heard == [f"{acme.id} core_product {acme.product_id}"]

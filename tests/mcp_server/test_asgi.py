@@ -329,3 +329,23 @@ def test_another_python_is_one_sentence() -> None:
     assert bare.stderr == (
         f"django is not installed for {sys.executable}: use .venv/bin/python, which make run makes\n"
     )
+
+
+# What a server does at its start, up to the first connection that it would accept.
+START = """
+import gc, runpy, sys, uvicorn
+
+def run(app, **options):
+    print(app, gc.isenabled(), gc.get_freeze_count() > 100_000, {"xlsxwriter", "jsonschema"} & sys.modules.keys())
+
+uvicorn.run = run
+runpy.run_module("mcp_server", run_name="__main__")
+"""
+
+
+def test_what_is_imported_at_the_start_is_needed_and_is_never_searched_for_garbage(database: str) -> None:
+    environment = os.environ | {"PORT": str(free_port()), "DJANGO_SETTINGS_MODULE": "core.settings"}
+
+    started = subprocess.run([sys.executable, "-c", START], env=environment, capture_output=True, text=True, check=True)
+
+    assert started.stdout == "core.asgi:application True True set()\n"

@@ -318,6 +318,7 @@ def test_a_primary_that_became_a_standby_is_left(remote: Remote, acme: World, ad
     admin.execute(f"ALTER ROLE app_tenant IN DATABASE {database} SET default_transaction_read_only = on")
     try:
         end_sessions(admin, remote.process.name)
+        until_principals_are_forgotten()
         assert remote.call(acme, "shop_names").status_code == 503  # it took no note of the token's use
     finally:
         admin.execute(f"ALTER ROLE app_tenant IN DATABASE {database} RESET default_transaction_read_only")

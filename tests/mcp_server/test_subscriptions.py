@@ -40,7 +40,11 @@ MANY = (
     " is_active, created_at)"
     " SELECT %s, 'B-' || n, 'B', '', '', 1, 'EUR', 0, 0, true, now() FROM generate_series(1, 101) AS n"
 )
-LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND query LIKE 'LISTEN%%'"
+# The sessions of a process that watch anybody (mcp_server/sql/0002_watched_tenants.sql, Note [Nobody watches]).
+LISTENERS = (
+    "SELECT DISTINCT pid FROM pg_stat_activity JOIN pg_locks USING (pid) WHERE application_name = %s"
+    " AND locktype = 'advisory' AND classid = 1296257112 AND objid = 0 AND mode = 'ShareLock'"
+)
 
 
 @pytest.fixture(scope="module")

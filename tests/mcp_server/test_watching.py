@@ -61,7 +61,7 @@ def test_the_feed_goes_on_after_what_nobody_has_foreseen(
 
     async def story() -> RowChange | None:
         heard: asyncio.Queue[RowChange | None] = asyncio.Queue()
-        async with ChangeFeed().subscribed(heard.put):
+        async with ChangeFeed().subscribed(acme.id, heard.put):
             await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
             return await heard.get()
 

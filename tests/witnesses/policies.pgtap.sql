@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(671);
+SELECT plan(690);
 
 -- What there is, and nothing else.
 
@@ -62,8 +62,8 @@ SELECT foreign_tables_are('app', '{}'::name[]);
 SELECT foreign_tables_are('public', '{}'::name[]);
 SELECT functions_are('public', '{}'::name[]);
 SELECT functions_are('app', ARRAY[
-    'find_weaknesses', 'is_declared', 'keep_row_security', 'no_tenant', 'notify_change', 'open_platform', 'refuse_ddl', 'require_migrating', 'require_platform',
-    'resolve_principal', 'tenant_or_null', 'uuid7']);
+    'await_writers', 'find_weaknesses', 'is_declared', 'keep_row_security', 'no_tenant', 'notify_change', 'open_platform', 'refuse_ddl', 'require_migrating',
+    'require_platform', 'resolve_principal', 'tenant_or_null', 'unwatch_tenants', 'uuid7', 'watch_tenants']);
 
 -- Row-level security, enabled and forced, on the tables that hold tenants' rows.
 
@@ -256,8 +256,9 @@ SELECT is_empty(
 SELECT set_eq(
     $$ SELECT p.oid::regprocedure || ' of ' || proowner::regrole FROM pg_proc AS p
        WHERE pronamespace = 'app'::regnamespace AND proowner <> 'app_owner'::regrole AND prorettype <> 'event_trigger'::regtype $$,
-    ARRAY['app.notify_change() of app_resolver', 'app.resolve_principal(text,bytea) of app_resolver'],
-    'every function belongs to app_owner, but for the resolver and what sends notifications');
+    ARRAY['app.await_writers() of app_resolver', 'app.notify_change() of app_resolver', 'app.resolve_principal(text,bytea) of app_resolver',
+          'app.unwatch_tenants(uuid[]) of app_resolver', 'app.watch_tenants(uuid[]) of app_resolver'],
+    'every function belongs to app_owner, but for the resolver, what sends notifications, and what says who hears them');
 
 -- Rights on tables: exactly these, whether they were given to the role, to PUBLIC or to a role behind it.
 
@@ -391,7 +392,8 @@ SELECT ok(
 -- Functions of PostgreSQL that switch the tenant, run a text as SQL, or reach other sessions.
 
 SELECT function_privs_are('pg_catalog', f.name, arguments, app_role.name,
-                          CASE WHEN (f.name, app_role.name) = ('pg_notify', 'app_resolver') THEN '{EXECUTE}' ELSE '{}' END::name[])
+                          CASE WHEN app_role.name = 'app_resolver' AND f.name IN ('pg_notify', 'pg_try_advisory_lock', 'pg_try_advisory_lock_shared')
+                               THEN '{EXECUTE}' ELSE '{}' END::name[])
 FROM (VALUES
     ('set_config'::name, '{text,text,boolean}'::name[]),
     ('query_to_xml', '{text,boolean,boolean,text}'),
@@ -407,6 +409,8 @@ FROM (VALUES
     ('setseed', '{"double precision"}'),
     ('pg_cancel_backend', '{integer}'),
     ('pg_advisory_lock', '{bigint}'),
+    ('pg_try_advisory_lock', '{integer,integer}'),
+    ('pg_try_advisory_lock_shared', '{integer,integer}'),
     ('pg_stat_get_activity', '{integer}'),
     ('pg_lock_status', '{}'),
     ('currtid2', '{text,tid}')
@@ -444,14 +448,17 @@ FROM (VALUES
     ('resolve_principal', '{text,bytea}', '{app_tenant,app_platform}'),
     ('is_declared', '{text,text}', '{app_auditor}'),
     ('notify_change', '{}', '{}'),
+    ('watch_tenants', '{uuid[]}', '{app_platform}'),
+    ('unwatch_tenants', '{uuid[]}', '{app_platform}'),
+    ('await_writers', '{}', '{app_platform}'),
     ('keep_row_security', '{}', '{}'),
     ('refuse_ddl', '{}', '{}')
 ) AS f (name, arguments, callers),
 unnest(ARRAY['app_tenant', 'app_platform', 'app_auditor']) AS role_name;
 SELECT set_eq(
     $$ SELECT oid::regprocedure::text FROM pg_proc WHERE prosecdef $$,
-    ARRAY['app.notify_change()', 'app.resolve_principal(text,bytea)'],
-    'two functions run as their owner, which nobody can log in as');
+    ARRAY['app.await_writers()', 'app.notify_change()', 'app.resolve_principal(text,bytea)', 'app.unwatch_tenants(uuid[])', 'app.watch_tenants(uuid[])'],
+    'five functions run as their owner, which nobody can log in as');
 SELECT is_empty(
     $$ SELECT oid::regprocedure FROM pg_proc WHERE proleakproof AND pronamespace IN ('app'::regnamespace, 'public'::regnamespace) $$,
     'none is called before the policies');

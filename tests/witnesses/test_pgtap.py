@@ -55,7 +55,7 @@ STORIES = [
     ),
     ("GRANT CREATE ON SCHEMA public TO app_tenant", "Role app_tenant should be granted USAGE on schema public"),
     ("CREATE VIEW leak AS SELECT * FROM core_product", "Schema public should have the correct views"),
-    ("ALTER FUNCTION app.uuid7 SECURITY DEFINER", "two functions run as their owner"),
+    ("ALTER FUNCTION app.uuid7 SECURITY DEFINER", "five functions run as their owner"),
     ("ALTER FUNCTION app.no_tenant() IMMUTABLE", "Function app.no_tenant() should be STABLE"),
     ("DROP EVENT TRIGGER refuse_ddl", "both event triggers are there and enabled"),
 ]

@@ -32,7 +32,9 @@ WHERE g.grantee IN (SELECT r.role_name FROM app.roles AS r)
       SELECT FROM aclexplode(COALESCE(init.initprivs, c.default_acl)) AS first
       WHERE first.grantee = acl.grantee AND first.privilege_type = acl.privilege_type
   )
-  AND (g.grantee, g.object) <> ('app_resolver', 'pg_catalog.pg_notify(text,text)')
+  AND (g.grantee, g.object) NOT IN (('app_resolver', 'pg_catalog.pg_notify(text,text)'),
+                                    ('app_resolver', 'pg_catalog.pg_try_advisory_lock(integer,integer)'),
+                                    ('app_resolver', 'pg_catalog.pg_try_advisory_lock_shared(integer,integer)'))
 UNION ALL
 SELECT 'catalog-open', 'warning', format('%s (%I) on pg_catalog.%I', acl.privilege_type, a.attname, c.relname), format('%s has more than PostgreSQL gives by itself', g.grantee),
        format('REVOKE %s (%I) ON pg_catalog.%I FROM %s;', acl.privilege_type, a.attname, c.relname, g.grantee)
