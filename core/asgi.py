@@ -7,6 +7,7 @@ uvicorn core.asgi:application --http mcp_server.http.connections:Protocol --ws n
 import os
 import sys
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from core.callers import authenticate
 from core.instructions import INSTRUCTIONS
 from core.scopes import Scope
-from mcp_server import MCP, __version__
+from mcp_server import MCP, Limits, __version__
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
@@ -33,4 +34,10 @@ application = MCP(
     scopes_on_request=[Scope.DEMO_WRITE],
     authenticate=authenticate(),
     platform=True,
+    limits=Limits(
+        tenant=settings.MCP_LIMIT_TENANT,
+        principal=settings.MCP_LIMIT_PRINCIPAL,
+        failed_logins=settings.MCP_LIMIT_FAILED_LOGINS,
+        at_once=settings.MCP_LIMIT_AT_ONCE,
+    ),
 ).asgi(django=django, at="/mcp")

@@ -12,6 +12,7 @@ from typing import Any
 
 from core import defaults, variables, zones
 from core.variables import env
+from mcp_server.limits.rules import Limits
 
 zones.use_packaged_rules()
 
@@ -39,6 +40,13 @@ MCP_OAUTH_CLIENT_SECRET = env.str("MCP_OAUTH_CLIENT_SECRET", default="")
 MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
 # Whose pages may call /mcp from a browser, as `https://app.example.com`.
 MCP_ALLOWED_ORIGINS = env.list("MCP_ALLOWED_ORIGINS", default=[])
+# How much is taken from whom: rates, and how many messages of a tenant one process has under way; 0 for any number.
+MCP_LIMIT_TENANT = variables.rate("MCP_LIMIT_TENANT", default=Limits.tenant)
+MCP_LIMIT_PRINCIPAL = variables.rate("MCP_LIMIT_PRINCIPAL", default=Limits.principal)
+MCP_LIMIT_FAILED_LOGINS = variables.rate("MCP_LIMIT_FAILED_LOGINS", default=Limits.failed_logins)
+MCP_LIMIT_AT_ONCE = variables.number("MCP_LIMIT_AT_ONCE", default=Limits.at_once, least=0)
+# Where all processes together count: a Redis. Without one each process counts by itself.
+CACHES = {"default": variables.cache("CACHE_URL")}
 # The address that clients use, where it is not this machine's.
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 

@@ -16,10 +16,14 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from mcp_server.limits.rules import RATE_EXAMPLE, rates
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
 SCHEMES = ("postgres", "postgresql")
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
+CACHE_SCHEMES = ("redis", "rediss")
+EXAMPLE_CACHE_URL = "redis://user:password@host:6379/0"
 
 env = environ.FileAwareEnv()
 
@@ -77,6 +81,36 @@ def database(variable: str, engine: str) -> dict[str, Any]:
         raise ImproperlyConfigured(
             f"{variable} is no URL of a database: write {EXAMPLE_URL}, and a / in the password as %2F"
         )
+    return found
+
+
+def rate(variable: str, *, default: str) -> str:
+    """How much is taken in which time, as RATE_EXAMPLE; '' for any."""
+    text = _text(variable, default=default).strip()
+    try:
+        rates(text)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{variable} is {text!r}: write rates as {RATE_EXAMPLE!r}, or leave it empty for no limit"
+        ) from None
+    return text
+
+
+def cache(variable: str) -> dict[str, Any]:
+    """A cache of Django's CACHES: a Redis, from a URL like EXAMPLE_CACHE_URL, or the memory of the process."""
+    url = _text(variable, default="").strip()
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in CACHE_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        is_one = False
+    if not is_one:
+        raise ImproperlyConfigured(
+            f"{variable} is no URL of a Redis: write {EXAMPLE_CACHE_URL}, and a / in the password as %2F"
+        )
+    found: dict[str, Any] = environ.Env.cache_url_config(url)
     return found
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcp_server.errors import Refusal
     from mcp_server.http.authentication import anyone, by_token, server_scopes
     from mcp_server.http.context import current_principal
+    from mcp_server.limits.rules import Limits
     from mcp_server.oauth.issuers import Issuer
     from mcp_server.oauth.server import ResourceServer
     from mcp_server.principals import Principal
@@ -34,6 +35,7 @@ __all__ = [
     "Content",
     "Endpoint",
     "Issuer",
+    "Limits",
     "Principal",
     "Refusal",
     "ResourceServer",
@@ -59,6 +61,7 @@ _PLACES = {
     "Content": "declare.resources.Content",
     "Endpoint": "declare.tools.Endpoint",
     "Issuer": "oauth.issuers.Issuer",
+    "Limits": "limits.rules.Limits",
     "Principal": "principals.Principal",
     "Refusal": "errors.Refusal",
     "ResourceServer": "oauth.server.ResourceServer",

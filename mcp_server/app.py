@@ -34,6 +34,9 @@ from mcp_server.http.shutdown import told_of_the_end
 from mcp_server.http.statics import Statics
 from mcp_server.http.transport import Transport
 from mcp_server.ledger import buffer
+from mcp_server.limits.gate import Gate
+from mcp_server.limits.rules import Limits
+from mcp_server.limits.stores import Store
 from mcp_server.startup import in_a_sentence
 from rls.backends.postgresql.lasting import keep_pulses
 from rls.context import PLATFORM_ALIAS
@@ -70,6 +73,7 @@ class MCP:
         authenticate: Authenticate = by_token,
         platform: bool | Authenticate = False,
         apps: Collection[str] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """
         Args:
@@ -84,6 +88,7 @@ class MCP:
             authenticate: says who calls, see mcp_server.http.authentication.
             platform: whether there is an endpoint for work across tenants; if it is a function, who calls there.
             apps: labels of the apps whose `mcp_tools` are offered; all where it is left out.
+            limits: how much is taken from one tenant, one caller and one address; where it is left out, `Limits()`.
         """
         self.name = name
         self.version = version
@@ -98,6 +103,7 @@ class MCP:
         self._scopes = None if scopes is None else frozenset(map(str, scopes))
         self.scopes_on_request = frozenset(map(str, scopes_on_request))
         self._apps = apps
+        self.limits = limits or Limits()
         self._own: list[Spec] = []
         self._prepared: dict[Endpoint, EndpointServer] = {}
         self._transports: dict[Endpoint, Transport] = {}
@@ -169,12 +175,16 @@ class MCP:
         servers, self._prepared = self._prepared, {}
         scopes, principals = self.default_scopes(), KeptPrincipals()
         authenticated = {Endpoint.TENANT: self.authenticate, Endpoint.PLATFORM: self.authenticate_platform}
+        store = Store(configuration.redis_url())
+        gate = Gate(self.name, self.limits, store)
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(store.close)
             stack.push_async_callback(workers.run, buffer.flush)
             transports = {
                 endpoint: Transport(
                     each,
                     Backend(authenticated[endpoint], scopes, principals, scopes_on_request=self.scopes() - scopes),
+                    gate,
                 )
                 for endpoint, each in servers.items()
             }

@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 # (psycopg_pool.ConnectionPool, "max_size").
 WORKERS_WITHOUT_POOL = 10
 DEFAULT_POOL_SIZE = 4
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def has_sessions() -> bool:
@@ -34,6 +35,13 @@ def allowed_origins() -> Collection[str]:
 def public_url() -> str:
     """PUBLIC_URL: the address that clients use, without a slash at its end; '' where it is the one they name."""
     return str(getattr(settings, "PUBLIC_URL", "")).rstrip("/")
+
+
+def redis_url() -> str:
+    """The Redis of the default cache (CACHES), which all processes share; '' where it is another kind of cache."""
+    locations = settings.CACHES.get("default", {}).get("LOCATION", "")
+    first = locations if isinstance(locations, str) else next(iter(locations), "")
+    return first if first.startswith(REDIS_SCHEMES) else ""
 
 
 def worker_count() -> int:

@@ -11,6 +11,11 @@ for variable, role in (
 ):
     os.environ.setdefault(variable, f"postgresql://{role}@127.0.0.1:1/not-started")
 
+# The tests call one tenant from one address as often as they can; what a limit does has tests of its own.
+for variable in ("MCP_LIMIT_TENANT", "MCP_LIMIT_PRINCIPAL", "MCP_LIMIT_FAILED_LOGINS"):
+    os.environ.setdefault(variable, "")
+os.environ.setdefault("MCP_LIMIT_AT_ONCE", "0")
+
 from core.settings import *  # noqa: E402, F403  (the environment comes first)
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop"]  # noqa: F405

@@ -5,6 +5,7 @@ Who is calling is for the project to say, in a coroutine function: `Authenticate
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import lru_cache, partial
@@ -23,6 +24,7 @@ from mcp_server import workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
 from mcp_server.http.kept import MAX_PRINCIPALS, KeptPrincipals
+from mcp_server.limits.logins import FailedLogins
 from mcp_server.principals import Principal
 from mcp_server.tokens import resolver
 
@@ -49,6 +51,8 @@ class Advertised(ABC):
 
 # Where the scope of a request has the backend that authenticates it.
 AUTHENTICATE_KEY = "mcp_server.authentication"
+
+UNAUTHORIZED = 401
 
 
 async def by_token(connection: HTTPConnection, slug: str) -> Principal | None:
@@ -164,15 +168,40 @@ def _shown(principal: Principal) -> tuple[AuthCredentials, AuthenticatedUser]:
 
 
 class Protected:
-    """`app` behind authentication: whoever shows no principal of the URL is refused with a challenge."""
+    """`app` behind authentication: whoever shows no principal of the URL is refused with a challenge.
 
-    def __init__(self, app: ASGIApp, backend: Backend) -> None:
+    An address that was refused too often is not looked at for a while: 429.
+    """
+
+    def __init__(self, app: ASGIApp, backend: Backend, logins: FailedLogins) -> None:
         required = RequireAuthMiddleware(AuthContextMiddleware(app), required_scopes=[])
-        self._app = AuthenticationMiddleware(required, backend=backend, on_error=_refusal)
+        self._app = AuthenticationMiddleware(required, backend=Counted(backend, logins), on_error=_refusal)
         self._backend = backend
+        self._logins = logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if seconds := self._logins.seconds_refused(scope):
+            await too_many_failures(seconds)(scope, receive, send)
+            return
         await self._app({**scope, AUTHENTICATE_KEY: self._backend}, receive, send)
+
+
+class Counted(AuthenticationBackend):
+    """A backend whose answers count for the address of who asks."""
+
+    def __init__(self, backend: Backend, logins: FailedLogins) -> None:
+        self._backend, self._logins = backend, logins
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, AuthenticatedUser]:
+        """What the backend answers. Raises Refused."""
+        try:
+            found = await self._backend.authenticate(conn)
+        except Refused as error:
+            if error.challenge.status == UNAUTHORIZED:
+                await self._logins.failed(conn.scope)
+            raise
+        self._logins.let_in(conn.scope)
+        return found
 
 
 async def principal_of(conn: HTTPConnection) -> Principal | None:
@@ -184,6 +213,18 @@ async def principal_of(conn: HTTPConnection) -> Principal | None:
         return None
     token = user.access_token
     return token.principal if isinstance(token, PrincipalToken) else None
+
+
+def too_many_failures(seconds: float) -> Response:
+    """The answer to an address whose requests were refused too often."""
+    whole = math.ceil(seconds)
+    said = (
+        "Too many requests from your address were refused with 401. "
+        f"Send the next one after {whole} seconds, with a token that opens this URL."
+    )
+    return JSONResponse(
+        {"error": "too_many_failed_logins", "error_description": said}, 429, headers={"Retry-After": str(whole)}
+    )
 
 
 def _refusal(conn: HTTPConnection, error: AuthenticationError) -> Response:

@@ -79,7 +79,7 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
     token, request = _principal.set(principal), _request.set(ctx.request)
     try:
         with (
-            translation.override(_language(ctx.request, principal)),
+            translation.override(language_of(ctx.request, principal)),
             timezone.override(zones.of(principal.time_zone or "UTC")),
             cancellation.of(ctx),
             outages.told_as_errors(),
@@ -93,7 +93,7 @@ async def boundary(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> 
         _principal.reset(token)
 
 
-def _language(request: object, principal: Principal) -> str:
+def language_of(request: object, principal: Principal) -> str:
     """What the request asks for (Accept-Language, RFC 9110 12.5.4), or else the tenant's, or the installation's."""
     wanted = request.headers.get("Accept-Language", "") if isinstance(request, Request) else ""
     return languages.asked(wanted) or principal.locale or settings.LANGUAGE_CODE

@@ -20,6 +20,7 @@ from mcp_types import (
     JSONRPCError,
     JSONRPCNotification,
     JSONRPCRequest,
+    JSONRPCResponse,
     jsonrpc_message_adapter,
 )
 from pydantic import ValidationError
@@ -94,9 +95,9 @@ def refused(body: bytes | str) -> JSONRPCError | None:
     return None
 
 
-def response(error: JSONRPCError, status: int) -> Response:
-    """An error as an HTTP response. `id` is there where it is null, too."""
-    content = error.model_dump_json(by_alias=True, exclude_unset=True)
+def response(message: JSONRPCError | JSONRPCResponse, status: int) -> Response:
+    """A message as an HTTP response. `id` is there where it is null, too."""
+    content = message.model_dump_json(by_alias=True, exclude_unset=True)
     return Response(content, status, media_type="application/json")
 
 

@@ -17,7 +17,9 @@ from mcp_server.http.authentication import Backend, Protected
 from mcp_server.http.bodies import WholeBodies
 from mcp_server.http.envelopes import Envelopes
 from mcp_server.http.hosts import NamedHosts
+from mcp_server.http.limited import Limited
 from mcp_server.http.streaming import Framing
+from mcp_server.limits.gate import Gate
 
 if TYPE_CHECKING:
     from mcp_server.server import EndpointServer
@@ -29,11 +31,11 @@ UNGUARDED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 class Transport:
     """One endpoint over HTTP: Streamable HTTP, and, where there are sessions, the pair of HTTP and SSE before it."""
 
-    def __init__(self, mcp: EndpointServer, backend: Backend) -> None:
+    def __init__(self, mcp: EndpointServer, backend: Backend, gate: Gate) -> None:
         self._streamable = StreamableHTTP(mcp)
-        self.messages = _guarded(self._streamable, backend)
+        self.messages = _guarded(self._streamable, backend, gate)
         # MCP specification 2024-11-05: GET `sse`, POST `messages/`.
-        self.sse_pair = _guarded(SSEPair(mcp), backend)
+        self.sse_pair = _guarded(SSEPair(mcp), backend, gate)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -95,6 +97,6 @@ def _not_allowed(allowed: list[str]) -> JSONResponse:
     return JSONResponse({"error": "method_not_allowed"}, 405, headers={"Allow": ", ".join(allowed)})
 
 
-def _guarded(transport: ASGIApp, backend: Backend) -> ASGIApp:
+def _guarded(transport: ASGIApp, backend: Backend, gate: Gate) -> ASGIApp:
     """A transport behind what every request to it passes."""
-    return NamedHosts(Protected(WholeBodies(Envelopes(transport)), backend))
+    return NamedHosts(Protected(WholeBodies(Envelopes(Limited(transport, gate))), backend, gate.logins))

