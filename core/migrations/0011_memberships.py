@@ -14,7 +14,7 @@ ROLES = [("owner", "owner"), ("manager", "manager"), ("staff", "staff"), ("viewe
 
 class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = [
-        ("core", "0009_narrower_tokens"),
+        ("core", "0010_variants_of_characters"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations: ClassVar[list[Operation]] = [
