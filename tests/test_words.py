@@ -60,7 +60,7 @@ SUFFIXES = {".py", ".sql", ".po", ".html", ".md"}
 def discarded() -> list[str]:
     """The words that stand for a concept that has another one."""
     rows = [line.strip("|").split("|") for line in WORDS_PAGE.read_text(encoding="utf-8").splitlines()]
-    cells = [row[-1].strip() for row in rows if len(row) == 3]
+    cells = [row[-1].strip() for row in rows if len(row) == 4]
     return sorted({cell for cell in cells[2:] if cell})
 
 
