@@ -84,8 +84,7 @@ def test_both_have_the_same_headings_paragraphs_items_rows_links_names_and_figur
     assert len(texts(CHINESE)) == len(texts(ENGLISH))
 
 
-def test_nothing_but_names_is_left_in_english() -> None:
-    """A part without a Chinese character is one of names alone."""
+def test_nothing_but_the_rules_of_tables_is_left_in_english() -> None:
     copied = [english for english, translated in pairs()[OPENING:] if english == translated]
 
     assert [text for text in copied if not set(text) <= set("|- ")] == []
