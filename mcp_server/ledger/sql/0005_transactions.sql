@@ -1,4 +1,4 @@
--- 0004 transactions: which transaction a change was made in
+-- 0005 transactions: which transaction a change was made in
 -- Afterwards an audit event has the number of its transaction, by which it is told whether a kept answer has seen it.
 -- Needs: 0001_ledger. Proved by: tests/mcp_server/test_caching.py.
 

@@ -8,6 +8,6 @@ SQL_DIRECTORY = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mcp_ledger", "0003_changes")]
+    dependencies = [("mcp_ledger", "0004_platform_events")]
 
-    operations = [RunSQLFile("0004_transactions", directory=SQL_DIRECTORY)]
+    operations = [RunSQLFile("0005_transactions", directory=SQL_DIRECTORY)]
