@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from core import defaults, variables, zones
+from core import defaults, roles, variables, zones
 from core.variables import env
 from mcp_server.limits.rules import Limits
 
@@ -36,6 +36,9 @@ MCP_OAUTH_AUDIENCE = env.str("MCP_OAUTH_AUDIENCE", default="")
 MCP_OAUTH_TENANT_CLAIM = env.str("MCP_OAUTH_TENANT_CLAIM", default="")
 MCP_OAUTH_CLIENT_ID = env.str("MCP_OAUTH_CLIENT_ID", default="")
 MCP_OAUTH_CLIENT_SECRET = env.str("MCP_OAUTH_CLIENT_SECRET", default="")
+# For whom a token may be made besides a tenant, and what it may do at most.
+MCP_MEMBER_MODEL = "core.Membership"
+MCP_ROLES = roles.SCOPES_OF_ROLES
 # "stateless": any worker serves any request. "stateful": sessions and SSE, for one worker.
 MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
 # Whose pages may call /mcp from a browser, as `https://app.example.com`.

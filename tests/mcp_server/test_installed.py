@@ -106,12 +106,12 @@ def test_a_project_without_a_resolver_is_told_the_operation(monkeypatch: pytest.
     assert 'InstallResolver(tenant="core.Tenant", slug="subdomain")' in str(warning.hint)
 
 
-def test_a_resolver_that_knows_no_list_of_tools_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resolver_that_does_not_look_at_members_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     load = MigrationLoader.load_disk
 
     def before_the_tokens(self: MigrationLoader) -> None:
         load(self)
-        migration = self.disk_migrations["core", "0009_narrower_tokens"]
+        migration = self.disk_migrations["core", "0012_tokens_of_members"]
         migration.dependencies = [each for each in migration.dependencies if each[0] != "mcp_tokens"]
 
     monkeypatch.setattr(MigrationLoader, "load_disk", before_the_tokens)
@@ -119,7 +119,7 @@ def test_a_resolver_that_knows_no_list_of_tools_is_none(monkeypatch: pytest.Monk
     [warning] = check_resolver(None)
 
     assert warning.id == "mcp_server.W004"
-    assert 'depends on ("mcp_tokens", "0002_narrower_tokens")' in str(warning.hint)
+    assert 'depends on ("mcp_tokens", "0003_tokens_of_members")' in str(warning.hint)
 
 
 @pytest.mark.parametrize(("tenant", "is_refused"), [("auth.User", True), ("core.Tenant", False), ("core.Gone", False)])
