@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from mcp_server.tokens import members
 from mcp_server.tokens.models import ApiToken, PlatformToken
@@ -39,10 +38,12 @@ class ApiTokenAdmin(TokenAdmin):
     fields = ("tenant", "acts_for", *TOKEN_FIELDS, "revoked_at")
     readonly_fields = ("tenant", "acts_for", *TOKEN_FIELDS)
 
-    @admin.display(description=gettext_lazy("acts for"))
-    def acts_for(self, token: ApiToken) -> str | None:
-        """The member of the tenant whose token it is; None shows nothing."""
-        return members.names([token.member]).get(token.member, str(token.member)) if token.member else None
+    @admin.display(description=_("acts for"))
+    def acts_for(self, token: ApiToken) -> str:
+        """The member of the tenant whose token it is, by his name; by his id where he is none any more."""
+        if token.member is None:
+            return str(self.get_empty_value_display())
+        return members.names([token.member]).get(token.member, str(token.member))
 
 
 class PlatformTokenAdmin(TokenAdmin):
