@@ -43,7 +43,8 @@ def _by_identity_provider() -> ResourceServer:
 
 
 def _scopes_of(user: Any, tenant_id: UUID) -> frozenset[Scope]:
-    from core.models import TenantUser  # an ASGI module is imported before Django's models can be
+    # An ASGI module is imported before Django's models can be.
+    from core.models import Tenant
+    from core.services import members
 
-    is_of = TenantUser.objects.filter(tenant_id=tenant_id, username=user.get_username()).exists()
-    return frozenset(Scope) - {Scope.DEMO_WRITE} if is_of else frozenset()
+    return members.scopes_of(user, Tenant(id=tenant_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from django.utils.functional import Promise
@@ -26,7 +27,7 @@ class Scope(StrEnum):
 
 
 # What a person is told who lets a program in.
-SCOPE_WORDS: dict[Scope, Promise] = {
+SCOPE_WORDS: Mapping[str, Promise] = {
     Scope.TENANTS_READ: _("See the shop's name and settings"),
     Scope.TENANTS_WRITE: _("Make, change and suspend shops"),
     Scope.USERS_READ: _("See who works for the shop"),

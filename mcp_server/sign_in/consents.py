@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -102,7 +103,7 @@ def begin(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
     with _working(consent, "its first token"):
         tokens, facts = _new(consent, place, asked)
         token = ApiToken.objects.create(
-            tenant_id=place.tenant_id,
+            tenant_id=place.tenant_id,  # type: ignore[misc]  # who may do something there is of a tenant
             name=f"{consent.user.get_username()} ({consent.client.name})"[:MAX_TOKEN_NAME_LENGTH],
             **_of_token(tokens),
         )
@@ -117,7 +118,7 @@ def renew(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
     with _working(consent, "its next token"):
         tokens, facts = _new(consent, place, asked)
         current = Consent.objects.filter(pk=consent.pk, refresh_digest=consent.refresh_digest)
-        kept = ApiToken.objects.filter(pk=consent.token_id, tenant_id=place.tenant_id, revoked_at=None)
+        kept = _token(consent).filter(tenant=place.tenant_id)
         if not current.update(**facts) or not kept.update(**_of_token(tokens)):
             raise Ended
     return tokens
@@ -126,7 +127,7 @@ def renew(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
 def end(consent: Consent, why: str) -> None:
     """End a consent and its token now."""
     with _working(consent, f"ended: {why}"):
-        ApiToken.objects.filter(pk=consent.token_id, revoked_at=None).update(revoked_at=Now())
+        _token(consent).update(revoked_at=Now())
         Consent.objects.filter(pk=consent.pk).delete()
 
 
@@ -157,6 +158,11 @@ def _of_token(tokens: Tokens) -> dict[str, Any]:
         "scopes": sorted(tokens.scopes),
         "expires_at": timezone.now() + ACCESS_LIFETIME,
     }
+
+
+def _token(consent: Consent) -> QuerySet[ApiToken]:
+    """The token of a consent, where it has one that is not revoked."""
+    return ApiToken.objects.filter(pk__in=[consent.token_id], revoked_at=None)
 
 
 def _found(**facts: Any) -> Consent | None:

@@ -56,4 +56,4 @@ def _headers(language: str, sends_to: str) -> dict[str, str]:
 
 @functools.cache
 def _engine() -> Engine:
-    return Engine(dirs=[HERE / "templates" / "sign_in"])
+    return Engine(dirs=[str(HERE / "templates" / "sign_in")])

@@ -225,7 +225,7 @@ def sign_in(request: HttpRequest, language: str) -> HttpResponseBase:
             return HttpResponseRedirect(_next(request))
         else:
             rates.count(rates.FAILED_PASSWORDS, "password", request)
-            problem = " ".join(each for errors in form.errors.values() for each in errors)
+            problem = " ".join(str(each) for errors in form.errors.values() for each in errors)
     return page(
         request,
         "sign_in",
@@ -242,7 +242,7 @@ def sign_in(request: HttpRequest, language: str) -> HttpResponseBase:
 
 def _sign_in_url(request: HttpRequest) -> str:
     """The page of the project for it, where it has one, and ours where it has none."""
-    own = settings.is_overridden("LOGIN_URL")
+    own = settings.is_overridden("LOGIN_URL")  # type: ignore[misc]  # the settings pass it on
     url = resolve_url(settings.LOGIN_URL) if own else reverse("mcp_sign_in:sign_in")
     return f"{url}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}"
 
@@ -261,7 +261,8 @@ def _answered(request: HttpRequest, answer: Callable[[], HttpResponseBase]) -> H
     try:
         return answer()
     except OAuth2Error as error:
-        return server().handle_response(*error())
+        refused: HttpResponse = server().handle_response(*error())
+        return refused
 
 
 def _is_plain(parameters: QueryDict) -> bool:

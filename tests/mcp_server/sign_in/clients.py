@@ -55,14 +55,14 @@ class Program:
         visitor.open(self.url(tenant, **other)).sign_in(username).send(decision="allow")
         return visitor.told["code"]
 
-    def exchange(self, code: str, **other: str) -> httpx2.Response:
+    def exchange(self, code: str, /, **other: str) -> httpx2.Response:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": self.verifier}
         return self.post("token", form | other)
 
-    def refresh(self, token: str, **other: str) -> httpx2.Response:
+    def refresh(self, token: str, /, **other: str) -> httpx2.Response:
         return self.post("token", {"grant_type": "refresh_token", "refresh_token": token} | other)
 
-    def revoke(self, token: str, **other: str) -> httpx2.Response:
+    def revoke(self, token: str, /, **other: str) -> httpx2.Response:
         return self.post("revoke", {"token": token} | other)
 
     def tokens(self, visitor: Visitor, username: str, tenant: str = "acme", **other: str | None) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
-from core.models import TenantUser
-from rls import tenant_context
+from core.models import Role, Tenant
+from core.services import members
 from tests.mcp_server.sign_in.clients import Program
 from tests.support.processes import Process, serving
 from tests.support.visitors import Visitor
-from tests.support.world import World
+from tests.support.world import World, working
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +23,11 @@ def shop(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def grace(acme: World) -> User:
-    """Belongs to acme alone."""
-    with tenant_context(acme.id):
-        TenantUser.objects.create(username="grace", email="grace@acme.example")
-    return User.objects.create_user("grace", password="correct horse")
+    """Of acme's staff, and of no other tenant."""
+    found = User.objects.create_user("grace", password="correct horse")
+    with working():
+        members.add(user=found, tenant=Tenant.objects.get(id=acme.id), role=Role.STAFF, actor="tests")
+    return found
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.auth.models import User
 
+from core.roles import SCOPES_OF_ROLES
+from core.scopes import Scope
 from tests.mcp_server.sign_in.clients import BACK, Program
 from tests.support.processes import Process
 from tests.support.visitors import Visitor
@@ -83,6 +85,23 @@ def test_what_was_not_offered_is_not_given(allowed: list[str], program: Program,
 
     assert not visitor.left_for
     assert "Choose what it may do, or refuse." in visitor.form.text
+
+
+def test_what_the_role_of_the_person_has_not_is_not_offered(program: Program, grace: User, visitor: Visitor) -> None:
+    visitor.open(program.url(scope="settings:write products:write demo:write everything")).sign_in("grace")
+    assert visitor.form.choices == {"products:write": True}
+
+    visitor.open(program.url(scope="settings:write"))
+    assert visitor.page is not None
+    assert visitor.page.status_code == 403
+    assert "Test program asks for what grace may not do at Acme (acme)." in visitor.form.text
+    assert visitor.form.buttons == ["refuse"]
+
+
+def test_without_scopes_all_are_asked_for_but_those_on_request(program: Program, grace: User, visitor: Visitor) -> None:
+    visitor.open(program.url(scope=None)).sign_in("grace")
+
+    assert visitor.form.choices.keys() == SCOPES_OF_ROLES["staff"] - {Scope.DEMO_WRITE}
 
 
 def test_a_form_of_another_site_allows_nothing(program: Program, grace: User, visitor: Visitor) -> None:
