@@ -51,6 +51,8 @@ MCP_LIMIT_FAILED_LOGINS = variables.rate("MCP_LIMIT_FAILED_LOGINS", default=Limi
 MCP_LIMIT_AT_ONCE = variables.number("MCP_LIMIT_AT_ONCE", default=Limits.at_once, least=0)
 # Where all processes together count: a Redis. Without one each process counts by itself.
 CACHES = {"default": variables.cache("CACHE_URL")}
+# Where Prometheus asks the first process what it counts, as "9464"; the next ones are at the next ports.
+MCP_METRICS = env.str("MCP_METRICS", default="")
 # The address that clients use, where it is not this machine's.
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 

@@ -19,7 +19,14 @@ pytestmark = pytest.mark.slow
 LIBRARIES = ("rls", "mcp_server")
 
 # Where an import belongs to an extra, by the beginning of the file's name. The first that fits counts.
-EXTRA_OF = {"rls/testing/": "test", "mcp_server/sign_in/": "oauth-server", "mcp_server/": "mcp", "rls/": ""}
+EXTRA_OF = {
+    "rls/testing/": "test",
+    "mcp_server/metrics/exposition.py": "metrics",
+    "mcp_server/metrics/prometheus.py": "metrics",
+    "mcp_server/sign_in/": "oauth-server",
+    "mcp_server/": "mcp",
+    "rls/": "",
+}
 # An extra that is installed beside another one, and imports what that brings.
 BESIDE = {"oauth-server": "mcp"}
 
@@ -90,7 +97,7 @@ def test_an_index_would_take_it(about: Metadata) -> None:
     assert about.description_content_type == "text/markdown"
     assert about.description == Path("README.md").read_text()
     assert str(about.requires_python) == ">=3.11"
-    assert set(about.provides_extra or ()) == {"mcp", "redis", "oauth-server", "embedded", "test"}
+    assert set(about.provides_extra or ()) == {"mcp", "redis", "oauth-server", "metrics", "embedded", "test"}
 
 
 def test_all_that_is_imported_is_asked_for(contents: dict[str, str], about: Metadata) -> None:
