@@ -1,7 +1,8 @@
-"""Tenants and their users."""
+"""Tenants, their users, and who may sign in for them."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -39,14 +40,16 @@ class Tenant(Keyed):
 
 
 class Role(models.TextChoices):
-    """What a user is inside a tenant."""
+    """What a user is inside a tenant; `core.roles` says what each may do."""
 
     OWNER = "owner", _("owner")
+    MANAGER = "manager", _("manager")
     STAFF = "staff", _("staff")
+    VIEWER = "viewer", _("viewer")
 
 
 class TenantUser(Tenanted):
-    """A person who works for a tenant."""
+    """A person who works for a tenant, as its orders name him; `Membership` says who may sign in."""
 
     username = models.CharField(max_length=50)
     email = models.EmailField()
@@ -62,3 +65,23 @@ class TenantUser(Tenanted):
 
     def __str__(self) -> str:
         return self.username
+
+
+class Membership(Tenanted):
+    """That a user of the installation may act for a tenant, in a role. Only the platform writes it.
+
+    A user may be a member of several tenants, and a tenant sees its own members alone.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role)
+
+    class Meta:
+        default_related_name = "memberships"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="membership_user_unique"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from mcp_server.declare import shapes
 from mcp_server.declare.registry import place
+from rls.timeouts import MAX_SECONDS
 
 if TYPE_CHECKING:
     from mcp_server.declare.tools import ToolSpec
@@ -111,6 +112,7 @@ def refuse_spec(spec: ToolSpec) -> None:
             f"{who} changes something, and its name has more than the {MAX_NAME_LENGTH} characters that the ledger "
             'keeps; write `name="..."` with a shorter one'
         )
+    _refuse_bounds(who, spec)
     parameters = inspect.signature(spec.function).parameters
     named = next((each for each in TENANT_NAMES if each in parameters), None)
     if named is not None and not spec.is_at_platform:
@@ -122,6 +124,28 @@ def refuse_spec(spec: ToolSpec) -> None:
         raise ImproperlyConfigured(
             f"{who}: its parameter {taken} has the name of one that the server adds; write `{taken}_of_mine`, or a "
             "better name"
+        )
+
+
+def _refuse_bounds(who: str, spec: ToolSpec) -> None:
+    if spec.timeout is not None and not 0 < spec.timeout <= MAX_SECONDS:
+        raise ImproperlyConfigured(
+            f"{who} has timeout={spec.timeout!r}, which is no time that a query may take; write its seconds, as "
+            "`timeout=5`"
+        )
+    if spec.max_rows is not None and spec.max_rows < 1:
+        raise ImproperlyConfigured(
+            f"{who} has max_rows={spec.max_rows!r}, which leaves no row to show; write how many an answer may have, as "
+            "`max_rows=500`"
+        )
+
+
+def refuse_rows_of_a_text(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where the rows of an answer are bounded that has none."""
+    if spec.max_rows is not None and spec.shape.schema is None:
+        raise ImproperlyConfigured(
+            f"tool {spec.name} ({place(spec.function)}) has max_rows, and returns a text or content, which has no "
+            f"rows; remove it, or write `def {spec.function.__name__}(...) -> list[Row]:`"
         )
 
 

@@ -94,6 +94,8 @@ class ToolSpec:
     is_idempotent: bool
     asks: bool
     input_schema: Schema | None = None
+    timeout: float | None = None
+    max_rows: int | None = None
 
     kind: ClassVar[Literal["tool"]] = "tool"
 
@@ -144,6 +146,8 @@ def tool(
     endpoint: Endpoint | Iterable[Endpoint] = Endpoint.TENANT,
     name: str | None = None,
     input_schema: Schema | None = None,
+    timeout: float | None = None,
+    max_rows: int | None = None,
     declared: list[Spec] = DECLARED,
 ) -> Callable[[F], F]:
     """Offer a function as an MCP tool. Its parameters, annotations and docstring are what the model sees.
@@ -161,6 +165,9 @@ def tool(
         input_schema: a JSON Schema of its arguments, for what annotations can't say, such as conditions between them.
             It is published as it is, and arguments are judged by it first. Its properties are the function's
             parameters.
+        timeout: the seconds that a query of it may take, where that is less than its role's statement_timeout.
+        max_rows: how many rows its answer may have. One with more is refused, because a part of a list, counted or
+            added up, gives wrong figures; a change is then rolled back. See mcp_server.call.rows.
         declared: where it is kept; `MCP.tool` has it of one server alone.
 
     The function returns a dataclass, a pydantic model, a TypedDict, a list of these, or a text; an Answer or a Change,
@@ -185,6 +192,8 @@ def tool(
                 is_idempotent=idempotent or read_only,
                 asks=asks,
                 input_schema=input_schema,
+                timeout=timeout,
+                max_rows=max_rows,
             )
             _add(spec, declared)
         return function

@@ -92,4 +92,7 @@ def test_what_takes_too_long_is_said_so(acme: World, server: Process, admin: psy
         admin.execute(f"ALTER ROLE app_tenant IN DATABASE {admin.info.dbname} RESET statement_timeout")
 
     assert result.is_error
-    assert result.content[0].text == "This call took too long, and nothing was changed. Ask for less in one call."
+    assert result.content[0].text == (
+        "This call took too long, and nothing was changed. Ask for less: with more filters, for a shorter period, or "
+        "for one thing at a time."
+    )

@@ -101,7 +101,7 @@ def test_the_same_in_chinese(taipei: World, server: Process) -> None:
     assert made.content[0].text.startswith("已新增商品 TEA-1 高山烏龍茶：€480.00，庫存 12。\n")
     assert found.content[0].text == "商品列表：\n- TEA-1 (茶葉) 高山烏龍茶：€480.00，庫存 12\n幣別：EUR，小數 2 位。"
     assert "（期初庫存），異動後 12，經手人：taipei token" in shown.content[0].text
-    assert "沒有商品 'TEA-2'。您是指 'TEA-1' 嗎？" in unknown.content[0].text
+    assert "找不到商品 'TEA-2'。您是指 'TEA-1' 嗎？" in unknown.content[0].text
 
 
 @pytest.mark.parametrize("name", ["get_tenant_products", "get_inventory"])

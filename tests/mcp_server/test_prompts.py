@@ -159,7 +159,7 @@ def test_a_prompt_speaks_the_tenants_language(server: Process) -> None:
 
     first, second, *_links = prompted(server, taipei, "daily_briefing")
 
-    assert first.text.startswith("請給我今天的簡短簡報")
+    assert first.text.startswith("請為我準備一份簡短的今日簡報")
     assert "以下是目前的數據" in second.text
 
 

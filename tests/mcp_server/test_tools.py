@@ -223,7 +223,7 @@ def test_a_refusal_is_in_the_tenants_language_from_its_first_word(server: Proces
 
     result = call(server, "taipei", world.token, "get_order", {"number": 99})
 
-    assert result.content[0].text == "沒有訂單 99。請呼叫 list_orders 查看訂單編號。"
+    assert result.content[0].text == "找不到訂單 99。請呼叫 list_orders 查看訂單編號。"
 
 
 def listed(server: Process, tenant: str, token: str, era: Era) -> list[Any]:

@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(690);
+SELECT plan(711);
 
 -- What there is, and nothing else.
 
@@ -34,6 +34,7 @@ INSERT INTO known VALUES
     ('public', 'core_customer', 'table'),
     ('public', 'core_export', 'table'),
     ('public', 'core_exportpart', 'table'),
+    ('public', 'core_membership', 'table'),
     ('public', 'mcp_ledger_idempotencykey', 'table'),
     ('public', 'core_payment', 'table'),
     ('public', 'core_productterm', 'table'),
@@ -75,6 +76,7 @@ INSERT INTO tenanted VALUES
     ('core_customer', 'tenant_id'),
     ('core_export', 'tenant_id'),
     ('core_exportpart', 'tenant_id'),
+    ('core_membership', 'tenant_id'),
     ('mcp_ledger_idempotencykey', 'tenant_id'),
     ('core_payment', 'tenant_id'),
     ('core_productterm', 'tenant_id'),
@@ -180,6 +182,7 @@ SELECT set_eq(
           'public.core_tenant of public.core_customer, 1 column(s)',
           'public.core_tenant of public.core_export, 1 column(s)',
           'public.core_tenant of public.core_exportpart, 1 column(s)',
+          'public.core_tenant of public.core_membership, 1 column(s)',
           'public.core_tenant of public.mcp_ledger_idempotencykey, 1 column(s)',
           'public.core_tenant of public.core_payment, 1 column(s)',
           'public.core_tenant of public.core_productterm, 1 column(s)',
@@ -190,7 +193,9 @@ SELECT set_eq(
           'public.core_product of public.core_stockmovement, 2 column(s)',
           'public.core_order of public.core_stockmovement, 2 column(s)',
           'public.core_product of public.core_productterm, 2 column(s)',
-          'public.core_export of public.core_exportpart, 2 column(s)'],
+          'public.core_export of public.core_exportpart, 2 column(s)',
+          -- A user belongs to no tenant.
+          'public.auth_user of public.core_membership, 1 column(s)'],
     'no other foreign key');
 SELECT set_eq(
     $$ SELECT pg_get_indexdef(indexrelid)
@@ -202,6 +207,7 @@ SELECT set_eq(
           'CREATE UNIQUE INDEX core_customer_pkey ON public.core_customer USING btree (id)',
           'CREATE UNIQUE INDEX core_export_pkey ON public.core_export USING btree (id)',
           'CREATE UNIQUE INDEX core_exportpart_pkey ON public.core_exportpart USING btree (id)',
+          'CREATE UNIQUE INDEX core_membership_pkey ON public.core_membership USING btree (id)',
           'CREATE UNIQUE INDEX mcp_ledger_idempotencykey_pkey ON public.mcp_ledger_idempotencykey USING btree (id)',
           'CREATE UNIQUE INDEX core_payment_pkey ON public.core_payment USING btree (id)',
           'CREATE UNIQUE INDEX core_productterm_pkey ON public.core_productterm USING btree (id)',
@@ -274,16 +280,18 @@ INSERT INTO granted VALUES
     ('public', 'core_customer', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_export', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_exportpart', 'app_tenant', '{SELECT,INSERT,DELETE}'),
+    ('public', 'core_membership', 'app_tenant', '{SELECT}'),
     ('public', 'mcp_ledger_idempotencykey', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_productterm', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_stockmovement', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_tenantsettings', 'app_tenant', '{SELECT,INSERT,UPDATE}'),
-    ('public', 'mcp_ledger_auditevent', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'mcp_ledger_auditevent', 'app_platform', '{SELECT,INSERT,DELETE}'),
     ('public', 'mcp_ledger_callrecord', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_customer', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_export', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_exportpart', 'app_platform', '{SELECT,DELETE}'),
+    ('public', 'core_membership', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'mcp_ledger_idempotencykey', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_productterm', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
