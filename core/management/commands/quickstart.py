@@ -15,7 +15,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from core.development import environment
-from core.models import Role, Tenant
+from core.models import Tenant
+from core.roles import Role
 from core.services import demo, members, tenants
 from mcp_server.http import serve
 from mcp_server.management.platform import working
