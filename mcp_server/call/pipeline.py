@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult
 
 import rls
-from mcp_server import approval, sentences, workers
+from mcp_server import approval, metrics, sentences, workers
 from mcp_server.approval import Asker
 from mcp_server.call import asking, confirmations, outages, progress, results, rows, signature, sizes, transaction
 from mcp_server.call.asking import Round
@@ -122,8 +122,10 @@ def recorded(spec: Recorded) -> Iterator[Record]:
         record.outcome = "cancelled"
         raise
     finally:
+        seconds = time.perf_counter() - started
         trail.ended(spec, record.outcome)
-        _log(spec, record, time.perf_counter() - started)
+        metrics.called(spec, record.principal, record.outcome, seconds)
+        _log(spec, record, seconds)
 
 
 async def _bounded(call: Call, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
