@@ -22,6 +22,3 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop"]  # noqa: F405
 
 # One round: the tests sign in by the hundred, and what is tested is not how hard a password is to guess.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-# A test sees every record, whatever others of its kind an earlier test has caused.
-LOGGING["filters"]["seldom"] = {"()": "logging.Filter"}  # noqa: F405
