@@ -67,6 +67,18 @@ BETWEEN_WORDS = regex.compile(
     regex.VERSION1,
 )
 
+# Characters that people in Taiwan and Hong Kong write in two ways, with one meaning wherever they stand, and the forms
+# that Taiwan's Ministry of Education has. Left out are two that are words of their own: 週 and 周, 菸 and 煙.
+VARIANTS = (
+    "台裏綫爲衆羣峯牀衞鷄麪脚强温説舘啓秘粧盃綉鈎滙汚汙絶緑税鋭黄録内産"
+    "顔眞値銹厨厦凉冲决况减净着煑烟麯糉菓燻猪猫裠塩户戸悦閲脱墻鑒葱甁盌"
+)
+FORMS = (
+    "臺裡線為眾群峰床衛雞麵腳強溫說館啟祕妝杯繡鉤匯污污絕綠稅銳黃錄內產"
+    "顏真值鏽廚廈涼沖決況減淨著煮煙麴粽果熏豬貓裙鹽戶戶悅閱脫牆鑑蔥瓶碗"
+)
+FORM_OF_VARIANT = str.maketrans(VARIANTS, FORMS)
+
 INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}]", regex.VERSION1)
 # Accents, vowel points and the stroke that draws Arabic letters out. Not the marks that make another letter of a
 # Japanese one, nor the vowel signs of India and South-east Asia, save the dot below that Hindi leaves out at will.
@@ -106,12 +118,14 @@ def is_blank(text: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    """The text without what people leave out or write otherwise: case, accents, width, ligatures, invisible signs."""
+    """The text without what people leave out or write otherwise: case, accents, width, ligatures, invisible signs,
+    variants of Chinese characters.
+    """
     text = OPTIONAL_MARK.sub("", unicodedata.normalize("NFKD", text))
     text = OPTIONAL_MARK.sub("", unicodedata.normalize("NFKD", text.casefold()))
     text = LATIN.sub(lambda letter: _plain(letter.group()), text)
     text = DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group(), digit.group())), text)
-    return unicodedata.normalize("NFC", INVISIBLE.sub(HIDDEN, text))
+    return unicodedata.normalize("NFC", INVISIBLE.sub(HIDDEN, text)).translate(FORM_OF_VARIANT)
 
 
 def _plain(letter: str) -> str:

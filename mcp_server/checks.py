@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from mcp_server.declare.registry import Registry, Spec, place
-from mcp_server.declare.tools import Endpoint
+from mcp_server.declare.tools import Endpoint, ToolSpec
+from rls import timeouts
+from rls.context import PLATFORM_ALIAS
 
 if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
     from mcp_server.app import MCP
 
 
@@ -26,7 +31,7 @@ def check_scopes(app_configs: Sequence[AppConfig] | None, **options: Any) -> lis
 
 
 def check_installed(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """mcp_server.E002 and E003: a server needs an optional app of the library that is not installed."""
+    """mcp_server.E002, E003 and E009: a server needs an optional app of the library that is not installed."""
     from mcp_server.app import mounted
 
     return [error for mcp in mounted() for error in missing_apps(mcp)]
@@ -35,6 +40,7 @@ def check_installed(app_configs: Sequence[AppConfig] | None, **options: Any) -> 
 def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
     """An error for each app that a server needs and that is not installed."""
     from mcp_server.http.authentication import Advertised, anyone, by_token
+    from mcp_server.sign_in.callers import SignIn
 
     writers = [f"{spec.name} ({place(spec.function)})" for spec in mcp.registry().specs() if is_writer(spec)]
     if writers and not apps.is_installed("mcp_server.ledger"):
@@ -52,6 +58,13 @@ def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
             f"The server {mcp.name!r} finds its callers in the tables of an app that is not installed.",
             hint='Add "mcp_server.tokens" to INSTALLED_APPS, and migrate; or say who calls in MCP(authenticate=...).',
             id="mcp_server.E003",
+        )
+    if isinstance(mcp.authenticate, SignIn) and not apps.is_installed("mcp_server.sign_in"):
+        yield Error(
+            f"The server {mcp.name!r} sends clients to a person who signs in, and nothing asks that person.",
+            hint='Install django-tenant-mcp[oauth-server], add "mcp_server.sign_in" to INSTALLED_APPS and its urls to '
+            "the root of the site, and migrate; or say who calls in MCP(authenticate=...).",
+            id="mcp_server.E009",
         )
 
 
@@ -94,6 +107,46 @@ def unservable_tools(registry: Registry) -> Iterator[CheckMessage]:
         except ImproperlyConfigured as error:
             what, _, hint = str(error).partition("; ")
             yield Error(f"{what}.", hint=f"{hint[:1].upper()}{hint[1:]}.", obj=spec.function, id="mcp_server.E005")
+
+
+def check_timeouts(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **options: Any
+) -> list[CheckMessage]:
+    """mcp_server.E008: a tool may take longer than its role, which ends its queries earlier than is said.
+
+    It asks the databases that it is given (`manage.py check --database default`), and nothing otherwise.
+    """
+    from mcp_server.app import mounted
+
+    aliases = {Endpoint.TENANT: DEFAULT_DB_ALIAS, Endpoint.PLATFORM: PLATFORM_ALIAS}
+    asked = [
+        (mcp, endpoint) for mcp in mounted() for endpoint in mcp.endpoints() if aliases[endpoint] in (databases or ())
+    ]
+    return [
+        error
+        for mcp, endpoint in asked
+        for error in unreachable_timeouts(mcp.registry().tools(endpoint), connections[aliases[endpoint]])
+    ]
+
+
+def unreachable_timeouts(specs: list[ToolSpec], connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
+    """An error for each tool whose timeout is above that of the role of a connection."""
+    bounded = [(spec, spec.timeout) for spec in specs if spec.timeout is not None]
+    if not bounded:
+        return
+    connection.ensure_connection()
+    of_role = timeouts.of_role(connection.connection)
+    for spec, timeout in bounded:
+        if of_role is not None and timeout > of_role:
+            role = connection.settings_dict["USER"]
+            yield Error(
+                f"The tool {spec.name} ({place(spec.function)}) has timeout={timeout:g}, and a statement of the role "
+                f"{role} ends after {of_role:g} seconds.",
+                hint=f"Write timeout={of_role:g} or less; or let the role take longer, as a superuser: "
+                f"ALTER ROLE {role} SET statement_timeout = '{round(timeout * 1000)}ms'.",
+                obj=spec.function,
+                id="mcp_server.E008",
+            )
 
 
 def unknown_scopes(server: str, specs: list[Spec], scopes: frozenset[str]) -> Iterator[CheckMessage]:

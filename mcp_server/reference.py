@@ -11,7 +11,7 @@ from mcp_types import Tool
 
 from mcp_server import instructions, server
 from mcp_server.app import MCP
-from mcp_server.declare.tools import Endpoint
+from mcp_server.declare.tools import Endpoint, ToolSpec
 
 HEADING = """# Tools, resources and prompts
 
@@ -33,10 +33,10 @@ def page(mcp: MCP) -> str:
 async def _endpoint(mcp: MCP, endpoint: Endpoint) -> str:
     served = server.build(mcp, endpoint)
     specs = mcp.registry().tools(endpoint)
-    scopes = {spec.name: spec.scope for spec in specs}
+    declared = {spec.name: spec for spec in specs}
     told = instructions.of(endpoint, mcp.instructions, specs)
     parts = [f"## {ENDPOINTS[endpoint]}\n", *(f"- {line}" for line in told.splitlines()), ""]
-    parts += [_tool(tool, scopes[tool.name]) for tool in await served.list_tools()]
+    parts += [_tool(tool, declared[tool.name]) for tool in await served.list_tools()]
     return "\n".join([*parts, *await _resources(served), *await _prompts(served)])
 
 
@@ -50,8 +50,17 @@ def kinds(tool: Tool) -> list[str]:
     ]
 
 
-def _tool(tool: Tool, scope: str | None) -> str:
-    lines = [f"### `{tool.name}`\n", f"{tool.description}\n", f"{', '.join(kinds(tool))}; {_scope(scope)}\n"]
+def bounds(spec: ToolSpec) -> list[str]:
+    """What its declaration says of how much it may take and give."""
+    return [
+        *([] if spec.timeout is None else [f"{spec.timeout:g} s a query"]),
+        *([] if spec.max_rows is None else [f"{spec.max_rows} rows"]),
+    ]
+
+
+def _tool(tool: Tool, spec: ToolSpec) -> str:
+    facts = "; ".join([", ".join(kinds(tool)), _scope(spec.scope), *(f"at most {each}" for each in bounds(spec))])
+    lines = [f"### `{tool.name}`\n", f"{tool.description}\n", f"{facts}\n"]
     properties = tool.input_schema.get("properties", {})
     if properties:
         lines += ["| argument | type | default | |", "|---|---|---|---|"]

@@ -16,6 +16,7 @@ from rls.errors import (
 )
 from rls.reading import read_only
 from rls.tasks import tenanted_task
+from rls.timeouts import statement_timeout
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "current_tenant_id",
     "platform_context",
     "read_only",
+    "statement_timeout",
     "tenant_context",
     "tenanted_task",
 ]

@@ -50,6 +50,7 @@ SHOP_PAGES = [
     "docs/reference/sql-objects.md",
 ]
 FOLLOWED_BY = {
+    "README.zh-Hant.md": "tests/test_readme_languages.py",
     "docs/how-to/add-a-resource.md": "tests/test_pages.py",
     "docs/how-to/back-up-and-restore.md": "tests/deploy/test_restore.py",
     "docs/how-to/deploy.md": "tests/deploy/test_restore.py",

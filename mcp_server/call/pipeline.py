@@ -18,10 +18,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult
 
 import rls
-from mcp_server import approval, sentences, workers
+from mcp_server import approval, metrics, sentences, workers
 from mcp_server.approval import Asker
-from mcp_server.call import asking, confirmations, outages, progress, results, signature, transaction
+from mcp_server.call import asking, confirmations, outages, progress, results, rows, signature, sizes, transaction
 from mcp_server.call.asking import Round
+from mcp_server.call.caching import Lookup
 from mcp_server.call.calls import Call
 from mcp_server.call.confirmations import Yes
 from mcp_server.call.transaction import Undecided
@@ -57,7 +58,7 @@ def published(spec: ToolSpec) -> Callable[..., Awaitable[CallToolResult | InputR
         with recorded(spec) as record:
             progress.begin(mcp_context)
             try:
-                result = await _called(Call.of(spec, record.principal, given, mcp_context), mcp_context)
+                result = await _bounded(Call.of(spec, record.principal, given, mcp_context), mcp_context)
             finally:
                 await progress.sent()
             if isinstance(result, InputRequiredResult):
@@ -104,7 +105,7 @@ def recorded(spec: Recorded) -> Iterator[Record]:
             raise ToolError(_("Another call is changing the same rows. Nothing was changed; call again.")) from error
         if state == CANCELED_SQLSTATE:
             record.outcome = "too long"
-            raise ToolError(_("This call took too long, and nothing was changed. Ask for less in one call.")) from error
+            raise ToolError(_too_long(spec)) from error
         if outcome := outages.outcome(error):
             record.outcome = outcome
             raise ToolError(outages.words(spec, error)) from error
@@ -121,8 +122,17 @@ def recorded(spec: Recorded) -> Iterator[Record]:
         record.outcome = "cancelled"
         raise
     finally:
+        seconds = time.perf_counter() - started
         trail.ended(spec, record.outcome)
-        _log(spec, record, time.perf_counter() - started)
+        metrics.called(spec, record.principal, record.outcome, seconds)
+        _log(spec, record, seconds)
+
+
+async def _bounded(call: Call, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
+    if call.spec.timeout is None:
+        return await _called(call, context)
+    with rls.statement_timeout(call.spec.timeout):
+        return await _called(call, context)
 
 
 async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | InputRequiredResult:
@@ -134,7 +144,7 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
         call = replace(call, reason=reason)
     if spec.is_async:
         with rls.read_only():
-            return results.of(spec.shape, await again(call.run))
+            return await _awaited(call)
     if spec.is_read_only:
         return await workers.run(lost.again, functools.partial(_read, call))
     try:
@@ -221,6 +231,15 @@ async def _reason(call: Call, context: Context[Any, Any], earlier: Round | None)
     return answer.reason.strip()
 
 
+def _too_long(spec: Recorded) -> str:
+    if isinstance(spec, ToolSpec) and spec.timeout is not None:
+        words = _("This call took too long, and nothing was changed: a query of {tool} may take {seconds} s.")
+        words = words.format(tool=spec.name, seconds=f"{spec.timeout:g}")
+    else:
+        words = _("This call took too long, and nothing was changed.")
+    return sentences.joined([words, sizes.ask_for_less()])
+
+
 def _declined() -> ToolError:
     return ToolError(_("The person did not agree. Nothing was changed."))
 
@@ -254,9 +273,29 @@ async def again(function: Callable[[], Awaitable[Any]]) -> Any:
     return await workers.run_async(function)
 
 
+async def _awaited(call: Call) -> CallToolResult | InputRequiredResult:
+    lookup = Lookup.of(call)
+    if lookup is None:
+        return results.of(call.spec.shape, rows.within(call.spec, await again(call.run)))
+    if (kept := await workers.run(lost.again, lookup.find)) is not None:
+        return kept
+    with lookup.computing():
+        result = results.of(call.spec.shape, rows.within(call.spec, await again(call.run)))
+    await workers.run(lookup.keep, result)
+    return result
+
+
 def _read(call: Call) -> CallToolResult | InputRequiredResult:
     with call.working(), rls.read_only():
-        return results.of(call.spec.shape, call.run())
+        lookup = Lookup.of(call)
+        if lookup is None:
+            return results.of(call.spec.shape, rows.within(call.spec, call.run()))
+        if (kept := lookup.find()) is not None:
+            return kept
+        with lookup.computing():
+            result = results.of(call.spec.shape, rows.within(call.spec, call.run()))
+        lookup.keep(result)
+        return result
 
 
 def _refusing(spec: Recorded) -> Asker:

@@ -103,6 +103,16 @@ def fitted_texts(texts: list[str]) -> list[str]:
     return cut
 
 
+def fewer_rows(call: str) -> str:
+    """What to do where a page would be too long, and this call gives a shorter one."""
+    return _("Call {call} instead, and continue with its next_cursor.").format(call=call)
+
+
+def ask_for_less() -> str:
+    """What to do where an answer, or the work for it, is too much."""
+    return _("Ask for less: with more filters, for a shorter period, or for one thing at a time.")
+
+
 def brief(text: str) -> str:
     """An error's text, and of a very long one the beginning and the end."""
     if tokens(text) <= MAX_ERROR_TOKENS:
@@ -132,13 +142,7 @@ def _too_long(found: int, fewer: str) -> str:
     words = _("This answer is too long: about {found} tokens, and the limit is {limit}.").format(
         found=found, limit=MAX_TOKENS
     )
-    if fewer:
-        return sentences.joined(
-            [words, _("Call {call} instead, and continue with its next_cursor.").format(call=fewer)]
-        )
-    return sentences.joined(
-        [words, _("Ask for less: with more filters, for a shorter period, or for one thing at a time.")]
-    )
+    return sentences.joined([words, fewer_rows(fewer) if fewer else ask_for_less()])
 
 
 def _shorter_lists(result: CallToolResult) -> Iterator[CallToolResult]:

@@ -18,7 +18,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, InputRequiredResult
 
 from mcp_server import approval, sentences, workers
-from mcp_server.call import confirmations, outages, results
+from mcp_server.call import confirmations, outages, results, rows
 from mcp_server.call.calls import Call
 from mcp_server.call.confirmations import Question, Yes
 from mcp_server.declare.tools import Change, Endpoint, Outcome
@@ -78,7 +78,7 @@ def _perform(call: Call, yes: Yes | None, keys: list[str]) -> CallToolResult | I
             return CallToolResult.model_validate(kept)
         questions: list[Question] = []
         with approval.answered_by(lambda text, about: questions.append(_asked(call, text, about))):
-            change = call.run()
+            change = rows.within(call.spec, call.run())
         if isinstance(change, InputRequiredResult):
             if call.spec.asks or call.spec.is_platform_work:
                 raise TypeError(f"tool {call.spec.name} asks by itself: say InputRequiredResult in what it returns")
@@ -116,7 +116,7 @@ def _write_event(call: Call, change: Any) -> None:
     events.write(
         action=call.spec.name,
         subject=_subject(change, details),
-        actor=call.principal.name,
+        actor=call.principal.actor,
         actor_id=trail.actor_id(call.principal),
         details=details,
         changes=change.value_changes() if isinstance(change, Change) else (),

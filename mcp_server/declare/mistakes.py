@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from mcp_server.declare import shapes
 from mcp_server.declare.registry import place
+from rls.timeouts import MAX_SECONDS
 
 if TYPE_CHECKING:
     from mcp_server.declare.tools import ToolSpec
@@ -24,6 +25,8 @@ LEDGER = "mcp_server.ledger"
 # Of a tool that changes something (mcp_server.ledger.models, `action`).
 MAX_NAME_LENGTH = 64
 TENANT_NAMES = ("tenant", "tenant_id")
+# Seconds for which the answer of a tool may be kept.
+MAX_CACHE_SECONDS = 3_600
 # The parameter by which the SDK gives the call pipeline its Context (mcp_server.call.signature).
 CONTEXT = "mcp_context"
 NAMELESS = {
@@ -111,6 +114,7 @@ def refuse_spec(spec: ToolSpec) -> None:
             f"{who} changes something, and its name has more than the {MAX_NAME_LENGTH} characters that the ledger "
             'keeps; write `name="..."` with a shorter one'
         )
+    _refuse_bounds(who, spec)
     parameters = inspect.signature(spec.function).parameters
     named = next((each for each in TENANT_NAMES if each in parameters), None)
     if named is not None and not spec.is_at_platform:
@@ -122,6 +126,57 @@ def refuse_spec(spec: ToolSpec) -> None:
         raise ImproperlyConfigured(
             f"{who}: its parameter {taken} has the name of one that the server adds; write `{taken}_of_mine`, or a "
             "better name"
+        )
+
+
+def refuse_cache(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where an answer of the tool can't be kept, or not for as long as it says."""
+    who = f"tool {spec.name} ({place(spec.function)})"
+    if isinstance(spec.cache, bool) or not isinstance(spec.cache, int) or not 0 <= spec.cache <= MAX_CACHE_SECONDS:
+        raise ImproperlyConfigured(
+            f"{who} has cache={spec.cache!r}, which is no number of seconds from 1 to {MAX_CACHE_SECONDS}; write "
+            "`cache=60`, or leave it out"
+        )
+    if spec.cache and not spec.is_read_only:
+        raise ImproperlyConfigured(
+            f"{who} changes something, and an answer that is kept would change nothing; remove `cache={spec.cache}`, "
+            "or write `read_only=True` where it only reads"
+        )
+    if spec.cache and spec.is_at_platform:
+        raise ImproperlyConfigured(
+            f"{who} works across tenants, where each call is on record before it begins; remove `cache={spec.cache}`, "
+            "or write `endpoint=Endpoint.TENANT`"
+        )
+
+
+def refuse_cached_context(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where an answer may depend on what no key of a kept one holds."""
+    if spec.cache and (given := shapes.context_parameter(spec.function)):
+        raise ImproperlyConfigured(
+            f"tool {spec.name} ({place(spec.function)}): with its parameter {given} it may read and ask what is in no "
+            f"argument, and a kept answer would leave that out; remove `cache={spec.cache}`, or the parameter"
+        )
+
+
+def _refuse_bounds(who: str, spec: ToolSpec) -> None:
+    if spec.timeout is not None and not 0 < spec.timeout <= MAX_SECONDS:
+        raise ImproperlyConfigured(
+            f"{who} has timeout={spec.timeout!r}, which is no time that a query may take; write its seconds, as "
+            "`timeout=5`"
+        )
+    if spec.max_rows is not None and spec.max_rows < 1:
+        raise ImproperlyConfigured(
+            f"{who} has max_rows={spec.max_rows!r}, which leaves no row to show; write how many an answer may have, as "
+            "`max_rows=500`"
+        )
+
+
+def refuse_rows_of_a_text(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where the rows of an answer are bounded that has none."""
+    if spec.max_rows is not None and spec.shape.schema is None:
+        raise ImproperlyConfigured(
+            f"tool {spec.name} ({place(spec.function)}) has max_rows, and returns a text or content, which has no "
+            f"rows; remove it, or write `def {spec.function.__name__}(...) -> list[Row]:`"
         )
 
 

@@ -134,7 +134,7 @@ def _of_tool(mcp: MCP, spec: ToolSpec) -> Iterator[str]:
             "does": ", ".join(reference.kinds(tool)) + ("; may ask a person first" if spec.asks else ""),
             "declared at": place(spec.function),
             "is listed in": f"{len(entry.encode())} bytes, about {sizes.tokens(entry)} tokens",
-            "answers in": f"{sizes.MAX_TOKENS} tokens at most",
+            "at most": ", ".join([*reference.bounds(spec), f"{sizes.MAX_TOKENS} tokens in an answer"]),
         }
     )
     example = examples.arguments(tool.input_schema)

@@ -79,6 +79,23 @@ def test_products_are_indexed_again(acme: World, globex: World, now: None) -> No
             assert not ProductTerm.objects.filter(term="of before").exists()
 
 
+def test_products_are_found_by_either_form_of_a_character(acme: World, globex: World, now: None) -> None:
+    call_command("migrate", "core", "0009", verbosity=0)
+    for world in (acme, globex):
+        with tenant_context(world.id):
+            product = Product.objects.create(sku="T-1", name="台灣茶", price_minor=1, currency="EUR")
+            for term in ("台灣茶", "臺灣茶", "灣茶", "裏"):
+                ProductTerm.objects.create(product=product, term=term)
+
+    call_command("migrate", verbosity=0)
+
+    for world in (acme, globex):
+        with tenant_context(world.id):
+            for query in ("台灣", "臺灣", "裡"):
+                assert [found.sku for found in search.matching(Product.objects.all(), query)] == ["T-1"]
+            assert ProductTerm.objects.filter(product__sku="T-1").count() == 3
+
+
 def test_lines_keep_the_category_that_their_product_has(acme: World, globex: World, now: None) -> None:
     for world, category in ((acme, "Tools"), (globex, "Toys")):
         with tenant_context(world.id):

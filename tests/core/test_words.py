@@ -106,6 +106,9 @@ def test_what_is_found_by_a_text_is_the_text_itself(text: str) -> None:
         ("한글", "\u1112\u1161\u11ab\u1100\u1173\u11af"), ("\u1112\u1161\u11ab", "한글"),
         ("ㅋㅋ", "ㅋㅋㅋ"), ("ㅋ", "ﾻㅋ"), ("ﾻ", "\u110f"), ("각", "가\u11a8"),
         ("羊", "⽺"), ("福", "福"), ("3", "٣"), ("٣", "3"), ("株式会社", "㍿"),
+        # variants of Chinese characters
+        ("台灣", "臺灣茶"), ("臺灣", "台灣茶"), ("茶裏", "奶茶裡"), ("毛綫", "毛線"),
+        ("鷄蛋麪", "雞蛋麵"), ("黄", "黃"),
         # what can't be seen
         ("kaffeemaschine", "Kaffee\u00admaschine"), ("kaffee\u00admaschine", "Kaffeemaschine"),
         ("maschine", "Kaffee\u200bmaschine"), ("手機", "手\u200d機"),
@@ -137,6 +140,8 @@ def test_a_word_is_found_as_people_write_it(query: str, text: str) -> None:
         ("are", "A red cup"),
         ("pot", "Spot"),
         ("ハンカ", "ハンガー"),
+        ("面", "麵"),
+        ("髮", "發"),
         ("कि", "क"),
         ("手機袋", "手機殼"),
         ("手机", "手機"),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from core import formats, periods
+from core.mcp_tools.bounds import REPORT_TIMEOUT
 from core.mcp_tools.tools.periods import PeriodName, Span
 from core.mcp_tools.units import Priced, with_texts
 from core.scopes import Scope
@@ -194,7 +195,7 @@ def _stopped(each: StoppedSeller) -> str:
     )
 
 
-@tool(scope=Scope.REPORTS_READ, title="Business insights", read_only=True)
+@tool(scope=Scope.REPORTS_READ, title="Business insights", read_only=True, timeout=REPORT_TIMEOUT, cache=60)
 def get_business_insights(
     period: PeriodName = "last_30_days",
     limit: Annotated[int, Field(ge=1, le=20, description="Largest number of entries in each list.")] = 5,

@@ -8,6 +8,7 @@ from typing import Self
 from django.utils.translation import gettext as _
 
 from core import formats
+from core.mcp_tools.bounds import REPORT_TIMEOUT
 from core.mcp_tools.units import Priced, with_texts
 from core.models import OrderStatus
 from core.scopes import Scope
@@ -109,7 +110,7 @@ def _category_line(each: CategoryStats) -> str:
     )
 
 
-@tool(scope=Scope.PRODUCTS_READ, title="Product statistics", read_only=True)
+@tool(scope=Scope.PRODUCTS_READ, title="Product statistics", read_only=True, timeout=REPORT_TIMEOUT)
 def get_product_stats() -> ProductStatsAnswer:
     """Count this tenant's products, those low or out of stock, units on hand and their value, with the largest
     categories.
@@ -119,7 +120,7 @@ def get_product_stats() -> ProductStatsAnswer:
     return ProductStatsAnswer.of(overview.products())
 
 
-@tool(scope=Scope.REPORTS_READ, title="Tenant statistics", read_only=True)
+@tool(scope=Scope.REPORTS_READ, title="Tenant statistics", read_only=True, timeout=REPORT_TIMEOUT, cache=60)
 def get_comprehensive_tenant_stats() -> TenantStatsAnswer:
     """Count everything this tenant has: users, products, customers, orders by status, and revenue so far.
 

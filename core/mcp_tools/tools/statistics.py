@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from core import amounts, formats, periods
+from core.mcp_tools.bounds import REPORT_TIMEOUT
 from core.mcp_tools.tools.periods import PeriodName, Span
 from core.mcp_tools.units import Priced, with_texts
 from core.scopes import Scope
@@ -232,7 +233,7 @@ def _signed(difference: Difference) -> str:
     return sign + formats.percent(difference.percent / 100)
 
 
-@tool(scope=Scope.REPORTS_READ, title="Sales statistics", read_only=True)
+@tool(scope=Scope.REPORTS_READ, title="Sales statistics", read_only=True, timeout=REPORT_TIMEOUT, cache=60)
 def get_sales_statistics(
     period: PeriodName = "last_30_days",
     group_by: Annotated[GroupBy, Field(description="How the sales are grouped.")] = GroupBy.DAY,

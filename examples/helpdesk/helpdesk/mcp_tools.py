@@ -8,6 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import Count
 from pydantic import Field
 
 from helpdesk.models import Agent, Comment, Ticket
@@ -37,6 +38,15 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Workload:
+    """How many comments an agent has written."""
+
+    agent: str
+    email: str
+    comments: int
+
+
+@dataclass(frozen=True)
 class TicketPage:
     """A ticket with its comments, the oldest first."""
 
@@ -57,6 +67,13 @@ def open_tickets(limit: Limit = 20) -> list[TicketRow]:
 def show_ticket(ticket: TicketId) -> TicketPage:
     """Show a ticket with its comments."""
     return page(find(ticket))
+
+
+@tool(scope="tickets:read", read_only=True, timeout=5, max_rows=200)
+def workload() -> list[Workload]:
+    """Count the comments of each agent of this organisation, the busiest first."""
+    agents = Agent.objects.annotate(count=Count("comments")).order_by("-count", "email")
+    return [Workload(each.name, each.email, each.count) for each in agents]
 
 
 @tool(scope="tickets:write", read_only=False)

@@ -16,7 +16,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils.functional import cached_property
 from psycopg import Connection
 
-from rls import roles
+from rls import roles, timeouts
 from rls.backends.errors import ErrorWrapper
 from rls.backends.postgresql import guard
 from rls.backends.postgresql.cursor import Cursor, PlatformCursor, refuse_server_cursor, turn
@@ -116,6 +116,7 @@ class DatabaseWrapper(LastingWrapper, ContextWrapper):
             try:
                 roles.refuse_unbound(self.connection)
                 guard.prove(self.connection)
+                timeouts.remember(self.connection)
             except BaseException:
                 self.close()
                 raise

@@ -29,6 +29,7 @@ from django.db.backends.postgresql import base as stock
 from psycopg import ClientCursor, Connection
 from psycopg.pq import PipelineStatus, TransactionStatus
 
+from rls import timeouts
 from rls.backends.interruption import refuse_called_off
 from rls.backends.postgresql import statements
 from rls.context import current_tenant_id, platform_record
@@ -188,8 +189,13 @@ class Cursor(stock.Cursor, ClientCursor[Any]):
         tenant_id = current_tenant_id()
         row_security = "off" if tenant_id is None else "on"
         prefix = f"SET LOCAL app.current_tenant='{tenant_id or ''}';SET LOCAL row_security={row_security};"
-        # See rls.reading, Note [Read only].
-        return f"{prefix}SET LOCAL transaction_read_only=on;" if is_read_only() else prefix
+        return prefix + self._bounds()
+
+    def _bounds(self) -> str:
+        """What the blocks around a statement forbid it: see rls.reading, Note [Read only], and rls.timeouts."""
+        bounds = "SET LOCAL transaction_read_only=on;" if is_read_only() else ""
+        limit = timeouts.milliseconds(self.connection)
+        return bounds if limit is None else f"{bounds}SET LOCAL statement_timeout={limit};"
 
 
 class PlatformCursor(Cursor):
@@ -202,7 +208,7 @@ class PlatformCursor(Cursor):
             f"SET LOCAL app.current_tenant='{current_tenant_id() or ''}';SET LOCAL row_security={row_security};"
             f"SET LOCAL app.platform_audit_id='{record or ''}';"
         )
-        return f"{prefix}SET LOCAL transaction_read_only=on;" if is_read_only() else prefix
+        return prefix + self._bounds()
 
 
 def refuse_server_cursor(*args: Any, **options: Any) -> NoReturn:
