@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.counting import MODERN, OLDER, Era, request
+from benchmarks.counting import LIMITS, MODERN, OLDER, Era, request
 
 PEERS = Path(".local/peers/bin/python")
 TOOL = "get_tenant_products"
@@ -80,11 +80,12 @@ OURS = Peer(
     "**ours**",
     "core.asgi:application",
     has_command=True,
+    environment=LIMITS,
     path=f"/mcp/{SLUG}/",
     has_token=True,
 )
 OFF = Peer(
-    "**ours, without token, log and translation**",
+    "**ours, without token, limits, log and translation**",
     "benchmarks.peers.ours_off:app",
     options=tuple(OURS_OPTIONS),
     environment={"LOG_LEVEL": "WARNING"},
