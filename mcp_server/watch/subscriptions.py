@@ -112,6 +112,9 @@ class Subscriptions:
         self._feed = ChangeFeed()
         self._is_closed = False
 
+    def __len__(self) -> int:
+        return len(self._streams)
+
     async def listen(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:

@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage
 from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
 
-from mcp_server import MCP, Principal, checks
+from mcp_server import MCP, Principal, SignIn, checks
 from mcp_server.http.authentication import anyone
 from mcp_server.operations import InstallResolver
 from mcp_server.tokens.checks import check_resolver, check_tenant_key
@@ -81,6 +81,17 @@ def test_callers_that_are_found_by_tokens_need_the_tokens(arguments: dict[str, o
 
     assert error.id == "mcp_server.E003"
     assert 'Add "mcp_server.tokens" to INSTALLED_APPS' in str(error.hint)
+    assert missing(mcp) == []
+
+
+def test_people_who_sign_in_need_what_asks_them() -> None:
+    mcp = MCP("people", apps=[], authenticate=SignIn(lambda user, tenant_id: []))
+
+    with without("mcp_server.sign_in"):
+        [error] = missing(mcp)
+
+    assert error.id == "mcp_server.E009"
+    assert 'add "mcp_server.sign_in" to INSTALLED_APPS' in str(error.hint)
     assert missing(mcp) == []
 
 

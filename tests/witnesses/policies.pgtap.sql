@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(725);
+SELECT plan(733);
 
 -- What there is, and nothing else.
 
@@ -43,6 +43,8 @@ INSERT INTO known VALUES
     ('public', 'core_order', 'table'),
     ('public', 'core_orderitem', 'table'),
     ('public', 'mcp_tokens_platformtoken', 'table'),
+    ('public', 'mcp_sign_in_client', 'table'),
+    ('public', 'mcp_sign_in_consent', 'table'),
     ('public', 'core_product', 'table'),
     ('public', 'core_tenant', 'table'),
     ('public', 'core_tenantuser', 'table'),
@@ -304,6 +306,8 @@ INSERT INTO granted VALUES
     ('public', 'core_order', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_orderitem', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'mcp_tokens_platformtoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_sign_in_client', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_sign_in_consent', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_product', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenant', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenantuser', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
