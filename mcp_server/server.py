@@ -34,6 +34,7 @@ from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
+from mcp_server.contacts import Hider
 from mcp_server.declare import mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
@@ -192,6 +193,7 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
     tools = _published(declared.tools(endpoint))
     keeper = trail.middleware(tools) if endpoint is Endpoint.TENANT else []
+    hider = [Hider(mcp.contacts_scope)] if mcp.contacts_scope is not None else []
     server = SERVERS[endpoint](
         mcp.name,
         endpoint=endpoint,
@@ -201,7 +203,7 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         description=str(mcp.description) or None,
         registry=declared,
         tools=tools,
-        middleware=[told_by_reference, boundary, given.forms, *keeper],
+        middleware=[told_by_reference, boundary, *hider, given.forms, *keeper],
         # Workers share the keys. What was sealed opens at no other server and endpoint, and for no other principal.
         request_state_security=RequestStateSecurity(
             keys=_sealing_keys(f"{mcp.name}/{endpoint.value}"), bind_principal=lambda ctx: current_principal().subject
