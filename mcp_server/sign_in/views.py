@@ -139,8 +139,9 @@ def _asked(request: HttpRequest, language: str, grant: Any) -> HttpResponseBase:
     with platform_context(
         actor=user.get_username(), reason=f"sign-in: what somebody may do at {place.slug}", origin=request.path
     ):
-        granted = place.scopes_of(user)
-        tenant = _tenant_name(place) if granted else ""
+        member = place.member(user)
+        granted = place.scopes_of(member)
+        tenant = _tenant_name(place) if member is not None else ""
     offered = sorted(granted & (set(grant.request.scope.split()) or place.mcp.default_scopes()))
     chosen = [scope for scope in offered if scope in request.POST.getlist("allowed")]
     if request.POST.get("decision") == "allow" and chosen:
