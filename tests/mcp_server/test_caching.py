@@ -309,7 +309,7 @@ def test_an_answer_that_depends_on_who_asks_is_for_him_alone(acme: World) -> Non
 
 
 def principal(world: World, number: int, **facts: Any) -> Principal:
-    return replace(Principal(f"caller {number}", world.id, world.subdomain, id=number), **facts)  # type: ignore[arg-type]
+    return replace(Principal(f"caller {number}", world.id, world.subdomain, "en", id=number), **facts)  # type: ignore[arg-type]
 
 
 def by_number(callers: list[Principal]) -> Authenticate:
