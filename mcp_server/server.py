@@ -21,8 +21,10 @@ from mcp_types import (
     CallToolResult,
     InputRequiredResult,
     SetLevelRequestParams,
+    SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     ToolAnnotations,
+    UnsubscribeRequestParams,
 )
 from mcp_types import Tool as ListedTool
 from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, model_validator
@@ -45,7 +47,10 @@ from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
 from mcp_server.read.server import ReadableServer
 from mcp_server.selftest import require_boundary
+from mcp_server.watch.feed import ChangeFeed
+from mcp_server.watch.sessions import SessionSubscriptions
 from mcp_server.watch.subscriptions import Subscriptions
+from mcp_server.watch.watchers import Watchers
 
 if TYPE_CHECKING:
     from mcp_server.app import MCP
@@ -154,15 +159,20 @@ class TenantServer(ReadableServer, EndpointServer):
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        self._streams = Subscriptions()
+        self._watchers, feed = Watchers(), ChangeFeed()
+        streams, sessions = Subscriptions(feed, self._watchers), SessionSubscriptions(feed, self._watchers)
         # The SDK's own handler has one bus for all, and gives every URI that is asked for.
         self._lowlevel_server.add_request_handler(
-            "subscriptions/listen", SubscriptionsListenRequestParams, self._streams.listen
+            "subscriptions/listen", SubscriptionsListenRequestParams, streams.listen
+        )
+        self._lowlevel_server.add_request_handler("resources/subscribe", SubscribeRequestParams, sessions.subscribe)
+        self._lowlevel_server.add_request_handler(
+            "resources/unsubscribe", UnsubscribeRequestParams, sessions.unsubscribe
         )
         self.completion()(complete)  # type: ignore[no-untyped-call]  # the SDK says no types there
 
     def close(self) -> None:
-        self._streams.close()
+        self._watchers.close()
 
 
 SERVERS: dict[Endpoint, type[EndpointServer]] = {Endpoint.TENANT: TenantServer, Endpoint.PLATFORM: EndpointServer}
