@@ -42,7 +42,7 @@ from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.ledger import trail
-from mcp_server.read import claims
+from mcp_server.read import claims, mentions
 from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
 from mcp_server.read.server import ReadableServer
@@ -116,10 +116,17 @@ class EndpointServer(MCPServer[Any]):
         offered = self.registry.usable_by(current_principal())
         with registry.serving(offered):
             granted = await self.claims() if claims.are_asked_for(ctx.method) else Claims()
-            result = await granted.kept(ctx, call_next)
+            hidden = mentions.unsaid(offered.hidden_tools(self.endpoint), ctx.params)
+            try:
+                result = await granted.kept(ctx, call_next)
+            except MCPError as error:
+                if not hidden:
+                    raise
+                raise MCPError(error.code, mentions.kept(error.message, hidden), error.data) from error
             if ctx.method in claims.CLAIMING_METHODS and isinstance(result, dict):
-                return {**result, "instructions": self._told(offered)}
-            return result
+                told = self._told(offered)
+                return {**result, "instructions": mentions.kept(told, hidden) if hidden else told}
+            return mentions.kept_in(ctx.method, result, hidden) if hidden else result
 
     async def list_tools(self) -> list[ListedTool]:
         """The caller's tools, with their titles, which are for people, in the language of the request."""
