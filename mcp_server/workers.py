@@ -1,6 +1,6 @@
 """Where blocking code runs: worker threads, as many as the database pool has connections, so none waits for one.
 
-A tenant has at most half of them at a time: its calls that wait for each other keep no other tenant waiting.
+A tenant has a part of them at a time (`mcp_server.turns`): its calls that wait for each other keep no other waiting.
 
 # Note [Called off]
 A thread can't be cancelled, and goes on after the client has cancelled its request, hung up, or the server ends. So
@@ -19,8 +19,7 @@ from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from datetime import tzinfo
 from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import anyio
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -30,6 +29,7 @@ from django.utils import timezone, translation
 import rls
 from mcp_server import configuration
 from mcp_server.call import cancellation
+from mcp_server.turns import Turns, TurnsOfTenants
 from rls.backends.interruption import CalledOff, called_off_when
 
 P = ParamSpec("P")
@@ -43,16 +43,7 @@ class Pool:
         count = configuration.worker_count()
         self.threads = ThreadPoolExecutor(count, thread_name_prefix="mcp-worker")
         self.turns = asyncio.Semaphore(count)
-        self._count_of_tenant = max(1, count // 2)
-        # Those of tenants that have calls now.
-        self._turns_of_tenants: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
-
-    def turns_of(self, tenant_id: UUID) -> asyncio.Semaphore:
-        """Those of a tenant. Who holds them while it waits or works keeps them there, and after the last they go."""
-        turns = self._turns_of_tenants.get(tenant_id)
-        if turns is None:
-            turns = self._turns_of_tenants[tenant_id] = asyncio.Semaphore(self._count_of_tenant)
-        return turns
+        self.of_tenants = TurnsOfTenants(count)
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
@@ -192,8 +183,9 @@ class Turn:
     def __init__(self) -> None:
         tenant_id = rls.current_tenant_id()
         self._pool = _pool()
-        self._turns = [*([] if tenant_id is None else [self._pool.turns_of(tenant_id)]), self._pool.turns]
-        self._held: list[asyncio.Semaphore] = []
+        own = [] if tenant_id is None else [self._pool.of_tenants.of(tenant_id)]
+        self._turns: list[Turns | asyncio.Semaphore] = [*own, self._pool.turns]
+        self._held: list[Turns | asyncio.Semaphore] = []
 
     async def __aenter__(self) -> Pool:
         try:
