@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from core import defaults
-from core.models import Tenant, TenantSettings, TenantUser
-from core.services import tenant_rows
+from core.models import Membership, Tenant, TenantSettings, TenantUser
+from core.services import members, tenant_rows
 from mcp_server.tokens import admin as tokens_admin
 from rls.admin import PlatformAdminSite, SearchSelectMultiple, TenantedAdmin, TenantFilter
 
@@ -106,3 +106,35 @@ class TenantUserAdmin(TenantedAdmin):
     list_filter = (("tenant", TenantFilter),)
     fields = ("username", "email", "role")
     search_fields = ("username", "email", "tenant__name", "tenant__subdomain")
+
+
+@admin.register(Membership, site=site)
+class MembershipAdmin(TenantedAdmin):
+    """Who may sign in for which tenant. Each change stands among the tenant's own audit events."""
+
+    list_display = ("user", "role", "tenant")
+    list_select_related = ("user", "tenant")
+    ordering = ("tenant_id", "user_id")
+    list_filter = (("tenant", TenantFilter), "role")
+    fields = ("user", "role")
+    autocomplete_fields = ("user",)
+    search_fields = ("user__username", "tenant__name", "tenant__subdomain")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), *(["user"] if obj else []))
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        said: dict[str, Any] = {
+            "user": obj.user,
+            "tenant": obj.tenant,
+            "role": obj.role,
+            "actor": request.user.get_username(),
+        }
+        obj.pk = (members.change_role if change else members.add)(**said).pk
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        members.remove(user=obj.user, tenant=obj.tenant, actor=request.user.get_username())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset:
+            self.delete_model(request, membership)

@@ -7,10 +7,11 @@ from typing import Any
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from core.models import Tenant, TenantUser
+from core.models import Membership, Tenant, TenantUser
 
 # Of one row, and of several.
 MODELS: dict[type[Model], tuple[Any, Any]] = {
+    Membership: (_("member of a tenant"), _("members of tenants")),
     Tenant: (_("tenant"), _("tenants")),
     TenantUser: (_("user of a tenant"), _("users of tenants")),
 }
@@ -24,5 +25,6 @@ FIELDS: dict[str, Any] = {
     "role": _("role"),
     "subdomain": _("subdomain"),
     "tenant": _("tenant"),
+    "user": _("user"),
     "username": _("user name"),
 }

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from mcp_server import configuration, workers
+from mcp_server import configuration, metrics, workers
 from mcp_server.connect.page import Page, is_for_a_person
 from mcp_server.declare import discovery, prompts, resources, tools
 from mcp_server.declare.arguments import Words
@@ -159,6 +159,8 @@ class MCP:
 
         if isinstance(self.authenticate, Advertised):
             require_own_address()
+        if configuration.metrics_address():
+            metrics.require_installed()
         self._prepared = {endpoint: server.build(self, endpoint) for endpoint in self.endpoints()}
 
     @asynccontextmanager
@@ -180,6 +182,8 @@ class MCP:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
             stack.push_async_callback(workers.run, buffer.flush)
+            if address := configuration.metrics_address():
+                stack.enter_context(metrics.served(*address, servers))
             transports = {
                 endpoint: Transport(
                     each,

@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, 
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mcp_server import instructions
+from mcp_server import instructions, metrics
 from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
@@ -84,6 +84,11 @@ class EndpointServer(MCPServer[Any]):
 
     def close(self) -> None:
         """End what would last beyond a request."""
+
+    @property
+    def open_streams(self) -> int:
+        """How many of them there are."""
+        return 0
 
     @property
     def offered(self) -> Registry:
@@ -142,18 +147,22 @@ class EndpointServer(MCPServer[Any]):
         offered = self.offered
         if not offered.has_tool(self.endpoint, name):
             known = [spec.name for spec in offered.tools(self.endpoint)]
+            metrics.refused("unknown_name")
             raise MCPError(INVALID_PARAMS, refusals.no_such_tool(name, known))
         schema = self._schemas[name]
         arguments = given.of(schema, arguments)
         if refusal := refusals.unknown(name, arguments, schema.get("properties", ())):
+            metrics.refused("arguments")
             raise ToolError(refusal)
         if place := given.out_of_range(schema, arguments):
+            metrics.refused("arguments")
             raise ToolError(refusals.no_room(name, place))
         try:
             result = await super().call_tool(name, arguments, context)
             return sizes.fitted(result, self._asked[name]) if isinstance(result, CallToolResult) else result
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
+                metrics.refused("arguments")
                 raise ToolError(refusals.unfit(name, error.__cause__)) from None
             if isinstance(error.__cause__, ToolError):
                 # Without the SDK's English words before it.
@@ -180,6 +189,10 @@ class TenantServer(ReadableServer, EndpointServer):
 
     def close(self) -> None:
         self._watchers.close()
+
+    @property
+    def open_streams(self) -> int:
+        return len(self._streams)
 
 
 SERVERS: dict[Endpoint, type[EndpointServer]] = {Endpoint.TENANT: TenantServer, Endpoint.PLATFORM: EndpointServer}
@@ -241,6 +254,7 @@ def _published(specs: list[ToolSpec]) -> list[Tool]:
 def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     """Raises ImproperlyConfigured: it can't be served as it is declared."""
     mistakes.refuse_two_questions(spec)
+    mistakes.refuse_cached_context(spec)
     mistakes.refuse_rows_of_a_text(spec)
     try:
         tool = Tool.from_function(

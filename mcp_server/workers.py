@@ -40,7 +40,9 @@ class Pool:
     """The workers of one event loop, and the turns that calls take at them."""
 
     def __init__(self) -> None:
-        count = configuration.worker_count()
+        self.count = count = configuration.worker_count()
+        # How many work, and how many calls wait for their turn, now.
+        self.busy = self.waiting = 0
         self.threads = ThreadPoolExecutor(count, thread_name_prefix="mcp-worker")
         self.turns = asyncio.Semaphore(count)
         self.of_tenants = TurnsOfTenants(count)
@@ -133,6 +135,11 @@ def is_decided() -> bool:
     return work is not None and work.is_decided
 
 
+def pools() -> list[Pool]:
+    """Those of the event loops that run. It may be called in any thread."""
+    return [pool for loop, pool in list(_pools.items()) if loop.is_running()]
+
+
 async def _to_its_end(work: Work, task: asyncio.Future[T], *, cancels: bool = False) -> T:
     """The result, after whatever cancels us: nothing goes on behind our back. See Note [Called off]."""
     try:
@@ -188,6 +195,7 @@ class Turn:
         self._held: list[Turns | asyncio.Semaphore] = []
 
     async def __aenter__(self) -> Pool:
+        self._pool.waiting += 1
         try:
             for turns in self._turns:
                 await turns.acquire()
@@ -195,9 +203,13 @@ class Turn:
         except BaseException:
             self._release()
             raise
+        finally:
+            self._pool.waiting -= 1
+        self._pool.busy += 1
         return self._pool
 
     async def __aexit__(self, *error: object) -> None:
+        self._pool.busy -= 1
         self._release()
 
     def _release(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from mcp_server.ledger.buffer import BUFFER
 from tests.support import postgres
+from tests.support.bytecode import keep_bytecode
 from tests.support.certificates import read_authorities_once
 from tests.support.processes import Process, serving
 from tests.support.signals import let_children_be_interrupted
@@ -27,6 +28,7 @@ PLATFORM_CONNECTIONS = 60
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL once: workers of xdist find it in their environment."""
+    keep_bytecode()
     let_children_be_interrupted()
     read_authorities_once()
     if hasattr(config, "workerinput"):

@@ -57,11 +57,21 @@ WORDS_PAGE = Path("docs/reference/words.md")
 SUFFIXES = {".py", ".sql", ".po", ".html", ".md"}
 
 
+def table() -> list[list[str]]:
+    """The cells of each row: the word, the one in Chinese, what it stands for, what is not said."""
+    lines = [line for line in WORDS_PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.removeprefix("|").removesuffix("|").split("|")] for line in lines[2:]]
+
+
 def discarded() -> list[str]:
     """The words that stand for a concept that has another one."""
-    rows = [line.strip("|").split("|") for line in WORDS_PAGE.read_text(encoding="utf-8").splitlines()]
-    cells = [row[-1].strip() for row in rows if len(row) == 3]
-    return sorted({cell for cell in cells[2:] if cell})
+    return sorted({row[-1] for row in table() if row[-1]})
+
+
+def test_each_concept_has_its_word_in_chinese() -> None:
+    lacking = [row[0] for row in table() if len(row) != 4 or not re.search("[\u4e00-\u9fff]", row[1])]
+
+    assert lacking == [], f"give each row of {WORDS_PAGE} its four cells"
 
 
 def test_a_concept_is_called_by_its_word() -> None:

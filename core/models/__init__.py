@@ -14,7 +14,7 @@ from core.models.orders import (
 from core.models.products import Product, ProductTerm
 from core.models.settings import TenantSettings
 from core.models.stock import MovementReason, StockMovement
-from core.models.tenants import Role, Tenant, TenantUser
+from core.models.tenants import Membership, Tenant, TenantUser
 
 __all__ = [
     "TRANSITIONS",
@@ -22,6 +22,7 @@ __all__ = [
     "Export",
     "ExportFormat",
     "ExportPart",
+    "Membership",
     "MovementReason",
     "Order",
     "OrderItem",
@@ -31,7 +32,6 @@ __all__ = [
     "PaymentMethod",
     "Product",
     "ProductTerm",
-    "Role",
     "StockMovement",
     "Tenant",
     "TenantSettings",

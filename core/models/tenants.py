@@ -1,11 +1,13 @@
-"""Tenants and their users."""
+"""Tenants, their users, and who may sign in for them."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.roles import Role
 from rls.models import Keyed, Tenanted
 
 SUBDOMAIN_VALIDATOR = RegexValidator(
@@ -38,15 +40,8 @@ class Tenant(Keyed):
         return f"{self.name} ({self.subdomain})"
 
 
-class Role(models.TextChoices):
-    """What a user is inside a tenant."""
-
-    OWNER = "owner", _("owner")
-    STAFF = "staff", _("staff")
-
-
 class TenantUser(Tenanted):
-    """A person who works for a tenant."""
+    """A person who works for a tenant, as its orders name him; `Membership` says who may sign in."""
 
     username = models.CharField(max_length=50)
     email = models.EmailField()
@@ -62,3 +57,23 @@ class TenantUser(Tenanted):
 
     def __str__(self) -> str:
         return self.username
+
+
+class Membership(Tenanted):
+    """That a user of the installation may act for a tenant, in a role. Only the platform writes it.
+
+    A user may be a member of several tenants, and a tenant sees its own members alone.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role)
+
+    class Meta:
+        default_related_name = "memberships"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user"], name="membership_user_unique"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"

@@ -21,6 +21,7 @@ from core.models import (
     Export,
     ExportFormat,
     ExportPart,
+    Membership,
     Order,
     Product,
     ProductTerm,
@@ -51,6 +52,7 @@ EXCLUDED_MODELS: dict[type[Tenanted], str] = {
     CallRecord: "Who has read what is for those who look after the installation, and more than all else together.",
     Export: "An export is a copy of the other rows, and would hold the ones before it.",
     ExportPart: "The same.",
+    Membership: "Who may sign in is the platform's to say, and names users of the installation by their ids.",
     IdempotencyKey: "It remembers a call for one that is sent again, and holds nothing that is not elsewhere.",
     ProductTerm: "The index of the search: it is made anew from the products.",
 }

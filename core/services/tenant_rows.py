@@ -50,6 +50,7 @@ def in_words(rows: dict[str, int]) -> str:
     """
     named: dict[str, Any] = {
         "core.TenantUser": _("{count} users"),
+        "core.Membership": _("{count} members"),
         "core.Customer": _("{count} customers"),
         "core.Product": _("{count} products"),
         "core.StockMovement": _("{count} stock movements"),

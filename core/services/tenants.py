@@ -140,10 +140,15 @@ def set_active(subdomain: str, *, active: bool) -> Tenant:
 
     Raises TenantNotFound.
     """
-    tenant = _known(Tenant.objects.filter(subdomain=subdomain), subdomain)
+    tenant = known(subdomain)
     tenant.is_active = active
     tenant.save(update_fields=["is_active"])
     return tenant
+
+
+def known(subdomain: str) -> Tenant:
+    """The tenant with this subdomain, suspended or not. Needs a platform context. Raises TenantNotFound."""
+    return _known(Tenant.objects.filter(subdomain=subdomain), subdomain)
 
 
 def delete(subdomain: str) -> dict[str, int]:

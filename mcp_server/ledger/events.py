@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from mcp_server import pages
 from mcp_server.declare.tools import ValueChange
@@ -31,12 +32,14 @@ def write(
     details: dict[str, Any],
     changes: Iterable[ValueChange] = (),
     whence: Whence = NOWHERE,
+    tenant_id: UUID | None = None,
 ) -> None:
     """Remember a change, in its transaction. `details` are plain JSON values, without secrets.
 
-    Of `subject` 200 characters are kept, of `actor` 100.
+    Of `subject` 200 characters are kept, of `actor` 100. Platform work says for which tenant, by `tenant_id`.
     """
     _events().create(
+        **({} if tenant_id is None else {"tenant_id": tenant_id}),
         action=action,
         subject=subject[:200],
         actor=actor[:MAX_ACTOR_LENGTH],

@@ -13,8 +13,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.test import Client
 
+import rls
 from core.admin import TenantUserAdmin
-from core.models import Tenant, TenantUser
+from core.models import Membership, Tenant, TenantUser
+from mcp_server.ledger.models import AuditEvent
 from mcp_server.tokens import resolver
 from tests.support.world import World, platform_token, working
 
@@ -163,6 +165,31 @@ def test_a_user_stays_in_its_tenant(staff: Client, acme: World, globex: World) -
     with working():
         ada = TenantUser.objects.get(id=acme.user_id)
     assert (ada.tenant_id, ada.email) == (acme.id, "new@acme.example")
+
+
+@pytest.mark.django_db
+def test_staff_say_who_may_sign_in_for_a_tenant(staff: Client, acme: World) -> None:
+    mei = User.objects.create_user("mei")
+    facts = {"tenant": str(acme.id), "user": mei.pk, "role": "viewer"}
+
+    added = staff.post("/admin/core/membership/add/", facts)
+    again = staff.post("/admin/core/membership/add/", facts)
+    with working():
+        made = Membership.objects.get(user=mei)
+    changed = staff.post(f"/admin/core/membership/{made.id}/change/", {"role": "owner"})
+    listed = staff.get("/admin/core/membership/?q=mei").content.decode()
+    deleted = staff.post(f"/admin/core/membership/{made.id}/delete/", {"post": "yes"})
+
+    assert (added.status_code, made.role, changed.status_code, deleted.status_code) == (302, "viewer", 302, 302)
+    assert "already exists" in again.content.decode()
+    assert ">mei<" in listed
+    with rls.tenant_context(acme.id):
+        events = AuditEvent.objects.filter(subject="member mei").order_by("created_at")
+        assert list(events.values_list("action", "actor")) == [
+            ("add_member", "nina"),
+            ("change_role", "nina"),
+            ("remove_member", "nina"),
+        ]
 
 
 @pytest.mark.django_db

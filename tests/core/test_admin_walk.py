@@ -102,7 +102,7 @@ def test_no_page_that_can_be_reached_fails_lists_everything_or_leaves_a_time_unm
     shown = walk(in_this_process(language))
 
     kinds = {urlsplit(url).path.split("/")[3] for url in shown if url.count("/") > 3}
-    assert kinds >= {"tenant", "tenantuser", "apitoken", "platformtoken", "user", "group"}
+    assert kinds >= {"tenant", "tenantuser", "membership", "apitoken", "platformtoken", "user", "group"}
     assert {each for url in shown for each in ("add", "change", "delete", "history") if f"/{each}/" in url} == {
         *("add", "change", "delete", "history")
     }
@@ -119,7 +119,7 @@ def test_a_filter_by_what_is_no_tenant_is_an_answer(page: str, tenant: str, fill
     assert rows_of(text) <= MAX_ROWS
 
 
-LISTS = [f"/admin/{each}/" for each in ("core/tenant", "core/tenantuser", "auth/user", "auth/group")]
+LISTS = [f"/admin/{each}/" for each in ("core/tenant", "core/tenantuser", "core/membership", "auth/user", "auth/group")]
 LISTS += [f"/admin/mcp_tokens/{each}/" for each in ("apitoken", "platformtoken")]
 LONG = "x" * 2_000
 # What somebody at an address bar may ask of a list, and which row they may name.

@@ -11,6 +11,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
 from mcp_server.declare.tools import Endpoint
+from tests.support import chinese
 from tests.support.servers import shop_tools
 
 # The library's texts are English; the shop serves both languages, whichever is the installation's.
@@ -66,27 +67,41 @@ def test_placeholders_survive_translation(package: str, language: str) -> None:
         assert names == {part.partition("}")[0] for part in translated.split("{")[1:]}, text
 
 
+# The answers that the specification quotes with ASCII colons and commas.
+QUOTED = (
+    "- 創建時間: ",
+    "- 名稱: ",
+    "- 狀態: ",
+    "- 子域名: ",
+    "- 用戶數量: ",
+    "租戶 {name}: ",
+    "用戶列表:",
+    "租戶列表:",
+    "租戶資訊:",
+)
+
+
+def chinese_texts() -> list[tuple[str, str]]:
+    return [
+        (text, translated)
+        for package in ("core", "mcp_server")
+        for text, translated in catalogue(package, "zh_Hant").items()
+        if re.search("[\u4e00-\u9fff]", translated) and not translated.startswith(QUOTED)
+    ]
+
+
 def test_chinese_has_chinese_punctuation() -> None:
-    """But for the answers that the specification quotes with ASCII colons and commas."""
-    quoted = {
-        "- 創建時間: ",
-        "- 名稱: ",
-        "- 狀態: ",
-        "- 子域名: ",
-        "- 用戶數量: ",
-        "租戶 {name}: ",
-        "用戶列表:",
-        "租戶列表:",
-        "租戶資訊:",
-    }
     ascii_beside_chinese = re.compile(r"[\u4e00-\u9fff}][:;,!?]( |$)|[\u4e00-\u9fff]\(")
 
-    for package in ("core", "mcp_server"):
-        for text, translated in catalogue(package, "zh_Hant").items():
-            is_chinese = re.search("[\u4e00-\u9fff]", translated) and not translated.startswith(tuple(quoted))
-            found = ascii_beside_chinese.search(translated) if is_chinese else None
+    for text, translated in chinese_texts():
+        found = ascii_beside_chinese.search(translated)
+        assert not found, f"{text!r}: write a full-width mark for {found and found.group()!r}"
 
-            assert not found, f"{text!r}: write a full-width mark for {found and found.group()!r}"
+
+def test_chinese_is_that_of_taiwan() -> None:
+    found = {translated: list(chinese.faults(translated)) for _, translated in chinese_texts()}
+
+    assert {translated: faults for translated, faults in found.items() if faults} == {}
 
 
 @each_catalogue

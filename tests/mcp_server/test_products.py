@@ -101,7 +101,7 @@ def test_the_same_in_chinese(taipei: World, server: Process) -> None:
     assert made.content[0].text.startswith("已新增商品 TEA-1 高山烏龍茶：€480.00，庫存 12。\n")
     assert found.content[0].text == "商品列表：\n- TEA-1 (茶葉) 高山烏龍茶：€480.00，庫存 12\n幣別：EUR，小數 2 位。"
     assert "（期初庫存），異動後 12，經手人：taipei token" in shown.content[0].text
-    assert "沒有商品 'TEA-2'。您是指 'TEA-1' 嗎？" in unknown.content[0].text
+    assert "找不到商品 'TEA-2'。您是指 'TEA-1' 嗎？" in unknown.content[0].text
 
 
 @pytest.mark.parametrize("name", ["get_tenant_products", "get_inventory"])
@@ -200,12 +200,10 @@ def test_a_dry_run_makes_no_product(acme: World, server: Process) -> None:
         assert not Product.objects.filter(sku="TEA-1").exists()
 
 
-def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Process) -> None:
-    async def story() -> list[Any]:
-        async with connected(server.mcp("acme"), acme.token) as client:
-            return await asyncio.gather(*(client.call_tool("create_product", TEA) for _ in range(8)))
-
-    results = asyncio.run(story())
+@pytest.mark.anyio
+async def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Process) -> None:
+    async with connected(server.mcp("acme"), acme.token) as client:
+        results = await asyncio.gather(*(client.call_tool("create_product", TEA) for _ in range(8)))
 
     refused = [result.content[0].text for result in results if result.is_error]
     assert len(refused) == 7

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,10 @@ import pytest
 from core.management.commands.quickstart import is_valid
 from core.scopes import Scope
 from mcp_server.tokens import tokens
+from tests.support import programs
 from tests.support.processes import free_port
+from tests.support.programs import Conversation
+from tests.support.visitors import Visitor
 from tests.support.world import World, working
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -34,16 +37,36 @@ ROOT = Path(__file__).parents[2]
 OURS = ("SECRET_KEY", "DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED")
 
 
-@pytest.fixture(scope="module")
-def project() -> Iterator[Path]:
+QUICKSTART = ["manage.py", "quickstart"]
+
+
+@contextmanager
+def a_copy() -> Iterator[Path]:
     """A fresh copy of the project, where an unprivileged server can reach it."""
     place = Path(tempfile.mkdtemp(prefix="quickstart-"))
     place.chmod(0o711)
     for name in ("core", "rls", "mcp_server", "migrations_sql"):
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "manage.py", place)
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
+    for name in ("manage.py", "Makefile"):
+        shutil.copy(ROOT / name, place)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Path]:
+    """A copy of the project, which has its database from the first start on."""
+    with a_copy() as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Iterator[Path]:
+    """A copy of the project in which nothing has been started, and nothing will."""
+    with a_copy() as place:
+        yield place
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -51,28 +74,30 @@ def environment(**more: str) -> dict[str, str]:
     return kept | more
 
 
+def database_urls() -> dict[str, str]:
+    """What names the database of this test run: nothing is started for it."""
+    return {key: value for key, value in os.environ.items() if key.endswith("DATABASE_URL")} | {"SECRET_KEY": "x" * 32}
+
+
 @contextmanager
-def quickstart(project: Path, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def quickstart(project: Path, **more: str) -> Iterator[tuple[Conversation, str]]:
     """A running `manage.py quickstart`, and all that it printed until it was ready."""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "quickstart"],
-        cwd=project,
-        env=environment(PORT=str(free_port())) | more,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout
-    said = ""
-    try:
-        for line in process.stdout:
-            said += line
-            if line.startswith("Ctrl-C stops"):
-                break
-        yield process, said
-    finally:
-        process.send_signal(signal.SIGINT)
-        said += process.communicate(timeout=300)[0]
+    given = environment(PORT=str(free_port())) | more
+    with Conversation(QUICKSTART, project / "errors", cwd=project, environment=given) as process:
+        try:
+            yield process, "".join(until_ready(line.decode() for line in process.stdout))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stdout.read()
+            process.wait(300)
+
+
+def until_ready(lines: Iterable[str]) -> Iterator[str]:
+    """The lines up to the last one of the banner."""
+    for line in lines:
+        yield line
+        if line.startswith("Ctrl-C stops"):
+            return
 
 
 def pasted(said: str) -> dict[str, object]:
@@ -101,7 +126,7 @@ def test_what_is_printed_works_and_a_second_start_reuses_it(project: Path) -> No
     assert "claude mcp add --transport http test1 http://127.0.0.1:" in said
     block = json.loads(said[said.index("{\n") : said.index("Call a tool")])
     assert block["mcpServers"]["test2"]["headers"]["Authorization"].startswith("Bearer tmcp_")
-    assert first.returncode == 0
+    assert first.poll() == 0
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -121,7 +146,7 @@ def test_secrets_are_for_this_user_alone(project: Path) -> None:
 def test_a_termination_stops_the_database_too(project: Path) -> None:
     with quickstart(project) as (process, _):
         port = database_port(project)
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         process.wait(60)
 
     with socket.socket() as probe:
@@ -130,57 +155,76 @@ def test_a_termination_stops_the_database_too(project: Path) -> None:
 
 def sentence(project: Path, code: int = 1, **more: str) -> str:
     """What a start that fails says last; 2 is the exit code of one that did not come as far as its command."""
-    refused = subprocess.run(
-        [sys.executable, "manage.py", "quickstart"],
-        cwd=project,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    refused = programs.run(QUICKSTART, cwd=project, environment=environment(**more))
     assert refused.returncode == code
-    assert "Traceback" not in refused.stderr
-    [line] = [line for line in refused.stderr.strip().splitlines() if not line.startswith("{")]
+    return last_line(refused.stderr)
+
+
+def last_line(said: str) -> str:
+    assert "Traceback" not in said
+    [line] = [line for line in said.strip().splitlines() if not line.startswith("{")]
     return line
 
 
-def test_a_taken_port_is_one_sentence(project: Path) -> None:
+def test_a_taken_port_is_one_sentence(untouched: Path, database: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
 
-        said = sentence(project, PORT=str(taken.getsockname()[1]))
+        said = sentence(untouched, PORT=str(taken.getsockname()[1]), **database_urls())
 
     assert "is taken: stop what listens there, or choose another with PORT=" in said
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("PORT", "abc", "PORT is 'abc': set it to a whole number from 1 to 65535"),
-        ("PORT", "0", "PORT is '0': set it to"),
-        ("PORT", "70000", "PORT is '70000': set it to"),
-        ("PORT", "", "PORT is '': set it to"),
-        ("HOST", "", "HOST is empty: set it to an address of this machine"),
-        ("HOST", "no host", "can't listen on no host:8000: "),
-        ("HOST", "主..機", "it is no name of a host; choose another with HOST="),
-        ("HOST", "192.0.2.1", "can't listen on 192.0.2.1:8000: Cannot assign requested address; choose another"),
-    ],
-)
-def test_an_address_that_is_none_is_one_sentence(
-    project: Path, database: str, name: str, value: str, words: str
-) -> None:
-    urls = {key: value for key, value in os.environ.items() if key.endswith("DATABASE_URL")}
+ADDRESSES = [
+    ("PORT", "abc", "PORT is 'abc': set it to a whole number from 1 to 65535"),
+    ("PORT", "0", "PORT is '0': set it to"),
+    ("PORT", "70000", "PORT is '70000': set it to"),
+    ("PORT", "", "PORT is '': set it to"),
+    ("HOST", "", "HOST is empty: set it to an address of this machine"),
+    ("HOST", "no host", "can't listen on no host:8000: "),
+    ("HOST", "主..機", "it is no name of a host; choose another with HOST="),
+    ("HOST", "192.0.2.1", "can't listen on 192.0.2.1:8000: Cannot assign requested address; choose another"),
+]
+# Starts again and again, in one process: an address is looked at before anything is made.
+STARTS = """
+import contextlib, io, json, os, runpy, sys
 
-    assert words in sentence(project, SECRET_KEY="x" * 32, **urls | {name: value})
+sys.argv, found, untouched = ["manage.py", "quickstart"], [], dict(os.environ)
+for name, value in json.loads(sys.stdin.read()):
+    os.environ.clear()
+    os.environ.update(untouched | {name: value})
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            runpy.run_path("manage.py", run_name="__main__")
+    except SystemExit as ended:
+        found.append([ended.code, said.getvalue()])
+print(json.dumps(found))
+"""
+
+
+def test_an_address_that_is_none_is_one_sentence(untouched: Path, database: str, tmp_path: Path) -> None:
+    given = tmp_path / "addresses"
+    given.write_text(json.dumps([[name, value] for name, value, _ in ADDRESSES]))
+
+    with Conversation(
+        ["-c", STARTS],
+        tmp_path / "errors",
+        cwd=untouched,
+        environment=environment(**database_urls()),
+        input_file=given,
+    ) as starts:
+        answers = json.loads(starts.stdout.read())
+
+    for (name, value, words), (code, said) in zip(ADDRESSES, answers, strict=True):
+        assert (name, value, code) == (name, value, 1)
+        assert words in last_line(said)
 
 
 @pytest.mark.parametrize("spoilt", ["a file", "secrets that are no JSON", "a directory for secrets"])
-def test_a_place_that_cannot_be_used_is_one_sentence(project: Path, spoilt: str) -> None:
-    local, kept = project / ".local", project / ".local.kept"
-    with quickstart(project):
-        pass
-    local.rename(kept)
+def test_a_place_that_cannot_be_used_is_one_sentence(untouched: Path, spoilt: str) -> None:
+    local = untouched / ".local"
     if spoilt == "a file":
         local.touch()
     else:
@@ -188,31 +232,27 @@ def test_a_place_that_cannot_be_used_is_one_sentence(project: Path, spoilt: str)
         secrets = local / "secrets.json"
         secrets.mkdir() if spoilt.startswith("a directory") else secrets.write_text("{")
     try:
-        said = sentence(project, code=2, PORT=str(free_port()))
+        said = sentence(untouched, code=2, PORT=str(free_port()))
     finally:
         local.unlink() if local.is_file() else shutil.rmtree(local)
-        kept.rename(local)
 
     assert ".local is unusable (" in said
     assert said.endswith("): mend that, or move it away")
 
 
-def test_a_full_disk_is_one_sentence(project: Path) -> None:
-    local, kept = project / ".local", project / ".local.kept"
-    local.rename(kept)
+def test_a_full_disk_is_one_sentence(untouched: Path) -> None:
     try:
         refused = subprocess.run(
-            [sys.executable, "-B", "manage.py", "quickstart"],
+            [sys.executable, "-B", *QUICKSTART],
             preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, 100_000)),
-            cwd=project,
+            cwd=untouched,
             env=environment(PORT=str(free_port())),
             capture_output=True,
             text=True,
             check=False,
         )
     finally:
-        shutil.rmtree(local, ignore_errors=True)
-        kept.rename(local)
+        shutil.rmtree(untouched / ".local", ignore_errors=True)
 
     assert refused.returncode == 2
     [line] = refused.stderr.strip().splitlines()
@@ -221,73 +261,79 @@ def test_a_full_disk_is_one_sentence(project: Path) -> None:
 
 
 def test_ctrl_c_ends_a_server_that_was_started_where_it_is_ignored(project: Path) -> None:
-    """Under nohup, or in the background of a script."""
+    """Under nohup, or in the background of a script: what is ignored there is ignored in its children."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with quickstart(project) as (process, said):
-            pass
+        process = subprocess.Popen(
+            [sys.executable, *QUICKSTART],
+            cwd=project,
+            env=environment(PORT=str(free_port())),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     finally:
         signal.signal(signal.SIGINT, before)
+    assert process.stdout
+    said = "".join(until_ready(process.stdout))
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=300)
 
     assert "Ready." in said
     assert process.returncode == 0
 
 
 def test_nothing_is_cleaned_under_a_running_server(project: Path) -> None:
-    shutil.copy(ROOT / "Makefile", project)
     clean = partial(subprocess.run, ["make", "-s", "clean"], cwd=project, capture_output=True, text=True, check=False)
     with quickstart(project):
         refused = clean()
         port = database_port(project)
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) == 0
-    there = (project / ".local").exists()
+    there, kept = project / ".local", project.with_name(f"{project.name}-kept")
+    subprocess.run(["cp", "-a", there, kept], check=True)
     cleaned = clean()
+    is_gone = not there.exists()
+    kept.rename(there)
 
     assert refused.returncode
     assert "make clean: still in use by process" in refused.stderr
-    assert there
     assert (cleaned.returncode, cleaned.stderr) == (0, "")
-    assert not (project / ".local").exists()
+    assert is_gone
 
 
-def test_data_of_another_major_is_one_sentence(project: Path) -> None:
-    version = project / ".local/postgres/data/PG_VERSION"
-    with quickstart(project):
-        pass
-    kept = version.read_text()
-    version.write_text("13\n")
+def test_data_of_another_major_is_one_sentence(untouched: Path) -> None:
+    data = untouched / ".local/postgres/data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("13\n")
     try:
-        said = sentence(project, code=2, PORT=str(free_port()))
+        said = sentence(untouched, code=2, PORT=str(free_port()))
     finally:
-        version.write_text(kept)
+        shutil.rmtree(untouched / ".local")
 
     assert "was made by PostgreSQL 13" in said
 
 
-def test_a_database_that_does_not_answer_is_one_sentence(project: Path) -> None:
+def test_a_database_that_does_not_answer_is_one_sentence(untouched: Path) -> None:
     nowhere = f"postgresql://app_tenant:x@127.0.0.1:{free_port()}/none?connect_timeout=1"
     urls = dict.fromkeys(["DATABASE_URL", "PLATFORM_DATABASE_URL"], nowhere)
 
-    said = sentence(project, PORT=str(free_port()), SECRET_KEY="x" * 32, **urls)
+    said = sentence(untouched, PORT=str(free_port()), SECRET_KEY="x" * 32, **urls)
 
     assert "the database does not answer" in said
 
 
-def test_a_configured_database_wins(project: Path, database: str, admin: psycopg.Connection) -> None:
-    urls = {key: value for key, value in os.environ.items() if key.endswith("DATABASE_URL")}
-
-    with quickstart(project, SECRET_KEY="x" * 32, **urls) as (_, said):
+def test_a_configured_database_wins(untouched: Path, database: str, admin: psycopg.Connection) -> None:
+    with quickstart(untouched, **database_urls()) as (_, said):
         assert pasted(said)["isError"] is False
         assert admin.execute("SELECT count(*) FROM core_tenant").fetchone() == (2,)
 
 
 def test_beside_tenants_of_its_own_nothing_is_made(
-    project: Path, database: str, acme: World, admin: psycopg.Connection
+    untouched: Path, database: str, acme: World, admin: psycopg.Connection
 ) -> None:
-    urls = {key: value for key, value in os.environ.items() if key.endswith("DATABASE_URL")}
-
-    with quickstart(project, SECRET_KEY="x" * 32, **urls) as (_, said):
+    with quickstart(untouched, **database_urls()) as (_, said):
         assert "The database has tenants of its own" in said
 
     assert "tmcp" not in said
@@ -301,3 +347,28 @@ def test_a_token_that_lacks_a_scope_is_replaced(acme: World) -> None:
 
     assert is_valid(acme.token, "acme")
     assert not is_valid(narrow, "acme")
+
+
+def test_a_person_signs_in_where_oauth_is_on(project: Path) -> None:
+    printed = []
+    for _ in range(2):
+        with quickstart(project, MCP_AUTH="sign-in") as (_, said):
+            url = re.findall(r"http://127\.0\.0\.1:\d+", said)[0]
+            [password] = re.findall(r"demo, password (\S+): owner of test1, viewer in test2", said)
+            with Visitor(url) as visitor:
+                visitor.open(f"{url}/sign-in?next=/").sign_in("demo", password)
+                assert visitor.page is not None
+                assert visitor.page.url.path == "/"
+        printed.append(password)
+
+    assert printed[0] == printed[1]
+    assert "claude mcp add --transport http test1 http://127.0.0.1:" in said.partition("opens a page")[2]
+
+
+def test_make_says_so_by_one_variable() -> None:
+    for words, is_on in [(["OAUTH=1"], True), (["OAUTH=0"], False), ([], False)]:
+        told = subprocess.run(
+            ["make", "-n", "run", *words], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+
+        assert ("MCP_AUTH=sign-in" in told) is is_on

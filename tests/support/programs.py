@@ -86,7 +86,13 @@ class Conversation:
     """
 
     def __init__(
-        self, command: list[str], errors: Path, *, environment: dict[str, str], input_file: Path | None = None
+        self,
+        command: list[str],
+        errors: Path,
+        *,
+        environment: dict[str, str],
+        input_file: Path | None = None,
+        cwd: Path | None = None,
     ) -> None:
         """The program reads `input_file` where one is named, and there is no `stdin` then."""
         theirs_in, ours_in = FORKS.Pipe(duplex=False)
@@ -94,7 +100,7 @@ class Conversation:
         given = input_file or theirs_in
         with theirs_in, ours_in, ours_out, theirs_out:
             self._process = FORKS.Process(
-                target=_become, args=(command, theirs_out, errors, environment, Path.cwd(), given), daemon=True
+                target=_become, args=(command, theirs_out, errors, environment, cwd or Path.cwd(), given), daemon=True
             )
             self._process.start()
             self.stdin = None if input_file else os.fdopen(os.dup(ours_in.fileno()), "wb")
@@ -138,6 +144,7 @@ def _become(
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
+    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     os.chdir(cwd)
     if given:
         _put(given, 0, os.O_RDONLY)

@@ -68,7 +68,16 @@ class Project:
 
     def __init__(self, path: Path, urls: dict[str, str]) -> None:
         self.path = path
-        self.environment = os.environ | urls | {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": f"{path}:{ROOT}"}
+        self.environment = (
+            os.environ
+            | urls
+            | {
+                "DJANGO_SETTINGS_MODULE": "settings",
+                "PYTHONPATH": f"{path}:{ROOT}",
+                # Bytecode is good for a module of the same size and second, and tests write theirs anew.
+                "PYTHONDONTWRITEBYTECODE": "1",
+            }
+        )
 
     def write(self, name: str, text: str) -> None:
         path = self.path / name

@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from core.models import (
     Customer,
     Export,
     ExportPart,
+    Membership,
     Order,
     OrderItem,
     OrderStatus,
@@ -24,6 +26,7 @@ from core.models import (
     TenantSettings,
     TenantUser,
 )
+from core.roles import Role
 from core.scopes import Scope
 from core.services import tenants
 from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey
@@ -51,6 +54,8 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
     with working():
         tenant = tenants.create(subdomain=subdomain, name=name, locale=locale)
         token = tokens.create(name=f"{subdomain} token", slug=subdomain, scopes=Scope)
+        # A user belongs to no tenant, and stays when one goes.
+        Membership.objects.create(tenant=tenant, user=User.objects.create_user(str(uuid4())), role=Role.STAFF)
     with tenant_context(tenant.id):
         TenantSettings.objects.update(currency="EUR", time_zone="UTC")
         user = TenantUser.objects.create(username="ada", email=f"ada@{subdomain}.example")

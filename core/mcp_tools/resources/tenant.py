@@ -15,6 +15,7 @@ from core.models import (
     Customer,
     Export,
     ExportPart,
+    Membership,
     Order,
     OrderItem,
     Payment,
@@ -48,6 +49,7 @@ TOOLS_OF_TABLES: dict[type[Model], str] = {
 # What is not described, and why.
 EXCLUDED_MODELS: dict[type[Model], str] = {
     ApiToken: "The platform manages tokens: a tenant's role may not read them.",
+    Membership: "Who may sign in: the platform says so, and no tool.",
     ProductTerm: "An index of what products say themselves.",
     CallRecord: "Who has called what: for those who look after the installation.",
     IdempotencyKey: "It remembers calls, and is no data of the shop.",
