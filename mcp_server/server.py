@@ -192,7 +192,7 @@ class TenantServer(ReadableServer, EndpointServer):
 
     @property
     def open_streams(self) -> int:
-        return len(self._streams)
+        return len(self._watchers)
 
 
 SERVERS: dict[Endpoint, type[EndpointServer]] = {Endpoint.TENANT: TenantServer, Endpoint.PLATFORM: EndpointServer}

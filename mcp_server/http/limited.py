@@ -7,14 +7,15 @@ JSON-RPC with 200 too. What is left is 429. docs/adr/0042 says what each client 
 
 # Note [A refusal is held]
 Who calls again as soon as it is refused keeps a process busy with nothing but refusals, and other tenants wait for it
-longer than without limits (docs/reference/benchmarks.md). So a refusal waits for a second before it is sent: over one
-connection there is one of them in a second.
+longer than without limits (docs/reference/benchmarks.md). So a refusal waits for a second or two before it is sent:
+over one connection there is no more than one of them in a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import random
 
 import pydantic_core
 from django.utils import translation
@@ -73,7 +74,8 @@ class Limited:
         if self._held < MAX_HELD:
             self._held += 1
             try:
-                await asyncio.sleep(min(refused.seconds, HOLD_SECONDS))
+                # Those that were refused together are not answered together, and do not come back together.
+                await asyncio.sleep(min(refused.seconds, HOLD_SECONDS) * random.uniform(1, 2))  # noqa: S311  (no secret)
             finally:
                 self._held -= 1
 

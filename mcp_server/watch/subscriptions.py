@@ -50,9 +50,6 @@ class Subscriptions:
     def __init__(self, feed: ChangeFeed, all_watchers: Watchers) -> None:
         self._feed, self._watchers = feed, all_watchers
 
-    def __len__(self) -> int:
-        return len(self._streams)
-
     async def listen(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:

@@ -98,6 +98,9 @@ class Watchers:
         self._all: set[Watcher] = set()
         self._is_closed = False
 
+    def __len__(self) -> int:
+        return len(self._all)
+
     def admit(self, watcher: Watcher) -> None:
         """Raises MCPError: there are too many."""
         of_tenant = sum(each.tenant_id == watcher.tenant_id for each in self._all)
