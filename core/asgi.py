@@ -32,6 +32,7 @@ application = MCP(
     instructions=INSTRUCTIONS,
     scopes=Scope,
     scopes_on_request=[Scope.DEMO_WRITE],
+    contacts_scope=Scope.CUSTOMERS_CONTACT,
     authenticate=authenticate(),
     platform=True,
     limits=Limits(

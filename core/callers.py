@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from mcp_server import Issuer, ResourceServer, anyone, by_token
+from core.scopes import SCOPE_WORDS
+from mcp_server import Issuer, ResourceServer, SignIn, anyone, by_token
 from mcp_server.http.authentication import Authenticate
 
 
@@ -16,6 +17,8 @@ def authenticate() -> Authenticate:
             return anyone
         case "oauth":
             return _by_identity_provider()
+        case "sign-in":
+            return SignIn(scope_words=SCOPE_WORDS)
         case _:
             return by_token
 

@@ -45,6 +45,7 @@ class PrincipalMiddleware(TenantMiddleware):
             return unauthorized(challenge)
         scope = SCOPES_OF_VIEWS[match.func]
         if scope not in principal.scopes:
+            bearer.log_refusal(bearer.SCOPE_INSUFFICIENT, subdomain)
             return forbidden(scope)
         if "Accept-Language" not in request.headers:
             translation.activate(principal.locale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS
 # (psycopg_pool.ConnectionPool, "max_size").
 WORKERS_WITHOUT_POOL = 10
 DEFAULT_POOL_SIZE = 4
+MAX_PORT = 65_535
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -35,6 +36,35 @@ def allowed_origins() -> Collection[str]:
 def public_url() -> str:
     """PUBLIC_URL: the address that clients use, without a slash at its end; '' where it is the one they name."""
     return str(getattr(settings, "PUBLIC_URL", "")).rstrip("/")
+
+
+def scopes_of_role(role: str) -> frozenset[str]:
+    """MCP_ROLES: what a member may do at most, by his role; nothing where the role is not in the table."""
+    roles: Mapping[str, Collection[str]] = getattr(settings, "MCP_ROLES", {})
+    return frozenset(map(str, roles.get(role, ())))
+
+
+def member_model() -> str:
+    """MCP_MEMBER_MODEL: the model that InstallResolver(members=...) names, as "app.Model"; '' where there is none."""
+    return str(getattr(settings, "MCP_MEMBER_MODEL", ""))
+
+
+def metrics_address() -> tuple[str, int] | None:
+    """MCP_METRICS: where the first process tells Prometheus what it counts, as "9464", which is at 127.0.0.1, or
+    "0.0.0.0:9464"; None where it is '', and nothing is counted.
+
+    Raises ImproperlyConfigured for anything else.
+    """
+    found = str(getattr(settings, "MCP_METRICS", "")).strip()
+    if not found:
+        return None
+    host, _, port = found.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= MAX_PORT) or ("[" in host) != (":" in host):
+        raise ImproperlyConfigured(
+            f"MCP_METRICS is {found!r}: set it to a port of this machine, as 9464, or to an address and a port, as "
+            "0.0.0.0:9464 or [::1]:9464"
+        )
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def redis_url() -> str:

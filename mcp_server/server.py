@@ -21,31 +21,37 @@ from mcp_types import (
     CallToolResult,
     InputRequiredResult,
     SetLevelRequestParams,
+    SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     ToolAnnotations,
+    UnsubscribeRequestParams,
 )
 from mcp_types import Tool as ListedTool
 from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, model_validator
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mcp_server import instructions
+from mcp_server import instructions, metrics
 from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
+from mcp_server.contacts import Hider
 from mcp_server.declare import mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.ledger import trail
-from mcp_server.read import claims
+from mcp_server.read import claims, mentions
 from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
 from mcp_server.read.server import ReadableServer
 from mcp_server.selftest import require_boundary
+from mcp_server.watch.feed import ChangeFeed
+from mcp_server.watch.sessions import SessionSubscriptions
 from mcp_server.watch.subscriptions import Subscriptions
+from mcp_server.watch.watchers import Watchers
 
 if TYPE_CHECKING:
     from mcp_server.app import MCP
@@ -81,6 +87,11 @@ class EndpointServer(MCPServer[Any]):
         """End what would last beyond a request."""
 
     @property
+    def open_streams(self) -> int:
+        """How many of them there are."""
+        return 0
+
+    @property
     def offered(self) -> Registry:
         """What there is for the caller of the message that is handled; outside of one, everything."""
         return registry.current(self.registry)
@@ -111,10 +122,17 @@ class EndpointServer(MCPServer[Any]):
         offered = self.registry.usable_by(current_principal())
         with registry.serving(offered):
             granted = await self.claims() if claims.are_asked_for(ctx.method) else Claims()
-            result = await granted.kept(ctx, call_next)
+            hidden = mentions.unsaid(offered.hidden_tools(self.endpoint), ctx.params)
+            try:
+                result = await granted.kept(ctx, call_next)
+            except MCPError as error:
+                if not hidden:
+                    raise
+                raise MCPError(error.code, mentions.kept(error.message, hidden), error.data) from error
             if ctx.method in claims.CLAIMING_METHODS and isinstance(result, dict):
-                return {**result, "instructions": self._told(offered)}
-            return result
+                told = self._told(offered)
+                return {**result, "instructions": mentions.kept(told, hidden) if hidden else told}
+            return mentions.kept_in(ctx.method, result, hidden) if hidden else result
 
     async def list_tools(self) -> list[ListedTool]:
         """The caller's tools, with their titles, which are for people, in the language of the request."""
@@ -130,18 +148,22 @@ class EndpointServer(MCPServer[Any]):
         offered = self.offered
         if not offered.has_tool(self.endpoint, name):
             known = [spec.name for spec in offered.tools(self.endpoint)]
+            metrics.refused("unknown_name")
             raise MCPError(INVALID_PARAMS, refusals.no_such_tool(name, known))
         schema = self._schemas[name]
         arguments = given.of(schema, arguments)
         if refusal := refusals.unknown(name, arguments, schema.get("properties", ())):
+            metrics.refused("arguments")
             raise ToolError(refusal)
         if place := given.out_of_range(schema, arguments):
+            metrics.refused("arguments")
             raise ToolError(refusals.no_room(name, place))
         try:
             result = await super().call_tool(name, arguments, context)
             return sizes.fitted(result, self._asked[name]) if isinstance(result, CallToolResult) else result
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
+                metrics.refused("arguments")
                 raise ToolError(refusals.unfit(name, error.__cause__)) from None
             if isinstance(error.__cause__, ToolError):
                 # Without the SDK's English words before it.
@@ -154,15 +176,24 @@ class TenantServer(ReadableServer, EndpointServer):
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        self._streams = Subscriptions()
+        self._watchers, feed = Watchers(), ChangeFeed()
+        streams, sessions = Subscriptions(feed, self._watchers), SessionSubscriptions(feed, self._watchers)
         # The SDK's own handler has one bus for all, and gives every URI that is asked for.
         self._lowlevel_server.add_request_handler(
-            "subscriptions/listen", SubscriptionsListenRequestParams, self._streams.listen
+            "subscriptions/listen", SubscriptionsListenRequestParams, streams.listen
+        )
+        self._lowlevel_server.add_request_handler("resources/subscribe", SubscribeRequestParams, sessions.subscribe)
+        self._lowlevel_server.add_request_handler(
+            "resources/unsubscribe", UnsubscribeRequestParams, sessions.unsubscribe
         )
         self.completion()(complete)  # type: ignore[no-untyped-call]  # the SDK says no types there
 
     def close(self) -> None:
-        self._streams.close()
+        self._watchers.close()
+
+    @property
+    def open_streams(self) -> int:
+        return len(self._watchers)
 
 
 SERVERS: dict[Endpoint, type[EndpointServer]] = {Endpoint.TENANT: TenantServer, Endpoint.PLATFORM: EndpointServer}
@@ -179,6 +210,7 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
     tools = _published(declared.tools(endpoint))
     keeper = trail.middleware(tools) if endpoint is Endpoint.TENANT else []
+    hider = [Hider(mcp.contacts_scope)] if mcp.contacts_scope is not None else []
     server = SERVERS[endpoint](
         mcp.name,
         endpoint=endpoint,
@@ -188,7 +220,7 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         description=str(mcp.description) or None,
         registry=declared,
         tools=tools,
-        middleware=[told_by_reference, boundary, given.forms, *keeper],
+        middleware=[told_by_reference, boundary, *hider, given.forms, *keeper],
         # Workers share the keys. What was sealed opens at no other server and endpoint, and for no other principal.
         request_state_security=RequestStateSecurity(
             keys=_sealing_keys(f"{mcp.name}/{endpoint.value}"), bind_principal=lambda ctx: current_principal().subject
@@ -224,6 +256,7 @@ def _published(specs: list[ToolSpec]) -> list[Tool]:
 def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     """Raises ImproperlyConfigured: it can't be served as it is declared."""
     mistakes.refuse_two_questions(spec)
+    mistakes.refuse_cached_context(spec)
     mistakes.refuse_rows_of_a_text(spec)
     try:
         tool = Tool.from_function(

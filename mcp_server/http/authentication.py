@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server import workers
+from mcp_server import metrics, workers
 from mcp_server.http import bearer
 from mcp_server.http.bearer import Challenge
 from mcp_server.http.kept import MAX_PRINCIPALS, KeptPrincipals
@@ -181,6 +181,7 @@ class Protected:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if seconds := self._logins.seconds_refused(scope):
+            metrics.refused("failed_logins")
             await too_many_failures(seconds)(scope, receive, send)
             return
         await self._app({**scope, AUTHENTICATE_KEY: self._backend}, receive, send)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mcp_server import metrics
+
 logger = logging.getLogger(__name__)
 
 REALM = "mcp"
@@ -57,6 +59,7 @@ ISSUER_UNAVAILABLE = Challenge(
 
 def log_refusal(challenge: Challenge, slug: str) -> None:
     """One line for a caller who was refused at the URL with this slug, '' for the platform's; never with the token."""
+    metrics.refused(challenge.error)
     facts = {"tenant": slug[:MAX_SLUG_LENGTH] or "platform", "status": challenge.status, "reason": challenge.error}
     logger.info("a caller was refused", extra=facts)
 

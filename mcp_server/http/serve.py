@@ -10,9 +10,9 @@ from collections.abc import Callable
 import uvicorn
 from django.conf import settings
 
+from mcp_server.configuration import MAX_PORT
 from mcp_server.http import connections
 
-MAX_PORT = 65_535
 MAX_WORKERS = 1_000
 
 

@@ -22,6 +22,7 @@ from uuid import UUID
 
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connections, router
 
+from mcp_server import metrics
 from rls.backends import lost
 from rls.context import checked_tenant_context
 
@@ -166,6 +167,7 @@ class Buffer:
 
     def _say_lost(self) -> None:
         if self._lost:
+            metrics.lost_records(self._lost)
             logger.error("records of calls were lost", extra={"lost": self._lost})
             self._lost = 0
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from starlette.types import Scope
 
+from mcp_server import metrics
 from mcp_server.limits import words
 from mcp_server.limits.logins import FailedLogins, address_of
 from mcp_server.limits.meters import Meter, Reached
@@ -61,6 +62,7 @@ class Gate:
         tenant, most = principal.slug, self._limits.at_once
         under_way = self._under_way.get(tenant, 0)
         if most and under_way >= most:
+            metrics.refused("at_once")
             if self._is_news(tenant):
                 _log("at_once", str(most), principal)
             return Refused(partial(words.too_many_at_once, most, tenant=_title(principal)), PLACE_INTERVAL)
@@ -74,8 +76,10 @@ class Gate:
             self._under_way[principal.slug] = left
 
     def _too_many(self, reached: Reached, principal: Principal, *, is_of_tenant: bool = False) -> Refused:
+        kind = "tenant" if is_of_tenant else "principal"
+        metrics.refused(kind)
         if reached.is_new:
-            _log("tenant" if is_of_tenant else "principal", str(reached.rule), principal)
+            _log(kind, str(reached.rule), principal)
         told = partial(
             words.too_many,
             reached.rule.amount,

@@ -27,6 +27,7 @@ from mcp_types import (
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import AnyUrl
 
+from mcp_server import metrics
 from mcp_server.call import given, refusals, sizes
 from mcp_server.declare import messages
 from mcp_server.declare.arguments import MAX_ARGUMENT_LENGTH, Offered
@@ -83,6 +84,7 @@ class ReadableServer(MCPServer[Any]):
         try:
             contents = await served(spec, spec.function, given, lambda found: contents_of(found, spec.mime_type))
         except NotThere as error:
+            metrics.refused("unknown_name")
             raise _not_found(uri, error.message, context) from error
         except MCPError as error:
             raise MCPError(error.code, error.message, data={"uri": str(uri)}) from error
@@ -94,6 +96,7 @@ class ReadableServer(MCPServer[Any]):
         try:
             return await super().read_resource(uri, context)
         except ResourceNotFoundError as error:
+            metrics.refused("unknown_name")
             text = _(
                 "There is no resource {uri}. Call resources/list and resources/templates/list to see the resources."
             )
@@ -122,6 +125,7 @@ class ReadableServer(MCPServer[Any]):
     ) -> GetPromptResult | InputRequiredResult:
         known = [prompt.name for prompt in await self.list_prompts()]
         if name not in known:
+            metrics.refused("unknown_name")
             raise MCPError(INVALID_PARAMS, refusals.no_such_prompt(name, known))
         return await super().get_prompt(name, arguments, context)
 

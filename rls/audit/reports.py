@@ -1,8 +1,10 @@
-"""The audit's findings as text, JSON, SARIF or Markdown."""
+"""The audit's findings as text, JSON, SARIF or Markdown, or counted for Prometheus."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -58,11 +60,32 @@ def sarif(findings: Sequence[Finding]) -> str:
     )
 
 
+def prometheus(findings: Sequence[Finding]) -> str:
+    """How many there are by rule, and when that was, for the textfile collector of node_exporter (Prometheus, "Text
+    format").
+    """
+    found = Counter(each.rule for each in findings)
+    return "\n".join(
+        [
+            "# HELP rls_audit_findings What is weaker than the SQL files make it.",
+            "# TYPE rls_audit_findings gauge",
+            *(
+                f'rls_audit_findings{{level="{each.level}",rule="{each.slug}"}} {found[each.slug]}'
+                for each in audit.rules()
+            ),
+            "# HELP rls_audit_time_seconds When the audit has looked, in seconds since 1970.",
+            "# TYPE rls_audit_time_seconds gauge",
+            f"rls_audit_time_seconds {time.time():.0f}",
+        ]
+    )
+
+
 FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
     "text": text,
     "json": as_json,
     "sarif": sarif,
     "markdown": markdown,
+    "prometheus": prometheus,
 }
 
 

@@ -15,6 +15,7 @@ from django.db.utils import DatabaseErrorWrapper, Error, ProgrammingError
 from psycopg.errors import Diagnostic, InsufficientPrivilege, ReadOnlySqlTransaction
 from psycopg.pq import TransactionStatus
 
+from rls import signals
 from rls.backends import migrating, refusals
 from rls.context import PLATFORM_ALIAS, current_tenant_id
 from rls.errors import CrossTenantWrite, NoPlatformContext, NoTenantContext, PolicyMissing, WriteRefused
@@ -45,6 +46,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
                 named = _elsewhere(named or refused, hint)
             if named is None or named is refused:
                 raise
+            signals.refused.send_robust(type(named), error=named)
             raise named.with_traceback(trace) from error
 
     @property

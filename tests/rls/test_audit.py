@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from prometheus_client.parser import text_string_to_metric_families
 
 from rls import audit
 from rls.audit import Level
@@ -522,6 +524,17 @@ def test_json_markdown_and_sarif_say_the_same(drifted: None) -> None:
         assert f"## {finding['level']}: {finding['rule']}\n\n`{finding['object']}`" in markdown
         assert f"```sql\n{finding['mend']}\n```" in markdown
     assert sarif["version"] == "2.1.0"
+
+
+def test_prometheus_is_told_how_many_there_are_of_each_rule(drifted: None) -> None:
+    began = int(time.time())
+    [findings, at] = text_string_to_metric_families(report("--format", "prometheus") + "\n")
+
+    told = {(each.labels["level"], each.labels["rule"]): each.value for each in findings.samples}
+    assert {rule for rule, count in told.items() if count} == {("error", "policy-extra"), ("warning", "index-useless")}
+    assert set(told) == {(rule.level.value, rule.slug) for rule in audit.rules()}
+    assert set(told.values()) == {0, 1}
+    assert began <= at.samples[0].value <= time.time() + 1
 
 
 def test_warnings_pass_where_only_errors_fail(admin: psycopg.Connection) -> None:

@@ -16,7 +16,7 @@ from psycopg.errors import InsufficientPrivilege
 
 import rls
 from core.models import Product, Tenant
-from rls import CrossTenantWrite, NoPlatformContext, NoTenantContext, platform_context, tenant_context
+from rls import CrossTenantWrite, NoPlatformContext, NoTenantContext, platform_context, signals, tenant_context
 from rls.backends.errors import QUOTED_NAME
 from tests.isolation.test_writes import snapshot
 from tests.support.world import World
@@ -72,6 +72,28 @@ def test_a_forgotten_tenant_has_a_name(statement: Callable[[], object], acme: Wo
     assert str(refused.value).startswith("no tenant context is open")
     assert "with rls.tenant_context(tenant_id)" in str(refused.value)
     assert cause(refused.value).diag.source_function == "check_enable_rls"
+
+
+def test_a_refusal_is_told_to_whoever_listens_once(acme: World, globex: World) -> None:
+    told: list[type[BaseException]] = []
+
+    def hear(sender: type[BaseException], error: BaseException, **facts: object) -> None:
+        assert isinstance(error, sender)
+        told.append(sender)
+        raise ZeroDivisionError  # which changes nothing for who was refused
+
+    signals.refused.connect(hear)
+    try:
+        with pytest.raises(NoTenantContext):
+            Product.objects.count()
+        with pytest.raises(CrossTenantWrite), tenant_context(acme.id):
+            Product.objects.update(tenant_id=globex.id)
+        with pytest.raises(ProgrammingError):  # of no policy
+            run("SELECT no_column")
+    finally:
+        signals.refused.disconnect(hear)
+
+    assert told == [NoTenantContext, CrossTenantWrite]
 
 
 async def aiterate() -> list[Product]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
@@ -12,7 +13,7 @@ from mcp.server.mcpserver import Context
 
 from core.models import Product
 from core.scopes import Scope
-from mcp_server import approval
+from mcp_server import approval, restore_state, save_state
 from mcp_server.call import progress
 from mcp_server.declare.tools import Answer, Change, Endpoint, tool
 from mcp_server.errors import Refusal
@@ -35,6 +36,12 @@ class Names(Answer):
 def shop_names() -> Names:
     """Names of products, through the ORM."""
     return Names(names=[product.name for product in Product.objects.all()])
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Fresh", read_only=True, cache=60)
+def shop_fresh() -> str:
+    """The stock of A-1, and a number that is another one each time that this runs."""
+    return f"{Product.objects.get(sku='A-1').stock} {uuid.uuid4().hex}"
 
 
 @tool(scope=Scope.PRODUCTS_READ, title="Names, async", read_only=True)
@@ -204,3 +211,17 @@ def shop_count_up(question: str = "") -> Restocked:
     Product.objects.filter(sku="A-1").update(stock=F("stock") + 1)
     progress.report(2, 2)
     return Restocked(sku="A-1", stock=0)
+
+
+@tool(scope=Scope.PRODUCTS_WRITE, title="Begin a count", read_only=False)
+def shop_begin_count() -> str:
+    """Give a handle, for shop_count_on."""
+    return save_state({"counted": 0})
+
+
+@tool(scope=Scope.PRODUCTS_WRITE, title="Count on", read_only=False)
+def shop_count_on(count: str) -> int:
+    """Count on, from wherever the last call has come to."""
+    state = restore_state(count, for_update=True)
+    save_state({"counted": state["counted"] + 1}, handle=count)
+    return int(state["counted"]) + 1

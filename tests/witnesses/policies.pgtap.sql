@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(711);
+SELECT plan(754);
 
 -- What there is, and nothing else.
 
@@ -36,6 +36,7 @@ INSERT INTO known VALUES
     ('public', 'core_exportpart', 'table'),
     ('public', 'core_membership', 'table'),
     ('public', 'mcp_ledger_idempotencykey', 'table'),
+    ('public', 'mcp_ledger_state', 'table'),
     ('public', 'core_payment', 'table'),
     ('public', 'core_productterm', 'table'),
     ('public', 'core_stockmovement', 'table'),
@@ -43,6 +44,8 @@ INSERT INTO known VALUES
     ('public', 'core_order', 'table'),
     ('public', 'core_orderitem', 'table'),
     ('public', 'mcp_tokens_platformtoken', 'table'),
+    ('public', 'mcp_sign_in_client', 'table'),
+    ('public', 'mcp_sign_in_consent', 'table'),
     ('public', 'core_product', 'table'),
     ('public', 'core_tenant', 'table'),
     ('public', 'core_tenantuser', 'table'),
@@ -78,6 +81,7 @@ INSERT INTO tenanted VALUES
     ('core_exportpart', 'tenant_id'),
     ('core_membership', 'tenant_id'),
     ('mcp_ledger_idempotencykey', 'tenant_id'),
+    ('mcp_ledger_state', 'tenant_id'),
     ('core_payment', 'tenant_id'),
     ('core_productterm', 'tenant_id'),
     ('core_stockmovement', 'tenant_id'),
@@ -114,8 +118,9 @@ SELECT rules_are('public', relation, '{}'::name[], format('no rule rewrites stat
 -- Policies: names, roles, commands, and both expressions.
 
 SELECT policies_are('public', relation, ARRAY['owner_migration', 'platform_access', 'tenant_isolation'])
-FROM tenanted WHERE relation NOT IN ('mcp_tokens_apitoken', 'core_tenant', 'core_tenantsettings');
+FROM tenanted WHERE relation NOT IN ('mcp_tokens_apitoken', 'core_membership', 'core_tenant', 'core_tenantsettings');
 SELECT policies_are('public', 'mcp_tokens_apitoken', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'token_lookup', 'token_use']);
+SELECT policies_are('public', 'core_membership', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'resolver_lookup']);
 SELECT policies_are('public', 'core_tenant', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'resolver_lookup']);
 SELECT policies_are('public', 'core_tenantsettings', ARRAY['owner_migration', 'platform_access', 'resolver_lookup', 'tenant_isolation']);
 SELECT is_empty(
@@ -140,6 +145,7 @@ UNION ALL
 VALUES
     ('mcp_tokens_apitoken', 'token_lookup', 'app_resolver', 'SELECT', 'true', NULL),
     ('mcp_tokens_apitoken', 'token_use', 'app_resolver', 'UPDATE', 'true', NULL),
+    ('core_membership', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL),
     ('core_tenant', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL),
     ('core_tenantsettings', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL);
 
@@ -184,6 +190,7 @@ SELECT set_eq(
           'public.core_tenant of public.core_exportpart, 1 column(s)',
           'public.core_tenant of public.core_membership, 1 column(s)',
           'public.core_tenant of public.mcp_ledger_idempotencykey, 1 column(s)',
+          'public.core_tenant of public.mcp_ledger_state, 1 column(s)',
           'public.core_tenant of public.core_payment, 1 column(s)',
           'public.core_tenant of public.core_productterm, 1 column(s)',
           'public.core_tenant of public.core_stockmovement, 1 column(s)',
@@ -209,6 +216,7 @@ SELECT set_eq(
           'CREATE UNIQUE INDEX core_exportpart_pkey ON public.core_exportpart USING btree (id)',
           'CREATE UNIQUE INDEX core_membership_pkey ON public.core_membership USING btree (id)',
           'CREATE UNIQUE INDEX mcp_ledger_idempotencykey_pkey ON public.mcp_ledger_idempotencykey USING btree (id)',
+          'CREATE UNIQUE INDEX mcp_ledger_state_pkey ON public.mcp_ledger_state USING btree (id)',
           'CREATE UNIQUE INDEX core_payment_pkey ON public.core_payment USING btree (id)',
           'CREATE UNIQUE INDEX core_productterm_pkey ON public.core_productterm USING btree (id)',
           'CREATE UNIQUE INDEX core_stockmovement_pkey ON public.core_stockmovement USING btree (id)',
@@ -282,6 +290,7 @@ INSERT INTO granted VALUES
     ('public', 'core_exportpart', 'app_tenant', '{SELECT,INSERT,DELETE}'),
     ('public', 'core_membership', 'app_tenant', '{SELECT}'),
     ('public', 'mcp_ledger_idempotencykey', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_ledger_state', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_productterm', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_stockmovement', 'app_tenant', '{SELECT,INSERT}'),
@@ -293,6 +302,7 @@ INSERT INTO granted VALUES
     ('public', 'core_exportpart', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_membership', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'mcp_ledger_idempotencykey', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_ledger_state', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_productterm', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_stockmovement', 'app_platform', '{SELECT,DELETE}'),
@@ -302,6 +312,8 @@ INSERT INTO granted VALUES
     ('public', 'core_order', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_orderitem', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'mcp_tokens_platformtoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_sign_in_client', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_sign_in_consent', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_product', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenant', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenantuser', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
@@ -337,12 +349,18 @@ CROSS JOIN (VALUES ('app_auditor'::name), ('app_platform'), ('app_resolver'), ('
 LEFT JOIN granted USING (schema_name, relation, role_name)
 ORDER BY schema_name, relation, role_name;
 
--- Rights on columns: app_resolver reads what finds a tenant, and notes the use of a token.
+-- Rights on columns: app_resolver reads what finds a tenant and whose a token is, and notes the use of a token.
 
 SELECT column_privs_are('public', 'core_tenant', name, 'app_resolver', ARRAY['SELECT'])
 FROM (VALUES ('id'::name), ('subdomain'), ('is_active')) AS c (name);
 SELECT column_privs_are('public', 'core_tenantsettings', name, 'app_resolver', ARRAY['SELECT'])
 FROM (VALUES ('tenant_id'::name), ('locale'), ('time_zone')) AS c (name);
+SELECT column_privs_are('public', 'core_membership', name, 'app_resolver', ARRAY['SELECT'])
+FROM (VALUES ('id'::name), ('tenant_id'), ('user_id'), ('role')) AS c (name);
+SELECT column_privs_are('public', 'auth_user', name, 'app_resolver', ARRAY['SELECT'])
+FROM (VALUES ('id'::name), ('username'), ('is_active')) AS c (name);
+SELECT column_privs_are('public', 'auth_user', name, 'app_resolver', '{}'::name[])
+FROM (VALUES ('password'::name), ('email'), ('is_superuser')) AS c (name);
 SELECT column_privs_are('public', 'core_tenant', name, 'app_resolver', '{}'::name[])
 FROM (VALUES ('name'::name), ('created_at')) AS c (name);
 SELECT column_privs_are('public', 'mcp_tokens_apitoken', 'last_used_at', 'app_resolver', ARRAY['SELECT', 'UPDATE']);
@@ -354,7 +372,14 @@ SELECT set_eq(
     $$ SELECT attrelid::regclass || '.' || attname || ' ' || grantee::regrole || ' ' || privilege_type
        FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid, aclexplode(attacl)
        WHERE relnamespace IN ('app'::regnamespace, 'public'::regnamespace) AND NOT attisdropped $$,
-    ARRAY['public.core_tenant.id app_resolver SELECT',
+    ARRAY['public.auth_user.id app_resolver SELECT',
+          'public.auth_user.username app_resolver SELECT',
+          'public.auth_user.is_active app_resolver SELECT',
+          'public.core_membership.id app_resolver SELECT',
+          'public.core_membership.tenant_id app_resolver SELECT',
+          'public.core_membership.user_id app_resolver SELECT',
+          'public.core_membership.role app_resolver SELECT',
+          'public.core_tenant.id app_resolver SELECT',
           'public.core_tenant.subdomain app_resolver SELECT',
           'public.core_tenant.is_active app_resolver SELECT',
           'public.core_tenantsettings.tenant_id app_resolver SELECT',
