@@ -41,8 +41,8 @@ $(STAMP)%: %.txt
 	    touch $(if $(filter %-dev,$@),$(RUN_DEPS)) $@' || \
 	    { echo "$< is not installed, and the lines above say why. Without a network, see PIP_INDEX_URL." >&2; exit 1; }
 
-run: $(RUN_DEPS)  ## two demo tenants and a working MCP endpoint: PORT=8000
-	@PORT='$(PORT)' $(VENV)/python manage.py quickstart
+run: $(RUN_DEPS)  ## two demo tenants and a working MCP endpoint: PORT=8000; OAUTH=1 lets people sign in
+	@PORT='$(PORT)' $(if $(filter-out 0,$(OAUTH)),MCP_AUTH=sign-in) $(VENV)/python manage.py quickstart
 
 test: ARGS ?= -n auto --dist loadgroup
 test: $(DEV_DEPS)  ## the tests: TEST_PG=container, embedded or local says where PostgreSQL comes from, ARGS= go to pytest instead of -n auto --dist loadgroup

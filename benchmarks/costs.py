@@ -133,6 +133,17 @@ def of_order(tool: str, arguments: Callable[[int], Arguments], *steps: str) -> C
     return Case(TENANT, tool, made, tool)
 
 
+def computed(tool: str) -> Case:
+    """A call whose answer is kept, after a change that ends what was kept."""
+
+    async def made(caller: Caller, number: int) -> Arguments:
+        await caller.call(TENANT, "adjust_stock", _stock()(number))
+        await caller.call(TENANT, "get_tenant_info", {})  # the caller is looked up again after a change
+        return {}
+
+    return Case(TENANT, tool, made, tool)
+
+
 def of_tenant(tool: str, *, is_suspended: bool = False) -> Case:
     """A call of the platform about a tenant of its own."""
 
@@ -165,9 +176,12 @@ TENANT_CASES = [
     case("get_product_stats"),
     case("list_orders"),
     case("get_order", lambda number: {"number": 1}),
-    case("get_sales_statistics"),
-    case("get_business_insights"),
-    case("get_comprehensive_tenant_stats"),
+    computed("get_sales_statistics"),
+    case("get_sales_statistics", name="get_sales_statistics, kept"),
+    computed("get_business_insights"),
+    case("get_business_insights", name="get_business_insights, kept"),
+    computed("get_comprehensive_tenant_stats"),
+    case("get_comprehensive_tenant_stats", name="get_comprehensive_tenant_stats, kept"),
     case("get_tenant_info"),
     case("get_tenant_users"),
     case("list_tenants"),

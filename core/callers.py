@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from mcp_server import Issuer, ResourceServer, anyone, by_token
+from core.scopes import SCOPE_WORDS, Scope
+from mcp_server import Issuer, ResourceServer, SignIn, anyone, by_token
 from mcp_server.http.authentication import Authenticate
 
 
@@ -16,6 +20,8 @@ def authenticate() -> Authenticate:
             return anyone
         case "oauth":
             return _by_identity_provider()
+        case "sign-in":
+            return SignIn(_scopes_of, scope_words=SCOPE_WORDS)
         case _:
             return by_token
 
@@ -34,3 +40,11 @@ def _by_identity_provider() -> ResourceServer:
         audience=settings.MCP_OAUTH_AUDIENCE,
         tenant_claim=settings.MCP_OAUTH_TENANT_CLAIM,
     )
+
+
+def _scopes_of(user: Any, tenant_id: UUID) -> frozenset[Scope]:
+    # An ASGI module is imported before Django's models can be.
+    from core.models import Tenant
+    from core.services import members
+
+    return members.scopes_of(user, Tenant(id=tenant_id))

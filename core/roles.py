@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.models.tenants import Role
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
 from core.scopes import Scope
+
+
+class Role(TextChoices):
+    """What a user is inside a tenant."""
+
+    OWNER = "owner", _("owner")
+    MANAGER = "manager", _("manager")
+    STAFF = "staff", _("staff")
+    VIEWER = "viewer", _("viewer")
+
 
 VIEWER = frozenset({Scope.TENANTS_READ, Scope.USERS_READ, Scope.PRODUCTS_READ, Scope.ORDERS_READ, Scope.REPORTS_READ})
 STAFF = VIEWER | {Scope.PRODUCTS_WRITE, Scope.ORDERS_WRITE}

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from core import defaults, variables, zones
+from core import defaults, roles, variables, zones
 from core.variables import env
 from mcp_server.limits.rules import Limits
 
@@ -27,8 +27,9 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # How a caller proves who it is at /mcp/<tenant>/: "token"; "oauth", by a token of an identity provider or one of ours;
-# or "public", for a server without any secret data.
-MCP_AUTH = variables.choice("MCP_AUTH", default="token", among=["token", "oauth", "public"])
+# "sign-in", by one of ours, which a client also gets by sending its person to sign in here; or "public", for a server
+# without any secret data.
+MCP_AUTH = variables.choice("MCP_AUTH", default="token", among=["token", "oauth", "sign-in", "public"])
 # For "oauth": whose tokens are taken; their audience where it is not the tenant's URL, and the claim with the tenants;
 # the client that asks the only issuer about each token.
 MCP_OAUTH_ISSUERS = env.list("MCP_OAUTH_ISSUERS", default=[])
@@ -36,6 +37,9 @@ MCP_OAUTH_AUDIENCE = env.str("MCP_OAUTH_AUDIENCE", default="")
 MCP_OAUTH_TENANT_CLAIM = env.str("MCP_OAUTH_TENANT_CLAIM", default="")
 MCP_OAUTH_CLIENT_ID = env.str("MCP_OAUTH_CLIENT_ID", default="")
 MCP_OAUTH_CLIENT_SECRET = env.str("MCP_OAUTH_CLIENT_SECRET", default="")
+# For whom a token may be made besides a tenant, and what it may do at most.
+MCP_MEMBER_MODEL = "core.Membership"
+MCP_ROLES = roles.SCOPES_OF_ROLES
 # "stateless": any worker serves any request. "stateful": sessions and SSE, for one worker.
 MCP_SESSIONS = env.str("MCP_SESSIONS", default="stateless")
 # Whose pages may call /mcp from a browser, as `https://app.example.com`.
@@ -58,6 +62,7 @@ INSTALLED_APPS = [
     "mcp_server",
     "mcp_server.tokens",
     "mcp_server.ledger",
+    "mcp_server.sign_in",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -140,6 +145,8 @@ RLS_TENANT_MODEL = "core.Tenant"
 RLS_SHARED_MODELS = {
     "core.Tenant": "The root of isolation: its own policy shows a tenant its own row.",
     "mcp_tokens.PlatformToken": "Belongs to the platform; app_tenant has no right on it.",
+    "mcp_sign_in.Client": "Programs that register before a tenant is known; app_tenant has no right on it.",
+    "mcp_sign_in.Consent": "Its code is exchanged before a tenant is known; app_tenant has no right on it.",
     "admin.LogEntry": "Staff of the platform; app_tenant has no right on it.",
     "auth.Group": "Staff of the platform; app_tenant has no right on it.",
     "auth.Group_permissions": "Staff of the platform; app_tenant has no right on it.",

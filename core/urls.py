@@ -3,7 +3,8 @@
 `/healthz` and `/readyz` are answered before a URL is looked up (core.probes).
 """
 
-from django.urls import path
+from django.conf import settings
+from django.urls import include, path
 
 from core import views
 from core.admin import site
@@ -21,3 +22,5 @@ urlpatterns = [
     path("t/<str:tenant>/api/orders", views.orders),
     path("t/<str:tenant>/exports/<str:handle>", views.export),
 ]
+if settings.MCP_AUTH == "sign-in":
+    urlpatterns.append(path("", include("mcp_server.sign_in.urls")))

@@ -23,6 +23,8 @@ MIN_SECRET_LENGTH = 32
 SCHEMES = ("postgres", "postgresql")
 EXAMPLE_URL = "postgresql://user:password@host:5432/database"
 CACHE_SCHEMES = ("redis", "rediss")
+# Seconds. Without them whoever asks a Redis that says nothing waits for ever.
+CACHE_TIMEOUTS = {"socket_connect_timeout": 1, "socket_timeout": 1}
 EXAMPLE_CACHE_URL = "redis://user:password@host:6379/0"
 
 env = environ.FileAwareEnv()
@@ -111,7 +113,7 @@ def cache(variable: str) -> dict[str, Any]:
             f"{variable} is no URL of a Redis: write {EXAMPLE_CACHE_URL}, and a / in the password as %2F"
         )
     found: dict[str, Any] = environ.Env.cache_url_config(url)
-    return found
+    return found | {"OPTIONS": CACHE_TIMEOUTS | found.get("OPTIONS", {})}
 
 
 def is_set(variable: str) -> bool:

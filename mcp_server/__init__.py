@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcp_server.oauth.issuers import Issuer
     from mcp_server.oauth.server import ResourceServer
     from mcp_server.principals import Principal
+    from mcp_server.sign_in.callers import SignIn
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ __all__ = [
     "Principal",
     "Refusal",
     "ResourceServer",
+    "SignIn",
     "ValueChange",
     "__version__",
     "anyone",
@@ -65,6 +67,7 @@ _PLACES = {
     "Principal": "principals.Principal",
     "Refusal": "errors.Refusal",
     "ResourceServer": "oauth.server.ResourceServer",
+    "SignIn": "sign_in.callers.SignIn",
     "ValueChange": "declare.tools.ValueChange",
     "anyone": "http.authentication.anyone",
     "ask": "approval.ask",

@@ -31,7 +31,7 @@ def check_scopes(app_configs: Sequence[AppConfig] | None, **options: Any) -> lis
 
 
 def check_installed(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    """mcp_server.E002 and E003: a server needs an optional app of the library that is not installed."""
+    """mcp_server.E002, E003 and E009: a server needs an optional app of the library that is not installed."""
     from mcp_server.app import mounted
 
     return [error for mcp in mounted() for error in missing_apps(mcp)]
@@ -40,6 +40,7 @@ def check_installed(app_configs: Sequence[AppConfig] | None, **options: Any) -> 
 def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
     """An error for each app that a server needs and that is not installed."""
     from mcp_server.http.authentication import Advertised, anyone, by_token
+    from mcp_server.sign_in.callers import SignIn
 
     writers = [f"{spec.name} ({place(spec.function)})" for spec in mcp.registry().specs() if is_writer(spec)]
     if writers and not apps.is_installed("mcp_server.ledger"):
@@ -57,6 +58,13 @@ def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
             f"The server {mcp.name!r} finds its callers in the tables of an app that is not installed.",
             hint='Add "mcp_server.tokens" to INSTALLED_APPS, and migrate; or say who calls in MCP(authenticate=...).',
             id="mcp_server.E003",
+        )
+    if isinstance(mcp.authenticate, SignIn) and not apps.is_installed("mcp_server.sign_in"):
+        yield Error(
+            f"The server {mcp.name!r} sends clients to a person who signs in, and nothing asks that person.",
+            hint='Install django-tenant-mcp[oauth-server], add "mcp_server.sign_in" to INSTALLED_APPS and its urls to '
+            "the root of the site, and migrate; or say who calls in MCP(authenticate=...).",
+            id="mcp_server.E009",
         )
 
 

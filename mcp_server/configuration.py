@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -36,6 +36,17 @@ def allowed_origins() -> Collection[str]:
 def public_url() -> str:
     """PUBLIC_URL: the address that clients use, without a slash at its end; '' where it is the one they name."""
     return str(getattr(settings, "PUBLIC_URL", "")).rstrip("/")
+
+
+def scopes_of_role(role: str) -> frozenset[str]:
+    """MCP_ROLES: what a member may do at most, by his role; nothing where the role is not in the table."""
+    roles: Mapping[str, Collection[str]] = getattr(settings, "MCP_ROLES", {})
+    return frozenset(map(str, roles.get(role, ())))
+
+
+def member_model() -> str:
+    """MCP_MEMBER_MODEL: the model that InstallResolver(members=...) names, as "app.Model"; '' where there is none."""
+    return str(getattr(settings, "MCP_MEMBER_MODEL", ""))
 
 
 def metrics_address() -> tuple[str, int] | None:

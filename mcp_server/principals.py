@@ -23,7 +23,8 @@ class Principal:
     `time_zone` are what the answers are in; '' stands for those of the installation. `id` tells callers of one tenant
     apart, whose sessions, confirmations and kept answers are their own: the id of a token or of a user; None where
     nobody says who calls, and the name is ANYONE_NAME. Of the tools that `scopes` allow it has those that `tools`
-    names, all where it is None, and, where it `is_read_only`, none that changes something.
+    names, all where it is None, and, where it `is_read_only`, none that changes something. `person` is the name of the
+    user for whom a token acts, '' where it acts for nobody.
 
     Raises ValueError: it has a name of its own and no id.
     """
@@ -37,6 +38,7 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     tools: frozenset[str] | None = None
     is_read_only: bool = False
+    person: str = ""
 
     def __post_init__(self) -> None:
         if self.id in (None, "") and self.name != ANYONE_NAME:
@@ -50,6 +52,11 @@ class Principal:
         """Who this is, qualified with the tenant: two tenants never share a subject, nor two ids of one."""
         tenant = str(self.tenant_id or "platform")
         return tenant if self.id in (None, "") else f"{tenant}:{self.id}"
+
+    @property
+    def actor(self) -> str:
+        """Who does what it does, for the records: the person, where there is one."""
+        return self.person or self.name
 
     @property
     def rights(self) -> Hashable:

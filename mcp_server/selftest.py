@@ -15,15 +15,16 @@ from typing import Any
 import anyio
 from django.core.exceptions import ImproperlyConfigured
 from mcp.server.mcpserver import MCPServer
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.memory import create_client_server_memory_streams
 from mcp.shared.message import SessionMessage
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, PROTOCOL_VERSION_META_KEY, ErrorData, JSONRPCError, JSONRPCRequest
 from mcp_types.methods import SPEC_CLIENT_METHODS
 from mcp_types.version import LATEST_HANDSHAKE_VERSION, LATEST_MODERN_VERSION
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 from mcp_server.http.context import NOT_AUTHENTICATED
+from mcp_server.http.direct import Direct
+from mcp_server.http.envelopes import MESSAGE_KEY
 
 CLIENT_METHODS = sorted({*SPEC_CLIENT_METHODS, "unknown/method"})
 # No name and no arguments: where the boundary is missing, nothing of ours runs either.
@@ -55,7 +56,7 @@ async def _open_methods(mcp: MCPServer[Any]) -> list[str]:
         answers = [
             answer
             for protocol in PARAMS_OF_VERSIONS
-            for road in (_through_streams, _through_http)
+            for road in (_through_streams, _through_http, _directly)
             for answer in await road(mcp, protocol)
         ]
     return sorted({method for method, error in answers if error != NOT_AUTHENTICATED})
@@ -90,10 +91,22 @@ async def _through_http(mcp: MCPServer[Any], protocol: str) -> list[Answer]:
     mcp.streamable_http_app(stateless_http=True, json_response=True)
     manager = mcp.session_manager
     async with manager.run():
-        return [(message.method, await _posted(manager, message, protocol)) for message in _messages(protocol)]
+        return await _all_posted(manager.handle_request, protocol)
 
 
-async def _posted(manager: StreamableHTTPSessionManager, message: JSONRPCRequest, protocol: str) -> ErrorData | None:
+async def _directly(mcp: MCPServer[Any], protocol: str) -> list[Answer]:
+    """The same on the direct road; what is not plain is answered by the transport, which was tried before."""
+    mcp.streamable_http_app(stateless_http=True, json_response=True)
+    manager = mcp.session_manager
+    async with manager.run():
+        return await _all_posted(Direct(manager.app, manager.handle_request), protocol)
+
+
+async def _all_posted(app: ASGIApp, protocol: str) -> list[Answer]:
+    return [(message.method, await _posted(app, message, protocol)) for message in _messages(protocol)]
+
+
+async def _posted(app: ASGIApp, message: JSONRPCRequest, protocol: str) -> ErrorData | None:
     waiting: list[Message] = [{"type": "http.request", "body": message.model_dump_json().encode()}]
     sent: list[Message] = []
 
@@ -105,7 +118,7 @@ async def _posted(manager: StreamableHTTPSessionManager, message: JSONRPCRequest
     async def send(part: Message) -> None:
         sent.append(part)
 
-    await manager.handle_request(_scope(message.method, protocol), receive, send)
+    await app(_scope(message.method, protocol) | {MESSAGE_KEY: message}, receive, send)
     answer = json.loads(b"".join(part.get("body", b"") for part in sent) or b"{}")
     return ErrorData.model_validate(answer["error"]) if "error" in answer else None
 

@@ -246,6 +246,7 @@ def _published(specs: list[ToolSpec]) -> list[Tool]:
 def _as_tool(spec: ToolSpec, said: set[str]) -> Tool:
     """Raises ImproperlyConfigured: it can't be served as it is declared."""
     mistakes.refuse_two_questions(spec)
+    mistakes.refuse_cached_context(spec)
     mistakes.refuse_rows_of_a_text(spec)
     try:
         tool = Tool.from_function(

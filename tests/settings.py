@@ -20,6 +20,11 @@ from core.settings import *  # noqa: E402, F403  (the environment comes first)
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.shop"]  # noqa: F405
 
+# A test arranges beside the server, and calls it at once: it would be given what was true before. Where it is about the
+# cache, it names one.
+if not os.environ.get("CACHE_URL"):
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
 # One round: the tests sign in by the hundred, and what is tested is not how hard a password is to guess.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -81,6 +81,8 @@ NOT_FOLLOWED = {
         "docs/how-to/deploy.md",
         "uvicorn ",
     ): "tests/support/processes.py starts its servers so, and test_docs.py compares.",
+    ("docs/how-to/keep-answers.md", "@tool(scope="): "tests/mcp_server/test_caching.py has tools with such a line.",
+    ("docs/how-to/keep-answers.md", "CACHES = {"): "tests/mcp_server/test_caching.py has such a Redis.",
     ("docs/how-to/use-the-audit-in-ci.md", "- run: "): "It is a step of somebody else's CI.",
     ("docs/how-to/hand-out-tokens.md", "from mcp_server.tokens import admin"): "core/admin.py does it for the shop.",
     ("docs/how-to/run-djangos-suite.md", "make test-django "): HEAVY,

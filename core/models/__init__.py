@@ -14,7 +14,7 @@ from core.models.orders import (
 from core.models.products import Product, ProductTerm
 from core.models.settings import TenantSettings
 from core.models.stock import MovementReason, StockMovement
-from core.models.tenants import Membership, Role, Tenant, TenantUser
+from core.models.tenants import Membership, Tenant, TenantUser
 
 __all__ = [
     "TRANSITIONS",
@@ -32,7 +32,6 @@ __all__ = [
     "PaymentMethod",
     "Product",
     "ProductTerm",
-    "Role",
     "StockMovement",
     "Tenant",
     "TenantSettings",

@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.roles import Role
 from rls.models import Keyed, Tenanted
 
 SUBDOMAIN_VALIDATOR = RegexValidator(
@@ -37,15 +38,6 @@ class Tenant(Keyed):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.subdomain})"
-
-
-class Role(models.TextChoices):
-    """What a user is inside a tenant; `core.roles` says what each may do."""
-
-    OWNER = "owner", _("owner")
-    MANAGER = "manager", _("manager")
-    STAFF = "staff", _("staff")
-    VIEWER = "viewer", _("viewer")
 
 
 class TenantUser(Tenanted):

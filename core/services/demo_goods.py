@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from itertools import product
 
-from core.models import Role
+from core.roles import Role
 
 USERS = (("mei", Role.OWNER), ("lin", Role.STAFF), ("hsu", Role.STAFF))
 

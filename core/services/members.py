@@ -10,12 +10,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from core.models import Membership, Role, Tenant
-from core.roles import SCOPES_OF_ROLES
+from core.models import Membership, Tenant
+from core.roles import SCOPES_OF_ROLES, Role
 from core.scopes import Scope
 from mcp_server.declare.tools import ValueChange
 from mcp_server.errors import Refusal
 from mcp_server.ledger import events
+from mcp_server.tokens import tokens
 from rls.context import PLATFORM_ALIAS
 
 
@@ -82,8 +83,9 @@ def change_role(*, user: User, tenant: Tenant, role: str, actor: str) -> Members
 
 
 def remove(*, user: User, tenant: Tenant, actor: str) -> None:
-    """End a user's membership of a tenant. Raises MemberNotFound."""
+    """End a user's membership of a tenant, and the tokens that act for it. Raises MemberNotFound."""
     membership = _locked(user, tenant)
+    tokens.revoke_all_of(membership.id)
     _remember("remove_member", membership, actor=actor, details={"role": membership.role})
     membership.delete()
 

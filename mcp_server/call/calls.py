@@ -50,6 +50,15 @@ class Call:
         return self.spec.endpoint is Endpoint.TENANT and (self.idempotency_key or self.confirmation) is not None
 
     @property
+    def sent(self) -> dict[str, Any] | None:
+        """What the client has sent, as JSON values: all that it asks for. None where the call comes with no message."""
+        try:
+            params = self.context.request_context.params if self.context else None
+        except ValueError:
+            params = None
+        return None if params is None else {name: each for name, each in params.items() if name != "_meta"}
+
+    @property
     def plain_arguments(self) -> dict[str, Any]:
         """The arguments as JSON values."""
         plain: dict[str, Any] = to_jsonable_python(self.arguments)

@@ -22,6 +22,7 @@ from mcp_server import approval, metrics, sentences, workers
 from mcp_server.approval import Asker
 from mcp_server.call import asking, confirmations, outages, progress, results, rows, signature, sizes, transaction
 from mcp_server.call.asking import Round
+from mcp_server.call.caching import Lookup
 from mcp_server.call.calls import Call
 from mcp_server.call.confirmations import Yes
 from mcp_server.call.transaction import Undecided
@@ -143,7 +144,7 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
         call = replace(call, reason=reason)
     if spec.is_async:
         with rls.read_only():
-            return results.of(spec.shape, rows.within(spec, await again(call.run)))
+            return await _awaited(call)
     if spec.is_read_only:
         return await workers.run(lost.again, functools.partial(_read, call))
     try:
@@ -272,9 +273,29 @@ async def again(function: Callable[[], Awaitable[Any]]) -> Any:
     return await workers.run_async(function)
 
 
+async def _awaited(call: Call) -> CallToolResult | InputRequiredResult:
+    lookup = Lookup.of(call)
+    if lookup is None:
+        return results.of(call.spec.shape, rows.within(call.spec, await again(call.run)))
+    if (kept := await workers.run(lost.again, lookup.find)) is not None:
+        return kept
+    with lookup.computing():
+        result = results.of(call.spec.shape, rows.within(call.spec, await again(call.run)))
+    await workers.run(lookup.keep, result)
+    return result
+
+
 def _read(call: Call) -> CallToolResult | InputRequiredResult:
     with call.working(), rls.read_only():
-        return results.of(call.spec.shape, rows.within(call.spec, call.run()))
+        lookup = Lookup.of(call)
+        if lookup is None:
+            return results.of(call.spec.shape, rows.within(call.spec, call.run()))
+        if (kept := lookup.find()) is not None:
+            return kept
+        with lookup.computing():
+            result = results.of(call.spec.shape, rows.within(call.spec, call.run()))
+        lookup.keep(result)
+        return result
 
 
 def _refusing(spec: Recorded) -> Asker:

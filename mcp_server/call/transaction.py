@@ -116,7 +116,7 @@ def _write_event(call: Call, change: Any) -> None:
     events.write(
         action=call.spec.name,
         subject=_subject(change, details),
-        actor=call.principal.name,
+        actor=call.principal.actor,
         actor_id=trail.actor_id(call.principal),
         details=details,
         changes=change.value_changes() if isinstance(change, Change) else (),

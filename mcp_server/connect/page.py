@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from django.conf import settings
 from django.template import Context, Engine, Template
 from django.utils import translation
 from django.utils.safestring import mark_safe
@@ -32,8 +31,6 @@ from mcp_server.http import languages
 if TYPE_CHECKING:
     from mcp_server.app import MCP
 
-# What the texts of this page are in.
-LANGUAGES = ("en", "zh-hant")
 HTML, STREAM = "text/html", "text/event-stream"
 STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -107,9 +104,7 @@ class Page:
 
 
 def _language(request: HTTPConnection) -> str:
-    asked = languages.asked(request.headers.get("accept-language", ""), among=LANGUAGES)
-    own = settings.LANGUAGE_CODE.lower()
-    return asked or (own if own in LANGUAGES else LANGUAGES[0])
+    return languages.of_page(request.headers.get("accept-language", ""))
 
 
 def _about(server: Server, *, has_tenant: bool, signs_in: bool) -> list[str]:

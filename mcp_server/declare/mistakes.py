@@ -25,6 +25,8 @@ LEDGER = "mcp_server.ledger"
 # Of a tool that changes something (mcp_server.ledger.models, `action`).
 MAX_NAME_LENGTH = 64
 TENANT_NAMES = ("tenant", "tenant_id")
+# Seconds for which the answer of a tool may be kept.
+MAX_CACHE_SECONDS = 3_600
 # The parameter by which the SDK gives the call pipeline its Context (mcp_server.call.signature).
 CONTEXT = "mcp_context"
 NAMELESS = {
@@ -124,6 +126,35 @@ def refuse_spec(spec: ToolSpec) -> None:
         raise ImproperlyConfigured(
             f"{who}: its parameter {taken} has the name of one that the server adds; write `{taken}_of_mine`, or a "
             "better name"
+        )
+
+
+def refuse_cache(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where an answer of the tool can't be kept, or not for as long as it says."""
+    who = f"tool {spec.name} ({place(spec.function)})"
+    if isinstance(spec.cache, bool) or not isinstance(spec.cache, int) or not 0 <= spec.cache <= MAX_CACHE_SECONDS:
+        raise ImproperlyConfigured(
+            f"{who} has cache={spec.cache!r}, which is no number of seconds from 1 to {MAX_CACHE_SECONDS}; write "
+            "`cache=60`, or leave it out"
+        )
+    if spec.cache and not spec.is_read_only:
+        raise ImproperlyConfigured(
+            f"{who} changes something, and an answer that is kept would change nothing; remove `cache={spec.cache}`, "
+            "or write `read_only=True` where it only reads"
+        )
+    if spec.cache and spec.is_at_platform:
+        raise ImproperlyConfigured(
+            f"{who} works across tenants, where each call is on record before it begins; remove `cache={spec.cache}`, "
+            "or write `endpoint=Endpoint.TENANT`"
+        )
+
+
+def refuse_cached_context(spec: ToolSpec) -> None:
+    """Raise ImproperlyConfigured where an answer may depend on what no key of a kept one holds."""
+    if spec.cache and (given := shapes.context_parameter(spec.function)):
+        raise ImproperlyConfigured(
+            f"tool {spec.name} ({place(spec.function)}): with its parameter {given} it may read and ask what is in no "
+            f"argument, and a kept answer would leave that out; remove `cache={spec.cache}`, or the parameter"
         )
 
 

@@ -94,6 +94,8 @@ class ToolSpec:
     is_idempotent: bool
     asks: bool
     input_schema: Schema | None = None
+    # Seconds for which an answer is kept; 0 where none is (see mcp_server.call.caching).
+    cache: int = 0
     timeout: float | None = None
     max_rows: int | None = None
 
@@ -146,6 +148,7 @@ def tool(
     endpoint: Endpoint | Iterable[Endpoint] = Endpoint.TENANT,
     name: str | None = None,
     input_schema: Schema | None = None,
+    cache: int = 0,
     timeout: float | None = None,
     max_rows: int | None = None,
     declared: list[Spec] = DECLARED,
@@ -165,6 +168,9 @@ def tool(
         input_schema: a JSON Schema of its arguments, for what annotations can't say, such as conditions between them.
             It is published as it is, and arguments are judged by it first. Its properties are the function's
             parameters.
+        cache: seconds for which an answer is kept in the default cache (CACHES) and given to the same call again; 0 for
+            none. A change by a tool of this tenant ends it at once, in every process; what others change is seen after
+            these seconds at the latest. For what only reads, at the tenants' URLs.
         timeout: the seconds that a query of it may take, where that is less than its role's statement_timeout.
         max_rows: how many rows its answer may have. One with more is refused, because a part of a list, counted or
             added up, gives wrong figures; a change is then rolled back. See mcp_server.call.rows.
@@ -192,6 +198,7 @@ def tool(
                 is_idempotent=idempotent or read_only,
                 asks=asks,
                 input_schema=input_schema,
+                cache=cache,
                 timeout=timeout,
                 max_rows=max_rows,
             )
@@ -204,4 +211,5 @@ def tool(
 def _add(spec: ToolSpec, declared: list[Spec]) -> None:
     mistakes.refuse_function(spec.name, spec.function)
     mistakes.refuse_spec(spec)
+    mistakes.refuse_cache(spec)
     declared.append(spec)

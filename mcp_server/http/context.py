@@ -6,6 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +30,7 @@ NOT_AUTHENTICATED = ErrorData(code=INVALID_REQUEST, message="Authentication requ
 
 _principal: ContextVar[Principal] = ContextVar("mcp_principal")
 _request: ContextVar[object] = ContextVar("mcp_request", default=None)
+_noticed: ContextVar[Noticed | None] = ContextVar("mcp_noticed", default=None)
 _over_stdio: ContextVar[Callable[[], Principal | None] | None] = ContextVar("mcp_over_stdio", default=None)
 
 
@@ -37,11 +39,31 @@ def current_principal() -> Principal:
     principal = _principal.get(None)
     if principal is None:
         raise threads.outside("current_principal")
+    _notice()
     return principal
+
+
+@dataclass(slots=True)
+class Noticed:
+    """Whether somebody has asked who calls, or where."""
+
+    is_asked: bool = False
+
+
+@contextmanager
+def noticing() -> Iterator[Noticed]:
+    """Within the block it is noticed who asks for the principal or the root, in threads too that know its context."""
+    noticed = Noticed()
+    token = _noticed.set(noticed)
+    try:
+        yield noticed
+    finally:
+        _noticed.reset(token)
 
 
 def current_root() -> str:
     """Where clients reach this server, without a path: PUBLIC_URL, or what the request names; '' where neither is."""
+    _notice()
     request = _request.get()
     return hosts.root_of(request) if isinstance(request, Request) else public_url()
 
@@ -97,6 +119,11 @@ def language_of(request: object, principal: Principal) -> str:
     """What the request asks for (Accept-Language, RFC 9110 12.5.4), or else the tenant's, or the installation's."""
     wanted = request.headers.get("Accept-Language", "") if isinstance(request, Request) else ""
     return languages.asked(wanted) or principal.locale or settings.LANGUAGE_CODE
+
+
+def _notice() -> None:
+    if (noticed := _noticed.get()) is not None:
+        noticed.is_asked = True
 
 
 async def _principal_of(request: object) -> Principal:

@@ -18,6 +18,7 @@ from mcp_types import (
     PARSE_ERROR,
     ErrorData,
     JSONRPCError,
+    JSONRPCMessage,
     JSONRPCNotification,
     JSONRPCRequest,
     JSONRPCResponse,
@@ -34,18 +35,32 @@ MESSAGE_SHAPE = (
 )
 
 
+# Where the scope of a POST has its message.
+MESSAGE_KEY = "mcp_server.message"
+
+
+class NoMessage(Exception):
+    """What was sent is no message of JSON-RPC; `error` answers it."""
+
+    def __init__(self, error: JSONRPCError) -> None:
+        super().__init__(error.error.message)
+        self.error = error
+
+
 class Envelopes:
-    """Refuses the body of a POST that is no JSON-RPC message: 400, with the error that JSON-RPC has for it."""
+    """Reads the message of a POST. Refuses a body that is none: 400, with the error that JSON-RPC has for it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = refused(scope[BODY_KEY]) if scope["method"] == "POST" else None
-        if refusal is None:
-            await self.app(scope, receive, send)
-        else:
-            await response(refusal, 400)(scope, receive, send)
+        if scope["method"] == "POST":
+            try:
+                scope = {**scope, MESSAGE_KEY: read(scope[BODY_KEY])}
+            except NoMessage as refused:
+                await response(refused.error, 400)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class Messages:
@@ -67,32 +82,36 @@ class Messages:
     async def __anext__(self) -> str:
         while True:
             line = await anext(self._lines)
-            error = refused(line) if line.strip() else None
-            if error is None:
+            if not line.strip():
                 return line
-            await self._can_answer.wait()
-            assert self._answers is not None
-            await self._answers.send(SessionMessage(error))
+            try:
+                read(line)
+            except NoMessage as refused:
+                await self._can_answer.wait()
+                assert self._answers is not None
+                await self._answers.send(SessionMessage(refused.error))
+            else:
+                return line
 
 
-def refused(body: bytes | str) -> JSONRPCError | None:
-    """The error that answers a body; None for a request, a notification or a response (JSON-RPC 2.0, sections 4-6)."""
+def read(body: bytes | str) -> JSONRPCMessage:
+    """The request, the notification or the response in a body (JSON-RPC 2.0, sections 4-6). Raises NoMessage."""
     try:
         message = pydantic_core.from_json(body, allow_inf_nan=False)
     except ValueError:
-        return _error(PARSE_ERROR, "Parse error: the body is not JSON", None)
+        raise _error(PARSE_ERROR, "Parse error: the body is not JSON", None) from None
     if isinstance(message, list):
-        return _error(INVALID_REQUEST, f"Invalid request: send each message by itself, {MESSAGE_SHAPE}", None)
+        raise _error(INVALID_REQUEST, f"Invalid request: send each message by itself, {MESSAGE_SHAPE}", None)
     if isinstance(message, dict) and "method" in message:
         kind: Any = JSONRPCRequest if "id" in message else JSONRPCNotification
         judge = kind.model_validate
     else:
         judge = jsonrpc_message_adapter.validate_python
     try:
-        judge(message, by_name=False)
+        found: JSONRPCMessage = judge(message, by_name=False)
     except ValidationError:
-        return _error(INVALID_REQUEST, f"Invalid request: a message is {MESSAGE_SHAPE}", _id_of(message))
-    return None
+        raise _error(INVALID_REQUEST, f"Invalid request: a message is {MESSAGE_SHAPE}", _id_of(message)) from None
+    return found
 
 
 def response(message: JSONRPCError | JSONRPCResponse, status: int) -> Response:
@@ -101,8 +120,8 @@ def response(message: JSONRPCError | JSONRPCResponse, status: int) -> Response:
     return Response(content, status, media_type="application/json")
 
 
-def _error(code: int, message: str, id_: str | int | None) -> JSONRPCError:
-    return JSONRPCError(jsonrpc="2.0", id=id_, error=ErrorData(code=code, message=message))
+def _error(code: int, message: str, id_: str | int | None) -> NoMessage:
+    return NoMessage(JSONRPCError(jsonrpc="2.0", id=id_, error=ErrorData(code=code, message=message)))
 
 
 def _id_of(message: object) -> str | int | None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.conf import settings
 from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
+
+# What the texts of pages are in.
+LANGUAGES_OF_PAGES = ("en", "zh-hant")
 
 
 def asked(accept_language: str, *, among: Collection[str] | None = None) -> str | None:
@@ -21,3 +25,10 @@ def asked(accept_language: str, *, among: Collection[str] | None = None) -> str 
         if among is None or found in among:
             return found
     return None
+
+
+def of_page(accept_language: str) -> str:
+    """The language of a page for a browser that sends this header: of those that pages have, else English."""
+    own = settings.LANGUAGE_CODE.lower()
+    found = asked(accept_language, among=LANGUAGES_OF_PAGES)
+    return found or (own if own in LANGUAGES_OF_PAGES else LANGUAGES_OF_PAGES[0])

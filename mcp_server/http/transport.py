@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server import configuration
 from mcp_server.http.authentication import Backend, Protected
 from mcp_server.http.bodies import WholeBodies
+from mcp_server.http.direct import Direct
 from mcp_server.http.envelopes import Envelopes
 from mcp_server.http.hosts import NamedHosts
 from mcp_server.http.limited import Limited
@@ -65,7 +66,9 @@ class StreamableHTTP:
         plain, streaming = (self._manager(mcp, json_response=is_json) for is_json in (True, False))
         self.managers = [plain, streaming]
         self.app = Framing(
-            plain=plain.handle_request, streaming=streaming.handle_request, has_sessions=not self.is_stateless
+            plain=Direct(plain.app, plain.handle_request),
+            streaming=streaming.handle_request,
+            has_sessions=not self.is_stateless,
         )
 
     @asynccontextmanager

@@ -145,7 +145,7 @@ def _keep(
         "outcome": (draft.meaning or outcome if outcome == "ok" else outcome)[: whence.MAX_OUTCOME_LENGTH],
         "duration_ms": round(seconds * 1000, 1),
         "rows": _row_count(answer),
-        "actor": storable(principal.name, whence.MAX_ACTOR_LENGTH),
+        "actor": storable(principal.actor, whence.MAX_ACTOR_LENGTH),
         "actor_id": actor_id(principal),
         "request_id": draft.whence.request_id,
         "client": draft.whence.client,

@@ -35,6 +35,16 @@ def field_of(model: type[Model], name: str) -> Any:
         raise ImproperlyConfigured(f"{model._meta.label} has no field {name} where this migration runs") from None
 
 
+def column_of(model: type[Model], name: str) -> str:
+    """The column of a field, "pk" for that of the key. Raises ImproperlyConfigured: there is no such field."""
+    return str((model._meta.pk if name == "pk" else field_of(model, name)).column)
+
+
+def fields_of(model: type[Model]) -> set[str]:
+    """The names of the fields of a model."""
+    return {field.name for field in model._meta.fields}
+
+
 def is_unique(model: type[Model], name: str) -> bool:
     """Whether two rows never have one value in this field."""
     constraints = [tuple(each.fields) for each in model._meta.total_unique_constraints]

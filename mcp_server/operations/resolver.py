@@ -7,13 +7,12 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import BooleanField, Model, UUIDField
 
-from mcp_server.operations.names import field_of, identifier, is_unique, literal, model_of, table_of
+from mcp_server.operations import members
+from mcp_server.operations.members import Columns
+from mcp_server.operations.names import column_of, field_of, identifier, is_unique, literal, model_of, table_of
 from mcp_server.operations.writing import WriteSQL
 
 REMOVE = "resolve_principal.revert.sql"
-
-# The columns that the resolver reads, by table.
-Columns = dict[str, list[str]]
 
 
 class InstallResolver(WriteSQL):
@@ -25,18 +24,22 @@ class InstallResolver(WriteSQL):
         tenant: the tenant model, that of RLS_TENANT_MODEL; its key is a UUID.
         slug: its field that stands in the URL; it must be unique.
         active: its boolean field; a tenant where it is false is unknown to every caller.
+        members: a tenanted model, "helpdesk.Membership", that says who may work for a tenant: a token may be made for
+            one of them, and is good as long as the row is there. Its field `user` refers to the model of the users:
+            their name is that of the caller, and who is not `is_active` is refused. Its field `role`, where it has one,
+            says what he is there, see MCP_ROLES. Where it is left out, a token for a member is refused.
         locale, time_zone: where a tenant's language ("zh-hant") and zone ("Europe/Berlin") are kept: a field of the
             tenant model, "language", or of a tenanted model with one row a tenant, "helpdesk.Settings.language".
         default_locale, default_time_zone: what holds where nothing is kept.
 
-    The migration depends on ("mcp_tokens", "0002_narrower_tokens"), and on those that make the models and their
+    The migration depends on ("mcp_tokens", "0003_tokens_of_members"), and on those that make the models and their
     policies. A later one replaces what is there: run it again after a table or a column has got another name. Reversed,
     it removes the resolver, and no token is accepted until a migration makes it again.
 
     Raises ImproperlyConfigured, when the migration runs, where a model or a field is not as it must be.
     """
 
-    texts = ("resolver_lookup", "resolve_principal")
+    texts = ("resolver_lookup", "resolver_users", "resolve_principal")
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class InstallResolver(WriteSQL):
         tenant: str,
         slug: str,
         active: str = "is_active",
+        members: str = "",
         locale: str = "",
         time_zone: str = "",
         default_locale: str = "",
@@ -53,6 +57,7 @@ class InstallResolver(WriteSQL):
             tenant=tenant,
             slug=slug,
             active=active,
+            members=members,
             locale=locale,
             time_zone=time_zone,
             default_locale=default_locale,
@@ -66,6 +71,7 @@ class InstallResolver(WriteSQL):
         tenant = model_of(self.options["tenant"], app_label, state)
         key, slug, active = self._fields(tenant)
         read: Columns = {table_of(tenant): list(dict.fromkeys([key, slug, active]))}
+        users: Columns = {}
         values = {
             "tenants": table_of(tenant),
             "key": identifier(key),
@@ -76,8 +82,10 @@ class InstallResolver(WriteSQL):
             "tokens": token_table("apitoken", state),
             "platform_tokens": token_table("platformtoken", state),
             **token_columns(state),
+            **members.columns(self.options["members"], app_label, state, read, users),
         }
         lookups = [self._filled("resolver_lookup.sql", lookup(table, columns)) for table, columns in read.items()]
+        lookups += [self._filled("resolver_users.sql", lookup(table, columns)) for table, columns in users.items()]
         return "\n".join([self._read(REMOVE), *lookups, self._filled("resolve_principal.sql", values)])
 
     def backwards_sql(self, app_label: str, state: Any) -> str:
@@ -120,17 +128,12 @@ class InstallResolver(WriteSQL):
         return f"COALESCE((SELECT s.{identifier(column)} {rows}), {default})"
 
 
-def column_of(model: type[Model], name: str) -> str:
-    """The column of a field, "pk" for that of the key. Raises ImproperlyConfigured: there is no such field."""
-    return str((model._meta.pk if name == "pk" else field_of(model, name)).column)
-
-
 def token_table(model_name: str, state: Any) -> str:
     """The table of a model of `mcp_server.tokens`. Raises ImproperlyConfigured: no migration has made it yet."""
     if ("mcp_tokens", model_name) not in state.models:
         raise ImproperlyConfigured(
             'InstallResolver reads the tokens: say "mcp_server.tokens" in INSTALLED_APPS, and '
-            '("mcp_tokens", "0002_narrower_tokens") in the dependencies of this migration'
+            '("mcp_tokens", "0003_tokens_of_members") in the dependencies of this migration'
         )
     return table_of(state.apps.get_model("mcp_tokens", model_name))
 

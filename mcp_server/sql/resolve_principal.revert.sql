@@ -11,6 +11,13 @@ BEGIN
         DELETE FROM app.declared_grants WHERE object = lookup.name AND role_name = 'app_resolver';
         DELETE FROM app.declared_exceptions WHERE object ^@ (lookup.name || '.resolver_lookup ');
     END LOOP;
+    FOR lookup IN
+        SELECT object AS name FROM app.declared_grants
+        WHERE role_name = 'app_resolver' AND reason = 'Shared: app.resolve_principal() reads whose token it is.'
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM app_resolver', lookup.name);
+        DELETE FROM app.declared_grants WHERE object = lookup.name AND role_name = 'app_resolver';
+    END LOOP;
 END
 $lookups$;
 DELETE FROM app.declared_exceptions WHERE object ^@ 'app.resolve_principal(';

@@ -3,7 +3,7 @@
 -- Needs: mcp_server.tokens. Proved by: tests/mcp_server/tokens, tests/mcp_server/test_operations.py, tests/isolation/test_hostile_sql.py.
 
 CREATE FUNCTION app.resolve_principal(wanted_slug text, token_digest bytea)
-    RETURNS TABLE (name text, tenant_id uuid, slug text, locale text, time_zone text, token_id uuid, scopes text[], tools text[], is_read_only boolean)
+    RETURNS TABLE (name text, tenant_id uuid, slug text, locale text, time_zone text, token_id uuid, scopes text[], tools text[], is_read_only boolean, person text, role text)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER
     ROWS 1
     SET search_path = pg_catalog, pg_temp
@@ -19,7 +19,8 @@ BEGIN
 
     IF wanted_slug IS NULL THEN
         RETURN QUERY
-            SELECT t.name::text, NULL::uuid, ''::text, ''::text, ''::text, t.id, t.scopes::text[], <tools>, <is_read_only>
+            SELECT t.name::text, NULL::uuid, ''::text, ''::text, ''::text, t.id, t.scopes::text[], <tools>, <is_read_only>,
+                   ''::text, NULL::text
             FROM <platform_tokens> AS t
             WHERE t.digest = token_digest
               AND t.revoked_at IS NULL
@@ -33,17 +34,18 @@ BEGIN
     ELSIF token_digest IS NULL THEN
         RETURN QUERY
             SELECT 'public'::text, n.<key>, n.<slug>::text, <locale>::text, <time_zone>::text, NULL::uuid, '{}'::text[],
-                   NULL::text[], false
+                   NULL::text[], false, ''::text, NULL::text
             FROM <tenants> AS n
             WHERE n.<slug> = wanted_slug AND n.<active>;
     ELSE
         RETURN QUERY
             SELECT t.name::text, n.<key>, n.<slug>::text, <locale>::text, <time_zone>::text, t.id, t.scopes::text[],
-                   <tools>, <is_read_only>
+                   <tools>, <is_read_only>, <person>, <role>
             FROM <tenants> AS n
-            JOIN <tokens> AS t ON t.tenant_id = n.<key>
+            JOIN <tokens> AS t ON t.tenant_id = n.<key><members>
             WHERE n.<slug> = wanted_slug
               AND n.<active>
+              AND <is_good_for_its_member>
               AND t.digest = token_digest
               AND t.revoked_at IS NULL
               AND (t.expires_at IS NULL OR t.expires_at > now());

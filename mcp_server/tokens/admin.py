@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
+from mcp_server.tokens import members
 from mcp_server.tokens.models import ApiToken, PlatformToken
 from rls.admin import PlatformAdminSite, TenantFilter
 
@@ -34,8 +35,15 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # takes none at r
 class ApiTokenAdmin(TokenAdmin):
     list_display = ("name", "tenant", "last_used_at", "expires_at", "revoked_at")
     list_filter = (("tenant", TenantFilter),)
-    fields = ("tenant", *TOKEN_FIELDS, "revoked_at")
-    readonly_fields = ("tenant", *TOKEN_FIELDS)
+    fields = ("tenant", "acts_for", *TOKEN_FIELDS, "revoked_at")
+    readonly_fields = ("tenant", "acts_for", *TOKEN_FIELDS)
+
+    @admin.display(description=_("acts for"))
+    def acts_for(self, token: ApiToken) -> str:
+        """The member of the tenant whose token it is, by his name; by his id where he is none any more."""
+        if token.member is None:
+            return str(self.get_empty_value_display())
+        return members.names([token.member]).get(token.member, str(token.member))
 
 
 class PlatformTokenAdmin(TokenAdmin):

@@ -15,8 +15,8 @@ from mcp_server.operations import InstallResolver
 from rls.checks.settings import tenant_model
 
 # The migration that ends every resolver that was made before it.
-TOKENS = ("mcp_tokens", "0002_narrower_tokens")
-TOKENS_LINE = '("mcp_tokens", "0002_narrower_tokens")'
+TOKENS = ("mcp_tokens", "0003_tokens_of_members")
+TOKENS_LINE = '("mcp_tokens", "0003_tokens_of_members")'
 
 
 def check_resolver(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:

@@ -36,7 +36,17 @@ class TokenFacts(models.Model):
 
 
 class ApiToken(TokenFacts, Tenanted):
-    """Lets its bearer act for one tenant, within its scopes."""
+    """Lets its bearer act for one tenant, within its scopes; for one of its members, as long as he is one.
+
+    `member` is the id of a row of MCP_MEMBER_MODEL. No key holds it: a token whose member is gone is refused.
+    """
+
+    member = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("The member of the tenant for whom it acts, and with whom it ends."),
+    )
 
     class Meta:
         default_related_name = "mcp_tokens"

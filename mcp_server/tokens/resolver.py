@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from mcp_server import configuration
 from mcp_server.principals import Principal
 from rls.backends import lost
 from rls.context import PLATFORM_ALIAS
@@ -62,7 +63,7 @@ def _resolve(slug: str | None, token_digest: bytes | None, *, alias: str = DEFAU
     row = lost.again(lambda: _ask(slug, token_digest, alias), also=lost.is_read_only)
     if row is None:
         return None
-    name, tenant_id, found, locale, time_zone, token_id, scopes, tools, is_read_only = row
+    name, tenant_id, found, locale, time_zone, token_id, scopes, tools, is_read_only, person, role = row
     return Principal(
         name,
         tenant_id,
@@ -70,16 +71,24 @@ def _resolve(slug: str | None, token_digest: bytes | None, *, alias: str = DEFAU
         locale,
         time_zone,
         token_id,
-        frozenset(scopes or ()),
+        _at_most(frozenset(scopes or ()), role),
         None if tools is None else frozenset(tools),
         is_read_only,
+        person,
     )
+
+
+def _at_most(scopes: frozenset[str], role: str | None) -> frozenset[str]:
+    """Of the scopes of a token those that the role of its member has now; all where it acts for nobody, or roles say
+    nothing.
+    """
+    return scopes if role is None else scopes & configuration.scopes_of_role(role)
 
 
 def _ask(slug: str | None, token_digest: bytes | None, alias: str) -> tuple[Any, ...] | None:
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            "SELECT name, tenant_id, slug, locale, time_zone, token_id, scopes, tools, is_read_only"
+            "SELECT name, tenant_id, slug, locale, time_zone, token_id, scopes, tools, is_read_only, person, role"
             " FROM app.resolve_principal(%s, %s)",
             [slug, token_digest],
         )

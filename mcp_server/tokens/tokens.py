@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -11,7 +12,8 @@ from django.db.models.functions import Now
 from mcp_server.app import MCP, NO_SERVER_TEXT, mounted
 from mcp_server.declare.tools import Endpoint, ToolSpec
 from mcp_server.errors import Refusal
-from mcp_server.tokens import resolver
+from mcp_server.tokens import members, resolver
+from mcp_server.tokens.members import Member
 from mcp_server.tokens.models import ApiToken, PlatformToken
 
 
@@ -39,13 +41,17 @@ def create(
     tools: Iterable[str] | None = None,
     is_read_only: bool = False,
     expires_at: datetime | None = None,
+    user: str | None = None,
 ) -> str:
     """Mint a token for the tenant with this slug, or, where it is None, for the platform.
 
+    With `user`, the name with which a member of the tenant signs in, it acts for him: it may never do more than his
+    role, and ends when he is no member any more, or not active.
+
     With `tools` it has these alone, and with `is_read_only` none that changes something. Without `scopes` it has those
-    that `tools` need; without both, every scope that there is now, but for those that a server gives on request only.
-    The answer is the token itself, which nothing keeps.
-    Raises TokenInvalid, TenantNotFound, and, with `tools` or without `scopes`, ServerNotFound.
+    that `tools` need; without both, every scope that there is now, and that his role has, but for those that a server
+    gives on request only. The answer is the token itself, which nothing keeps.
+    Raises TokenInvalid, TenantNotFound, MemberNotFound, and, with `tools` or without `scopes`, ServerNotFound.
     """
     if not 0 < len(name.strip()) <= 100:
         raise TokenInvalid("A token's name has 1 to 100 characters: it says in logs and audit rows who uses it.")
@@ -54,23 +60,43 @@ def create(
         tools = sorted(set(tools))
         needed = _scopes_of(tools, Endpoint.PLATFORM if slug is None else Endpoint.TENANT, asked, is_read_only)
         asked = needed if asked is None else asked
-    facts = {
+    facts: dict[str, Any] = {
         "name": name,
-        "scopes": sorted(default_scopes() if asked is None else asked),
         "tools": tools,
         "is_read_only": is_read_only,
         "expires_at": expires_at,
     }
     if slug is None:
+        if user is not None:
+            raise TokenInvalid("A platform token acts for no member of a tenant. Leave out one of the two.")
         token = resolver.new_token(resolver.PLATFORM_PREFIX)
-        PlatformToken.objects.create(digest=resolver.digest(token), **facts)
+        scopes = default_scopes() if asked is None else asked
+        PlatformToken.objects.create(digest=resolver.digest(token), scopes=sorted(scopes), **facts)
         return token
     tenant_id = resolver.active_tenant(slug)
     if tenant_id is None:
         raise TenantNotFound(f"There is no active tenant {slug!r}. Say the name that stands in the tenant's URL.")
+    member = None if user is None else members.get(tenant_id, user)
     token = resolver.new_token(resolver.TENANT_PREFIX)
-    ApiToken.objects.create(tenant_id=tenant_id, digest=resolver.digest(token), **facts)
+    ApiToken.objects.create(
+        tenant_id=tenant_id,
+        digest=resolver.digest(token),
+        scopes=sorted(_scopes_for(member, asked)),
+        member=None if member is None else member.id,
+        **facts,
+    )
     return token
+
+
+def _scopes_for(member: Member | None, asked: set[str] | None) -> frozenset[str]:
+    """The scopes of a token for this member. Raises TokenInvalid: his role has not all of them."""
+    wanted = default_scopes() if asked is None else frozenset(asked)
+    if member is None or member.scopes is None:
+        return wanted
+    lacking = ", ".join(sorted(wanted - member.scopes))
+    if asked is not None and lacking:
+        raise TokenInvalid(f"{member.name} is {member.role} there, which has no {lacking}. Leave it out.")
+    return wanted & member.scopes
 
 
 def _scopes_of(tools: list[str], endpoint: Endpoint, asked: set[str] | None, is_read_only: bool) -> set[str]:
@@ -110,6 +136,17 @@ def find() -> list[ApiToken | PlatformToken]:
         *PlatformToken.objects.order_by("created_at"),
         *ApiToken.objects.select_related("tenant").order_by("tenant_id", "created_at"),
     ]
+
+
+def of_members(member_ids: Iterable[UUID]) -> list[ApiToken]:
+    """The tokens that act for these members and were not revoked, newest first, each with its tenant."""
+    found = ApiToken.objects.filter(member__in=list(member_ids), revoked_at=None)
+    return list(found.select_related("tenant").order_by("-created_at"))
+
+
+def revoke_all_of(member_id: UUID) -> None:
+    """End every token that acts for a member, now."""
+    ApiToken.objects.filter(member=member_id, revoked_at=None).update(revoked_at=Now())
 
 
 def revoke(token_id: UUID) -> None:

@@ -13,8 +13,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from core.mcp_tools.tools.audit_log import get_audit_log
-from core.models import Membership, Role, Tenant
-from core.roles import SCOPES_OF_ROLES
+from core.models import Membership, Tenant
+from core.roles import SCOPES_OF_ROLES, Role
 from core.scopes import Scope
 from core.services import members
 from mcp_server.ledger.models import AuditEvent

@@ -24,9 +24,12 @@ EXTRA_OF = {
     "mcp_server/metrics/exposition.py": "metrics",
     "mcp_server/metrics/prometheus.py": "metrics",
     "mcp_server/spans/export.py": "opentelemetry",
+    "mcp_server/sign_in/": "oauth-server",
     "mcp_server/": "mcp",
     "rls/": "",
 }
+# An extra that is installed beside another one, and imports what that brings.
+BESIDE = {"oauth-server": "mcp"}
 
 # Only a project with Django REST framework loads this module.
 OF_THE_PROJECT = {"rls/rest_framework.py": "rest_framework"}
@@ -95,7 +98,15 @@ def test_an_index_would_take_it(about: Metadata) -> None:
     assert about.description_content_type == "text/markdown"
     assert about.description == Path("README.md").read_text()
     assert str(about.requires_python) == ">=3.11"
-    assert set(about.provides_extra or ()) == {"mcp", "redis", "metrics", "opentelemetry", "embedded", "test"}
+    assert set(about.provides_extra or ()) == {
+        "mcp",
+        "redis",
+        "oauth-server",
+        "metrics",
+        "opentelemetry",
+        "embedded",
+        "test",
+    }
 
 
 def test_all_that_is_imported_is_asked_for(contents: dict[str, str], about: Metadata) -> None:
@@ -138,8 +149,13 @@ def provided(module: str) -> set[NormalizedName]:
 
 
 def asked_for(about: Metadata, extra: str) -> list[Requirement]:
-    """The requirements of the wheel alone, and with an extra."""
-    return [each for each in about.requires_dist or () if each.marker is None or each.marker.evaluate({"extra": extra})]
+    """The requirements of the wheel alone, and with an extra and the one that it is beside."""
+    extras = [extra, BESIDE.get(extra, extra)]
+    return [
+        each
+        for each in about.requires_dist or ()
+        if each.marker is None or any(each.marker.evaluate({"extra": one}) for one in extras)
+    ]
 
 
 def with_their_own(requirements: list[Requirement]) -> set[NormalizedName]:

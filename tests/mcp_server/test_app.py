@@ -254,7 +254,7 @@ def test_a_project_says_itself_who_calls(acme: World, globex: World) -> None:
         """Who calls."""
         from mcp_server import current_principal
 
-        return Names(names=[current_principal().name, current_principal().subject])
+        return Names(names=[current_principal().actor, current_principal().subject])
 
     async def story(client: httpx2.AsyncClient) -> Any:
         client.headers["X-User"] = "ada@acme"

@@ -244,7 +244,7 @@ def test_a_url_that_is_mistyped_is_one_sentence_without_the_password(url: str) -
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE is '0': set it to a whole number from 1 up"),
         ("LANGUAGE_CODE", "fr", "LANGUAGE_CODE is 'fr'; set it to zh-hant or en"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL is 'LOUD'; set it to "),
-        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or oauth or public"),
+        ("MCP_AUTH", "none", "MCP_AUTH is 'none'; set it to token or oauth or sign-in or public"),
         ("MCP_LIMIT_TENANT", "many", "MCP_LIMIT_TENANT is 'many': write rates as '1200/minute; 200000/day'"),
         ("MCP_LIMIT_AT_ONCE", "-1", "MCP_LIMIT_AT_ONCE is '-1': set it to a whole number from 0 up"),
         ("CACHE_URL", "memcache://127.0.0.1:11211", "CACHE_URL is no URL of a Redis: write redis://user:password@"),

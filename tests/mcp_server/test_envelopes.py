@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -184,17 +183,15 @@ def test_no_cursor_is_the_list(cursor: dict[str, Any], era: Era, method: str, se
     assert "result" in answer.json()
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("id_", [None, 1.5, True, {}])
-def test_the_older_pair_refuses_them_too(id_: Any, stateful_server: Process, acme: World) -> None:
-    async def story() -> list[httpx2.Response]:
-        async with httpx2.AsyncClient(headers=raw.headers(acme.token), timeout=raw.SOON) as client:
-            async with client.stream("GET", stateful_server.mcp("acme") + "sse") as stream:
-                lines = stream.aiter_lines()
-                path = next(line[6:] for line in [await anext(lines), await anext(lines)] if line.startswith("data: "))
-                bodies: list[Any] = [json.dumps(message("ping", id=id_)), "{", "[]"]
-                return [await client.post(stateful_server.url + path, content=body) for body in bodies]
-
-    answers = asyncio.run(story())
+async def test_the_older_pair_refuses_them_too(id_: Any, stateful_server: Process, acme: World) -> None:
+    async with httpx2.AsyncClient(headers=raw.headers(acme.token), timeout=raw.SOON) as client:
+        async with client.stream("GET", stateful_server.mcp("acme") + "sse") as stream:
+            lines = stream.aiter_lines()
+            path = next(line[6:] for line in [await anext(lines), await anext(lines)] if line.startswith("data: "))
+            bodies: list[Any] = [json.dumps(message("ping", id=id_)), "{", "[]"]
+            answers = [await client.post(stateful_server.url + path, content=body) for body in bodies]
 
     assert [answer.status_code for answer in answers] == [400] * 3
     codes = [answer.json()["error"]["code"] for answer in answers]
@@ -253,14 +250,15 @@ async def over_stdio(mcp: Any, lines: list[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.lines]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
-def test_a_line_that_is_no_message_is_answered_over_stdio_too(era: Era, acme: World) -> None:
+async def test_a_line_that_is_no_message_is_answered_over_stdio_too(era: Era, acme: World) -> None:
     bad = [message("tools/list", {}, era, id=each) for each in (None, 1.5, True, {})]
     first = message("initialize", raw.INITIALIZE) if era == "legacy" else message("server/discover", {}, era)
     lines = [json.dumps(first), "{", "[]", "", *map(json.dumps, bad), json.dumps(message("no/such", {}, era, id=9))]
 
     with context.serving_stdio(lambda: resolver.open_endpoint("acme")):
-        answers = asyncio.run(over_stdio(server.build(shop(), Endpoint.TENANT), lines))
+        answers = await over_stdio(server.build(shop(), Endpoint.TENANT), lines)
 
     found = {
         code: sum(each.get("error", {}).get("code") == code for each in answers) for code in (-32700, -32600, -32601)

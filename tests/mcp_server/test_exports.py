@@ -157,12 +157,10 @@ def test_another_format_is_refused_with_those_there_are(format: Any, acme: World
     assert "'csv', 'json', 'jsonl' or 'xlsx'" in result.content[0].text
 
 
-def test_the_schema_lists_the_formats(acme: World, server: Process) -> None:
-    async def story() -> Any:
-        async with connected(server.mcp("acme"), acme.token) as client:
-            return [tool for tool in (await client.list_tools()).tools if tool.name == NAME]
-
-    [tool] = asyncio.run(story())
+@pytest.mark.anyio
+async def test_the_schema_lists_the_formats(acme: World, server: Process) -> None:
+    async with connected(server.mcp("acme"), acme.token) as client:
+        [tool] = [tool for tool in (await client.list_tools()).tools if tool.name == NAME]
 
     assert '["csv", "json", "jsonl", "xlsx"]' in json.dumps(tool.input_schema)
     assert tool.annotations.read_only_hint is False

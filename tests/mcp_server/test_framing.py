@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -37,18 +36,16 @@ def post(server: Process, world: World, body: bytes | dict[str, Any], accept: st
     return httpx2.post(server.mcp(world.subdomain), content=content, headers=headers, timeout=300)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
-def test_progress_arrives_where_it_is_asked_for(era: Era, acme: World, server: Process) -> None:
+async def test_progress_arrives_where_it_is_asked_for(era: Era, acme: World, server: Process) -> None:
     heard = []
 
     async def on_progress(done: float, total: float | None, message: str | None) -> None:
         heard.append((done, total))
 
-    async def story() -> Any:
-        async with connected(server.mcp("acme"), acme.token, era) as client:
-            return await client.call_tool("shop_steps", {"steps": 3}, progress_callback=on_progress)
-
-    result = asyncio.run(story())
+    async with connected(server.mcp("acme"), acme.token, era) as client:
+        result = await client.call_tool("shop_steps", {"steps": 3}, progress_callback=on_progress)
 
     assert result.structured_content == {"names": ["Acme anvil"]}
     assert heard == [(1, 3), (2, 3), (3, 3)]

@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage
 from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
 
-from mcp_server import MCP, Principal, checks
+from mcp_server import MCP, Principal, SignIn, checks
 from mcp_server.http.authentication import anyone
 from mcp_server.operations import InstallResolver
 from mcp_server.tokens.checks import check_resolver, check_tenant_key
@@ -84,6 +84,17 @@ def test_callers_that_are_found_by_tokens_need_the_tokens(arguments: dict[str, o
     assert missing(mcp) == []
 
 
+def test_people_who_sign_in_need_what_asks_them() -> None:
+    mcp = MCP("people", apps=[], authenticate=SignIn(lambda user, tenant_id: []))
+
+    with without("mcp_server.sign_in"):
+        [error] = missing(mcp)
+
+    assert error.id == "mcp_server.E009"
+    assert 'add "mcp_server.sign_in" to INSTALLED_APPS' in str(error.hint)
+    assert missing(mcp) == []
+
+
 def test_this_project_lacks_nothing() -> None:
     assert checks.check_installed(None) == []
     assert check_resolver(None) == []
@@ -106,12 +117,12 @@ def test_a_project_without_a_resolver_is_told_the_operation(monkeypatch: pytest.
     assert 'InstallResolver(tenant="core.Tenant", slug="subdomain")' in str(warning.hint)
 
 
-def test_a_resolver_that_knows_no_list_of_tools_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resolver_that_does_not_look_at_members_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     load = MigrationLoader.load_disk
 
     def before_the_tokens(self: MigrationLoader) -> None:
         load(self)
-        migration = self.disk_migrations["core", "0009_narrower_tokens"]
+        migration = self.disk_migrations["core", "0012_tokens_of_members"]
         migration.dependencies = [each for each in migration.dependencies if each[0] != "mcp_tokens"]
 
     monkeypatch.setattr(MigrationLoader, "load_disk", before_the_tokens)
@@ -119,7 +130,7 @@ def test_a_resolver_that_knows_no_list_of_tools_is_none(monkeypatch: pytest.Monk
     [warning] = check_resolver(None)
 
     assert warning.id == "mcp_server.W004"
-    assert 'depends on ("mcp_tokens", "0002_narrower_tokens")' in str(warning.hint)
+    assert 'depends on ("mcp_tokens", "0003_tokens_of_members")' in str(warning.hint)
 
 
 @pytest.mark.parametrize(("tenant", "is_refused"), [("auth.User", True), ("core.Tenant", False), ("core.Gone", False)])

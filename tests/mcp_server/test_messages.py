@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -49,52 +48,56 @@ async def call(connection: AbstractAsyncContextManager[Client], name: str, log: 
     assert log.progress == [(1, 2, "Half of it")]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(("level", "first"), [("debug", 0), ("info", 1), ("notice", 2), ("error", 3)])
 @pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize("process", ["server", "stateful_server"])
-def test_a_request_says_from_which_level_on(
+async def test_a_request_says_from_which_level_on(
     level: Any, first: int, name: str, process: str, request: pytest.FixtureRequest, acme: World
 ) -> None:
     server: Process = request.getfixturevalue(process)
     log = Log()
 
-    asyncio.run(call(connected(server.mcp("acme"), acme.token, logging_callback=log.hear, log_level=level), name, log))
+    await call(connected(server.mcp("acme"), acme.token, logging_callback=log.hear, log_level=level), name, log)
 
     assert log.messages == TOLD[first:]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(("level", "first"), [("", 1), ("debug", 0), ("warning", 2), ("emergency", 3)])
 @pytest.mark.parametrize("name", TOOLS)
-def test_a_session_says_from_which_level_on(
+async def test_a_session_says_from_which_level_on(
     level: str, first: int, name: str, stateful_server: Process, acme: World
 ) -> None:
     log = Log()
 
     client = connected(stateful_server.mcp("acme"), acme.token, "legacy", logging_callback=log.hear)
-    asyncio.run(call(client, name, log, level))
+    await call(client, name, log, level)
 
     assert log.messages == TOLD[first:]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("name", TOOLS)
-def test_older_clients_without_a_session_are_told_progress_alone(name: str, server: Process, acme: World) -> None:
+async def test_older_clients_without_a_session_are_told_progress_alone(name: str, server: Process, acme: World) -> None:
     log = Log()
 
-    asyncio.run(call(connected(server.mcp("acme"), acme.token, "legacy", logging_callback=log.hear), name, log))
+    await call(connected(server.mcp("acme"), acme.token, "legacy", logging_callback=log.hear), name, log)
     answer = raw.result(post(server, acme, message("logging/setLevel", {"level": "debug"})))
 
     assert log.messages == []
     assert answer["error"]["code"] == METHOD_NOT_FOUND
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize("era", ERAS)
-def test_stdio_is_a_session(name: str, era: Era, acme: World) -> None:
+async def test_stdio_is_a_session(name: str, era: Era, acme: World) -> None:
     log = Log()
     options: dict[str, Any] = {"log_level": "debug"} if era != "legacy" else {}
 
     client = connected_over_stdio("acme", era, logging_callback=log.hear, **options)
-    asyncio.run(call(client, name, log, "debug" if era == "legacy" else ""))
+    await call(client, name, log, "debug" if era == "legacy" else "")
 
     assert log.messages == TOLD
 

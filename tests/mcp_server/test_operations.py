@@ -155,7 +155,7 @@ def clinic(tmp_path: Path, postgres_server: Server, database: str) -> Iterator[P
 
 def add_migration(project: Project, name: str, operations: str) -> None:
     last = max(path.stem for path in (project.path / "care/migrations").glob("0*.py"))
-    needed = [("care", last), ("mcp_server", "0001_change_notifications"), ("mcp_tokens", "0002_narrower_tokens")]
+    needed = [("care", last), ("mcp_server", "0001_change_notifications"), ("mcp_tokens", "0003_tokens_of_members")]
     project.write(f"care/migrations/{name}.py", MIGRATION.format(dependencies=needed, operations=operations))
 
 
@@ -275,6 +275,18 @@ def state() -> ProjectState:
             "mcp_tokens.PlatformToken has no field tenant",
         ),
         (InstallResolver(tenant="auth.User", slug="username"), "(tenant='auth.User'): its key is no UUIDField"),
+        (
+            InstallResolver(tenant="core.Tenant", slug="subdomain", members="core.Nobody"),
+            "no migration before this one makes core.Nobody",
+        ),
+        (
+            InstallResolver(tenant="core.Tenant", slug="subdomain", members="mcp_tokens.PlatformToken"),
+            "mcp_tokens.PlatformToken has no field tenant",
+        ),
+        (
+            InstallResolver(tenant="core.Tenant", slug="subdomain", members="core.TenantUser"),
+            "core.TenantUser has no field user",
+        ),
         (Announce("core.Nobody"), "no migration before this one makes core.Nobody"),
         (Announce("Nobody"), "no migration before this one makes Nobody"),
         (Announce("auth.User"), "its key is no UUIDField"),
@@ -296,7 +308,7 @@ def test_a_resolver_without_tokens_names_the_lines_to_write(state: ProjectState)
     with pytest.raises(ImproperlyConfigured) as error:
         InstallResolver(tenant="core.Tenant", slug="subdomain").forwards_sql("core", without)
 
-    assert 'say "mcp_server.tokens" in INSTALLED_APPS, and ("mcp_tokens", "0002_narrower_tokens")' in str(error.value)
+    assert 'say "mcp_server.tokens" in INSTALLED_APPS, and ("mcp_tokens", "0003_tokens_of_members")' in str(error.value)
 
 
 @pytest.mark.parametrize(

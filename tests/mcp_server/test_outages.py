@@ -212,15 +212,15 @@ def test_a_slow_statement_of_a_living_database_is_left_alone(remote: Remote, acm
     assert text_of(remote.call(acme, "shop_slow", seconds=8)) == "Acme anvil"
 
 
-def test_a_watcher_hears_again_after_a_silence(remote: Remote, acme: World) -> None:
-    async def story() -> Any:
-        async with connected(remote.process.mcp("acme"), acme.token) as client:
-            async with client.listen(resource_subscriptions=["product://A-1"]) as stream:
-                await asyncio.to_thread(remote.proxy.fall_silent, also_new=False)
-                # What may have been missed counts as a change.
-                return await asyncio.wait_for(anext(stream), LONG)
+@pytest.mark.anyio
+async def test_a_watcher_hears_again_after_a_silence(remote: Remote, acme: World) -> None:
+    async with connected(remote.process.mcp("acme"), acme.token) as client:
+        async with client.listen(resource_subscriptions=["product://A-1"]) as stream:
+            await asyncio.to_thread(remote.proxy.fall_silent, also_new=False)
+            # What may have been missed counts as a change.
+            found = await asyncio.wait_for(anext(stream), LONG)
 
-    assert asyncio.run(story()).uri == "product://A-1"
+    assert found.uri == "product://A-1"
 
 
 @pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "ended"])

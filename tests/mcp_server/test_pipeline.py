@@ -65,6 +65,7 @@ def test_a_call_is_one_record_without_data(acme: World, server: Process) -> None
     assert acme.token not in server.log.read_text()
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -72,14 +73,11 @@ def test_a_call_is_one_record_without_data(acme: World, server: Process) -> None
         ("create_order", {"items": [{"sku": "A-1", "quantity": 1, **{f"q{number}": 1 for number in range(1000)}}]}),
     ],
 )
-def test_of_a_thousand_problems_some_are_named(
+async def test_of_a_thousand_problems_some_are_named(
     name: str, arguments: dict[str, Any], acme: World, server: Process
 ) -> None:
-    async def story() -> Any:
-        async with connected(server.mcp("acme"), acme.token) as client:
-            return await client.call_tool(name, arguments)
-
-    result = asyncio.run(story())
+    async with connected(server.mcp("acme"), acme.token) as client:
+        result = await client.call_tool(name, arguments)
 
     assert result.is_error
     assert len(result.content[0].text) < 1000

@@ -423,12 +423,10 @@ def test_a_scope_opens_its_own_tools(scope: Scope, allowed: set[str], acme: Worl
     assert not listed & ({name for name, _ in calls} - opened)
 
 
-def test_no_platform_tool_is_at_a_tenants_url(acme: World, server: Process) -> None:
-    async def story() -> set[str]:
-        async with connected(server.mcp("acme"), acme.token) as client:
-            return {tool.name for tool in (await client.list_tools()).tools}
-
-    there = asyncio.run(story())
+@pytest.mark.anyio
+async def test_no_platform_tool_is_at_a_tenants_url(acme: World, server: Process) -> None:
+    async with connected(server.mcp("acme"), acme.token) as client:
+        there = {tool.name for tool in (await client.list_tools()).tools}
 
     assert not there & {"create_tenant", "suspend_tenant", "resume_tenant", "delete_tenant", "get_platform_stats"}
     assert "run_isolation_audit" not in there

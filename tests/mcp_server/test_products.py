@@ -200,12 +200,10 @@ def test_a_dry_run_makes_no_product(acme: World, server: Process) -> None:
         assert not Product.objects.filter(sku="TEA-1").exists()
 
 
-def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Process) -> None:
-    async def story() -> list[Any]:
-        async with connected(server.mcp("acme"), acme.token) as client:
-            return await asyncio.gather(*(client.call_tool("create_product", TEA) for _ in range(8)))
-
-    results = asyncio.run(story())
+@pytest.mark.anyio
+async def test_one_sku_wanted_by_many_at_once_is_given_once(acme: World, server: Process) -> None:
+    async with connected(server.mcp("acme"), acme.token) as client:
+        results = await asyncio.gather(*(client.call_tool("create_product", TEA) for _ in range(8)))
 
     refused = [result.content[0].text for result in results if result.is_error]
     assert len(refused) == 7

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
@@ -114,7 +113,8 @@ def test_every_link_of_a_prompt_can_be_read(acme: World, server: Process) -> Non
     assert {"product://A%20B%2F1", "order://1", "report://sales/this_month"} <= at(server, acme, story)
 
 
-def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World) -> None:
+@pytest.mark.anyio
+async def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World) -> None:
     mcp = own()
     token = context._principal.set(Principal("tests", acme.id, "acme", "en", "UTC", "tests", scopes=frozenset(Scope)))
 
@@ -124,7 +124,7 @@ def test_a_third_partys_prompt_is_text_and_not_too_long(acme: World) -> None:
         return [PromptMessage(role="user", content=link), messages.request("茶" * 50_000)]
 
     try:
-        result = asyncio.run(sdk.build(mcp, Endpoint.TENANT).get_prompt("long_and_linked"))
+        result = await sdk.build(mcp, Endpoint.TENANT).get_prompt("long_and_linked")
     finally:
         context._principal.reset(token)
 

@@ -27,6 +27,7 @@ from mcp_server.tokens import tokens
 from tests.support import programs
 from tests.support.processes import free_port
 from tests.support.programs import Conversation
+from tests.support.visitors import Visitor
 from tests.support.world import World, working
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -346,3 +347,28 @@ def test_a_token_that_lacks_a_scope_is_replaced(acme: World) -> None:
 
     assert is_valid(acme.token, "acme")
     assert not is_valid(narrow, "acme")
+
+
+def test_a_person_signs_in_where_oauth_is_on(project: Path) -> None:
+    printed = []
+    for _ in range(2):
+        with quickstart(project, MCP_AUTH="sign-in") as (_, said):
+            url = re.findall(r"http://127\.0\.0\.1:\d+", said)[0]
+            [password] = re.findall(r"demo, password (\S+): owner of test1, viewer in test2", said)
+            with Visitor(url) as visitor:
+                visitor.open(f"{url}/sign-in?next=/").sign_in("demo", password)
+                assert visitor.page is not None
+                assert visitor.page.url.path == "/"
+        printed.append(password)
+
+    assert printed[0] == printed[1]
+    assert "claude mcp add --transport http test1 http://127.0.0.1:" in said.partition("opens a page")[2]
+
+
+def test_make_says_so_by_one_variable() -> None:
+    for words, is_on in [(["OAUTH=1"], True), (["OAUTH=0"], False), ([], False)]:
+        told = subprocess.run(
+            ["make", "-n", "run", *words], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+
+        assert ("MCP_AUTH=sign-in" in told) is is_on

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import functools
 from collections.abc import Callable
@@ -304,7 +303,8 @@ def test_there_it_is_a_name_like_others(kind: str) -> None:
     assert sdk.build(mcp, Endpoint.TENANT)
 
 
-def test_a_context_that_may_be_left_out_is_no_argument() -> None:
+@pytest.mark.anyio
+async def test_a_context_that_may_be_left_out_is_no_argument() -> None:
     mcp = own()
 
     @mcp.tool(scope=None, read_only=True)
@@ -312,7 +312,7 @@ def test_a_context_that_may_be_left_out_is_no_argument() -> None:
         """Fine."""
         return str(ctx)
 
-    [listed] = asyncio.run(sdk.build(mcp, Endpoint.TENANT).list_tools())
+    [listed] = await sdk.build(mcp, Endpoint.TENANT).list_tools()
 
     assert "properties" not in listed.input_schema or listed.input_schema["properties"] == {}
 

@@ -17,7 +17,7 @@ from mcp.server.mcpserver import MCPServer
 
 from mcp_server import selftest, server
 from mcp_server.declare.tools import Endpoint
-from mcp_server.http import context
+from mcp_server.http import context, direct
 from mcp_server.principals import Principal
 from tests.mcp_server.test_asgi import QUICKSTART, SERVE, STDIO, UVICORN, WORKER
 from tests.support.processes import free_port
@@ -67,8 +67,17 @@ def test_an_sdk_that_runs_no_middleware_serves_nothing(monkeypatch: pytest.Monke
     assert all(method in str(refusal.value) for method in BYPASSED)
 
 
-@pytest.mark.parametrize("road", ["serve_one", "serve_connection", "_serve_modern_stream", "_serve_legacy_stream"])
-def test_each_road_is_tried(road: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("road", "owner"),
+    [
+        ("serve_one", "mcp.server"),
+        ("serve_one", direct.__name__),
+        ("serve_connection", "mcp.server"),
+        ("_serve_modern_stream", "mcp.server"),
+        ("_serve_legacy_stream", "mcp.server"),
+    ],
+)
+def test_each_road_is_tried(road: str, owner: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that got a runner of its own, without middleware."""
     inner = getattr(runner, road)
 
@@ -78,7 +87,7 @@ def test_each_road_is_tried(road: str, monkeypatch: pytest.MonkeyPatch) -> None:
         return await inner(bare, *args, **options)
 
     for name, module in list(sys.modules.items()):
-        if name.startswith("mcp.server") and getattr(module, road, None) is inner:
+        if name.startswith(owner) and getattr(module, road, None) is inner:
             monkeypatch.setattr(module, road, unguarded)
 
     with pytest.raises(ImproperlyConfigured, match="does not run the tenant boundary"):

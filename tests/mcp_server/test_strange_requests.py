@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,24 +60,26 @@ async def websocket(app: Any, path: str) -> list[dict[str, Any]]:
     return sent
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("path", [*PATHS, "/own"])
-def test_a_websocket_is_closed(path: str, mode: str) -> None:
+async def test_a_websocket_is_closed(path: str, mode: str) -> None:
     mcp = naming("closed", platform=True, authenticate=by_token)
     inner = naming("inner").asgi(django=get_asgi_application())
     apps = [mcp.asgi(), mcp.asgi(django=get_asgi_application()), Starlette(routes=[Mount("/", mcp.asgi(django=inner))])]
 
     for app in apps:
-        [message] = asyncio.run(websocket(app, path))
+        [message] = await websocket(app, path)
         assert (message["type"], message["code"]) == ("websocket.close", 1000)
 
 
-def test_an_application_around_django_gets_its_websockets() -> None:
+@pytest.mark.anyio
+async def test_an_application_around_django_gets_its_websockets() -> None:
     async def channels(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
 
     app = naming("beside").asgi(django=channels)
 
-    assert asyncio.run(websocket(app, "/own")) == [{"type": "websocket.accept"}]
+    assert await websocket(app, "/own") == [{"type": "websocket.accept"}]
 
 
 def test_every_method_at_every_path_is_answered(mode: str, acme: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,24 +104,22 @@ async def test_a_change_in_one_process_is_heard_in_another(
         assert await next_uri(here) == await next_uri(there) == "product://A-1"
 
 
-def test_nothing_of_another_tenant_is_heard(
+@pytest.mark.anyio
+async def test_nothing_of_another_tenant_is_heard(
     server: Process, other_server: Process, acme: World, globex: World, change: Change
 ) -> None:
     everything = ["product://A-1", "order://1", "tenant://info", "report://sales/today"]
 
-    async def story() -> None:
-        async with AsyncExitStack() as stack:
-            watcher = Watcher(stack)
-            streams = [await watcher.listen(each, globex, *everything) for each in (server, other_server)]
-            change(acme)
-            change(acme, ORDERS)
-            change(acme, SETTINGS)
-            # The first thing that arrives is the stream's own.
-            change(globex)
-            for stream in streams:
-                assert await next_uri(stream) == "product://A-1"
-
-    asyncio.run(story())
+    async with AsyncExitStack() as stack:
+        watcher = Watcher(stack)
+        streams = [await watcher.listen(each, globex, *everything) for each in (server, other_server)]
+        change(acme)
+        change(acme, ORDERS)
+        change(acme, SETTINGS)
+        # The first thing that arrives is the stream's own.
+        change(globex)
+        for stream in streams:
+            assert await next_uri(stream) == "product://A-1"
 
 
 def test_only_what_the_tenant_has_can_be_watched(server: Process, acme: World, globex: World) -> None:
@@ -205,14 +203,14 @@ async def test_a_listener_hears_again_after_the_database_was_gone(
         assert await next_uri(stream) == "product://A-1"
 
 
-def test_a_process_listens_while_somebody_does(server: Process, acme: World, admin: psycopg.Connection) -> None:
-    async def story() -> int:
-        async with AsyncExitStack() as stack:
-            for _ in range(3):
-                await Watcher(stack).listen(server, acme, "product://A-1")
-            return len(admin.execute(LISTENERS, [server.name]).fetchall())
+@pytest.mark.anyio
+async def test_a_process_listens_while_somebody_does(server: Process, acme: World, admin: psycopg.Connection) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            await Watcher(stack).listen(server, acme, "product://A-1")
+        found = len(admin.execute(LISTENERS, [server.name]).fetchall())
 
-    assert asyncio.run(story()) == 1
+    assert found == 1
     until_none_listens(admin, server)
 
 
@@ -223,31 +221,31 @@ def until_none_listens(admin: psycopg.Connection, server: Process) -> None:
         time.sleep(0.05)
 
 
-def test_a_tenant_has_so_many_streams_and_no_more(server: Process, acme: World, globex: World) -> None:
-    async def story() -> str:
-        async with AsyncExitStack() as stack:
-            watcher = Watcher(stack)
-            for _ in range(20):
-                await watcher.listen(server, acme, "product://A-1")
-            await watcher.listen(server, globex, "product://A-1")
-            async with connected(server.mcp("acme"), acme.token) as client:
-                with pytest.raises(MCPError) as refusal:
-                    async with client.listen(resource_subscriptions=["product://A-1"]):
-                        pass
-                return refusal.value.error.message
-
-    assert asyncio.run(story()) == "Too many subscription streams are open. Close one, or subscribe again later."
-
-
-def test_so_many_uris_and_no_more(server: Process, acme: World) -> None:
-    async def story() -> str:
+@pytest.mark.anyio
+async def test_a_tenant_has_so_many_streams_and_no_more(server: Process, acme: World, globex: World) -> None:
+    async with AsyncExitStack() as stack:
+        watcher = Watcher(stack)
+        for _ in range(20):
+            await watcher.listen(server, acme, "product://A-1")
+        await watcher.listen(server, globex, "product://A-1")
         async with connected(server.mcp("acme"), acme.token) as client:
             with pytest.raises(MCPError) as refusal:
-                async with client.listen(resource_subscriptions=[f"product://{n}" for n in range(101)]):
+                async with client.listen(resource_subscriptions=["product://A-1"]):
                     pass
-            return refusal.value.error.message
+            found = refusal.value.error.message
 
-    assert asyncio.run(story()) == "A subscription can watch at most 100 URIs."
+    assert found == "Too many subscription streams are open. Close one, or subscribe again later."
+
+
+@pytest.mark.anyio
+async def test_so_many_uris_and_no_more(server: Process, acme: World) -> None:
+    async with connected(server.mcp("acme"), acme.token) as client:
+        with pytest.raises(MCPError) as refusal:
+            async with client.listen(resource_subscriptions=[f"product://{n}" for n in range(101)]):
+                pass
+        found = refusal.value.error.message
+
+    assert found == "A subscription can watch at most 100 URIs."
 
 
 @pytest.mark.anyio

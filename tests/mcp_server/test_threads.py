@@ -24,7 +24,7 @@ def told() -> str:
     """Report, and say who calls."""
     report_progress(1, 2)
     report_progress(2, 2)
-    return current_principal().name
+    return current_principal().actor
 
 
 async def told_async() -> str:

@@ -175,18 +175,16 @@ def test_no_token_has_demo_data_by_default(acme: World, server: Process) -> None
     assert refused.group_contains(MCPError, match="There is no tool create_demo_data")
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
-def test_demo_data_says_how_far_it_is(era: Era, trial: str, stateful_server: Process) -> None:
+async def test_demo_data_says_how_far_it_is(era: Era, trial: str, stateful_server: Process) -> None:
     said: list[tuple[float, float | None]] = []
 
     async def progressed(done: float, total: float | None, message: str | None) -> None:
         said.append((done, total))
 
-    async def story() -> Any:
-        async with connected(stateful_server.mcp("trial"), trial, era) as client:
-            return await client.call_tool("create_demo_data", {"size": "medium"}, progress_callback=progressed)
-
-    result = asyncio.run(story())
+    async with connected(stateful_server.mcp("trial"), trial, era) as client:
+        result = await client.call_tool("create_demo_data", {"size": "medium"}, progress_callback=progressed)
 
     assert result.structured_content["orders"] == 1000
     assert said == [(500, 1000), (1000, 1000)]

@@ -190,9 +190,9 @@ def test_add_numbers(era: Era, document: dict[str, str], stateful_server: Proces
     assert result.content[0].text == "3"
 
 
-def test_every_tool_that_the_document_names_is_there(era: Era, document: dict[str, str], server: Process) -> None:
-    async def story() -> set[str]:
-        async with connected(server.mcp("test2"), document["test2"], era) as client:
-            return {tool.name for tool in (await client.list_tools()).tools}
+@pytest.mark.anyio
+async def test_every_tool_that_the_document_names_is_there(era: Era, document: dict[str, str], server: Process) -> None:
+    async with connected(server.mcp("test2"), document["test2"], era) as client:
+        found = {tool.name for tool in (await client.list_tools()).tools}
 
-    assert asyncio.run(story()) >= NAMED
+    assert found >= NAMED

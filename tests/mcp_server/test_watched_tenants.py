@@ -233,89 +233,86 @@ async def soon(awaitable: Awaitable[Any]) -> Any:
     return await asyncio.wait_for(awaitable, SOON)
 
 
-def test_a_change_that_is_under_way_when_somebody_begins_to_listen_is_told(
+@pytest.mark.anyio
+async def test_a_change_that_is_under_way_when_somebody_begins_to_listen_is_told(
     acme: World, admin: psycopg.Connection
 ) -> None:
-    async def story() -> RowChange | None:
-        heard: Heard = asyncio.Queue()
-        with admin.transaction():
-            admin.execute(CHANGE, [acme.id])
-            listening = ChangeFeed().subscribed(acme.id, heard.put)
-            await listening.__aenter__()
-            assert heard.empty()
-        told: RowChange | None = await soon(heard.get())
-        await listening.__aexit__(None, None, None)
-        return told
-
     # Some may have been missed.
-    assert asyncio.run(story()) is None
+    heard: Heard = asyncio.Queue()
+    with admin.transaction():
+        admin.execute(CHANGE, [acme.id])
+        listening = ChangeFeed().subscribed(acme.id, heard.put)
+        await listening.__aenter__()
+        assert heard.empty()
+    told: RowChange | None = await soon(heard.get())
+    await listening.__aexit__(None, None, None)
+    found = told
+
+    assert found is None
 
 
-def test_whoever_waits_for_the_same_tenant_again_is_let_in(acme: World, admin: psycopg.Connection) -> None:
-    async def story() -> None:
-        changes, heard = ChangeFeed(), Heard()
-        async with changes.subscribed(acme.id, Heard().put):
-            pass
-        async with changes.subscribed(acme.id, heard.put):
-            await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
-            assert await soon(heard.get()) == change_of(acme)
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_whoever_waits_for_the_same_tenant_again_is_let_in(acme: World, admin: psycopg.Connection) -> None:
+    changes, heard = ChangeFeed(), Heard()
+    async with changes.subscribed(acme.id, Heard().put):
+        pass
+    async with changes.subscribed(acme.id, heard.put):
+        await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
+        assert await soon(heard.get()) == change_of(acme)
 
 
 def change_of(world: World) -> RowChange:
     return RowChange(world.id, "core_product", frozenset({world.product_id}))
 
 
-def test_each_listener_hears_of_its_own_tenant_alone(acme: World, globex: World, admin: psycopg.Connection) -> None:
-    async def story() -> None:
-        changes, mine, theirs = ChangeFeed(), Heard(), Heard()
-        async with changes.subscribed(acme.id, mine.put), changes.subscribed(globex.id, theirs.put):
-            await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
-            await asyncio.to_thread(admin.execute, CHANGE, [globex.id])
-            assert await soon(theirs.get()) == change_of(globex)
-            assert await soon(mine.get()) == change_of(acme)
-
-    asyncio.run(story())
-
-
-def test_two_processes_hear_whichever_ends_first(acme: World, admin: psycopg.Connection) -> None:
-    async def story() -> None:
-        heard: Heard = asyncio.Queue()
-        async with ChangeFeed().subscribed(acme.id, heard.put):
-            async with ChangeFeed().subscribed(acme.id, Heard().put):
-                pass
-            await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
-            assert await soon(heard.get()) == change_of(acme)
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_each_listener_hears_of_its_own_tenant_alone(
+    acme: World, globex: World, admin: psycopg.Connection
+) -> None:
+    changes, mine, theirs = ChangeFeed(), Heard(), Heard()
+    async with changes.subscribed(acme.id, mine.put), changes.subscribed(globex.id, theirs.put):
+        await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
+        await asyncio.to_thread(admin.execute, CHANGE, [globex.id])
+        assert await soon(theirs.get()) == change_of(globex)
+        assert await soon(mine.get()) == change_of(acme)
 
 
-def test_a_tenant_that_is_kept_from_watching_keeps_nobody_else(
+@pytest.mark.anyio
+async def test_two_processes_hear_whichever_ends_first(acme: World, admin: psycopg.Connection) -> None:
+    heard: Heard = asyncio.Queue()
+    async with ChangeFeed().subscribed(acme.id, heard.put):
+        async with ChangeFeed().subscribed(acme.id, Heard().put):
+            pass
+        await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
+        assert await soon(heard.get()) == change_of(acme)
+
+
+@pytest.mark.anyio
+async def test_a_tenant_that_is_kept_from_watching_keeps_nobody_else(
     acme: World, globex: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement that was injected can take the lock until its transaction ends."""
 
-    async def story() -> None:
-        changes, heard = ChangeFeed(), Heard()
-        async with changes.subscribed(globex.id, heard.put):
-            with admin.transaction():
-                admin.execute("SELECT pg_advisory_xact_lock(1296257111, uuid_hash(%s))", [acme.id])
-                monkeypatch.setattr(feed, "CONNECT_TIMEOUT", 0.5)
-                with pytest.raises(TimeoutError):
-                    async with changes.subscribed(acme.id, Heard().put):
-                        pass
-                await asyncio.to_thread(sell, globex)
-                assert await soon(heard.get()) == change_of(globex)
-            monkeypatch.undo()
-            async with changes.subscribed(acme.id, heard.put):
-                await asyncio.to_thread(sell, acme)
-                assert await soon(heard.get()) == change_of(acme)
-
-    asyncio.run(story())
+    changes, heard = ChangeFeed(), Heard()
+    async with changes.subscribed(globex.id, heard.put):
+        with admin.transaction():
+            admin.execute("SELECT pg_advisory_xact_lock(1296257111, uuid_hash(%s))", [acme.id])
+            monkeypatch.setattr(feed, "CONNECT_TIMEOUT", 0.5)
+            with pytest.raises(TimeoutError):
+                async with changes.subscribed(acme.id, Heard().put):
+                    pass
+            await asyncio.to_thread(sell, globex)
+            assert await soon(heard.get()) == change_of(globex)
+        monkeypatch.undo()
+        async with changes.subscribed(acme.id, heard.put):
+            await asyncio.to_thread(sell, acme)
+            assert await soon(heard.get()) == change_of(acme)
 
 
-def test_nothing_is_lost_while_listeners_come_and_go_between_writers(acme: World, admin: psycopg.Connection) -> None:
+@pytest.mark.anyio
+async def test_nothing_is_lost_while_listeners_come_and_go_between_writers(
+    acme: World, admin: psycopg.Connection
+) -> None:
     """Each listener reads when it begins and whenever it is told, until it has read what the last writer left."""
     writers, each = 4, 40
     last = stock_of(acme, admin) + writers * each
@@ -331,17 +328,14 @@ def test_nothing_is_lost_while_listeners_come_and_go_between_writers(acme: World
             while stock_of(acme, admin) != last:
                 await soon(heard.get())
 
-    async def story() -> None:
-        feeds = [ChangeFeed(), ChangeFeed()]
-        writing = [asyncio.create_task(asyncio.to_thread(write)) for _ in range(writers)]
-        listening = []
-        while not all(task.done() for task in writing):
-            listening.append(asyncio.create_task(listen(feeds[len(listening) % 2])))
-            async with ChangeFeed().subscribed(acme.id, Heard().put):
-                pass
-        await asyncio.gather(*writing, *listening)
-
-    asyncio.run(story())
+    feeds = [ChangeFeed(), ChangeFeed()]
+    writing = [asyncio.create_task(asyncio.to_thread(write)) for _ in range(writers)]
+    listening = []
+    while not all(task.done() for task in writing):
+        listening.append(asyncio.create_task(listen(feeds[len(listening) % 2])))
+        async with ChangeFeed().subscribed(acme.id, Heard().put):
+            pass
+    await asyncio.gather(*writing, *listening)
 
 
 def test_changes_that_come_together_are_told_as_one(acme: World, globex: World) -> None:

@@ -25,31 +25,34 @@ async def nobody() -> Principal | None:
     return None
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("name", NAMES)
-def test_a_stream_ends_when_the_tenant_is_changed_whatever_schema_it_is_in(
+async def test_a_stream_ends_when_the_tenant_is_changed_whatever_schema_it_is_in(
     name: str, acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Tenant._meta, "db_table", name.format("tenant"))
     stream = Stream(Principal("tests", acme.id, "acme", id="tests"), nobody)
 
-    asyncio.run(stream.hear(RowChange(acme.id, "core_tenant", frozenset({acme.id}))))
+    await stream.hear(RowChange(acme.id, "core_tenant", frozenset({acme.id})))
 
     assert stream.is_ended
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("table", "is_heard"), [("core_product", True), ("core_order", False)])
-def test_a_row_is_watched_whatever_schema_it_is_in(name: str, table: str, is_heard: bool, acme: World) -> None:
+async def test_a_row_is_watched_whatever_schema_it_is_in(name: str, table: str, is_heard: bool, acme: World) -> None:
     stream = Stream(Principal("tests", acme.id, "acme", id="tests"), nobody)
     stream.rows = {"product://A-1": frozenset({(name.format("product"), acme.product_id)})}
 
-    asyncio.run(stream.hear(RowChange(acme.id, table, frozenset({acme.product_id}))))
+    await stream.hear(RowChange(acme.id, table, frozenset({acme.product_id})))
 
     # Whoever hears of it is asked whether he still may, and he may not.
     assert stream.is_ended == is_heard
 
 
-def test_the_feed_goes_on_after_what_nobody_has_foreseen(
+@pytest.mark.anyio
+async def test_the_feed_goes_on_after_what_nobody_has_foreseen(
     acme: World, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     connect, failures = AsyncConnection.connect, [RuntimeError("no random numbers"), KeyError("password")]
@@ -59,15 +62,12 @@ def test_the_feed_goes_on_after_what_nobody_has_foreseen(
             raise failures.pop()
         return await connect(**parameters)
 
-    async def story() -> RowChange | None:
-        heard: asyncio.Queue[RowChange | None] = asyncio.Queue()
-        async with ChangeFeed().subscribed(acme.id, heard.put):
-            await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
-            return await heard.get()
-
     monkeypatch.setattr(AsyncConnection, "connect", failing)
 
-    change = asyncio.run(story())
+    heard: asyncio.Queue[RowChange | None] = asyncio.Queue()
+    async with ChangeFeed().subscribed(acme.id, heard.put):
+        await asyncio.to_thread(admin.execute, CHANGE, [acme.id])
+        change = await heard.get()
 
     assert change == RowChange(acme.id, Product._meta.db_table, frozenset({acme.product_id}))
     assert not failures

@@ -330,10 +330,11 @@ def test_a_story(rule: str, target: str, drift: str, scratch: psycopg.Connection
     assert any(each == rule and name.startswith(begins) for each, name, _ in found), found
 
     for _ in range(20):  # a mend may uncover the next: a new table needs a policy, then an index
-        if left := findings(scratch):
-            mend(scratch, left[0][2])
+        if not (left := findings(scratch)):
+            break
+        mend(scratch, left[0][2])
 
-    assert findings(scratch) == []
+    assert left == []
 
 
 def test_every_rule_has_a_story() -> None:

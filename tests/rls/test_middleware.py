@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
@@ -48,17 +47,17 @@ def test_two_streams_read_in_turns_stay_apart(acme: World, globex: World) -> Non
     assert rls.current_tenant_id() is None
 
 
-def test_two_async_streams_read_in_turns_stay_apart(acme: World, globex: World) -> None:
+@pytest.mark.anyio
+async def test_two_async_streams_read_in_turns_stay_apart(acme: World, globex: World) -> None:
     async def view(request: HttpRequest) -> StreamingHttpResponse:
         return StreamingHttpResponse(async_rows())
 
-    async def turns() -> list[bytes]:
-        middleware = ByHeader(view)
-        first = aiter(await middleware(request_of(acme.id)))
-        second = aiter(await middleware(request_of(globex.id)))
-        return [await anext(iterator) for _ in range(3) for iterator in (first, second)]
+    middleware = ByHeader(view)
+    first = aiter(await middleware(request_of(acme.id)))
+    second = aiter(await middleware(request_of(globex.id)))
+    found = [await anext(iterator) for _ in range(3) for iterator in (first, second)]
 
-    assert asyncio.run(turns()) == [b"Acme anvil", b"Globex anvil"] * 3
+    assert found == [b"Acme anvil", b"Globex anvil"] * 3
     assert rls.current_tenant_id() is None
 
 

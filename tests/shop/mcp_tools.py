@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import uuid
 
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
@@ -35,6 +36,12 @@ class Names(Answer):
 def shop_names() -> Names:
     """Names of products, through the ORM."""
     return Names(names=[product.name for product in Product.objects.all()])
+
+
+@tool(scope=Scope.PRODUCTS_READ, title="Fresh", read_only=True, cache=60)
+def shop_fresh() -> str:
+    """The stock of A-1, and a number that is another one each time that this runs."""
+    return f"{Product.objects.get(sku='A-1').stock} {uuid.uuid4().hex}"
 
 
 @tool(scope=Scope.PRODUCTS_READ, title="Names, async", read_only=True)

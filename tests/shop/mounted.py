@@ -27,7 +27,7 @@ def names() -> list[str]:
 @second.tool(scope="names:read", read_only=True)
 def caller() -> str:
     """Who calls."""
-    return current_principal().name
+    return current_principal().actor
 
 
 @second.tool(scope="names:read", read_only=False)

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -38,11 +39,13 @@ class Identities:
         self.good: dict[str, dict[str, Any]] = {}
         self.clients: dict[str, dict[str, Any]] = {}
         self.codes: dict[str, dict[str, str]] = {}
+        self.rotations = 0
         self.rotate("first")
 
     def rotate(self, kid: str) -> None:
         """From now on sign with a new key, and tell no other."""
-        self.keys = {kid: generate_rsa_key(65537, 2048)}
+        self.rotations += 1
+        self.keys = {kid: rsa_key(self.rotations)}
 
     def token(
         self,
@@ -196,6 +199,12 @@ def issuing() -> Iterator[Identities]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@cache
+def rsa_key(number: int) -> RSAPrivateKey:
+    """A key for RS256, made once in this process; issuers have those from 1 on."""
+    return generate_rsa_key(65537, 2048)
 
 
 def elliptic_key() -> Any:

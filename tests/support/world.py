@@ -22,11 +22,11 @@ from core.models import (
     Payment,
     Product,
     ProductTerm,
-    Role,
     StockMovement,
     TenantSettings,
     TenantUser,
 )
+from core.roles import Role
 from core.scopes import Scope
 from core.services import tenants
 from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey

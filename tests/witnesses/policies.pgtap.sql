@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(711);
+SELECT plan(733);
 
 -- What there is, and nothing else.
 
@@ -43,6 +43,8 @@ INSERT INTO known VALUES
     ('public', 'core_order', 'table'),
     ('public', 'core_orderitem', 'table'),
     ('public', 'mcp_tokens_platformtoken', 'table'),
+    ('public', 'mcp_sign_in_client', 'table'),
+    ('public', 'mcp_sign_in_consent', 'table'),
     ('public', 'core_product', 'table'),
     ('public', 'core_tenant', 'table'),
     ('public', 'core_tenantuser', 'table'),
@@ -114,8 +116,9 @@ SELECT rules_are('public', relation, '{}'::name[], format('no rule rewrites stat
 -- Policies: names, roles, commands, and both expressions.
 
 SELECT policies_are('public', relation, ARRAY['owner_migration', 'platform_access', 'tenant_isolation'])
-FROM tenanted WHERE relation NOT IN ('mcp_tokens_apitoken', 'core_tenant', 'core_tenantsettings');
+FROM tenanted WHERE relation NOT IN ('mcp_tokens_apitoken', 'core_membership', 'core_tenant', 'core_tenantsettings');
 SELECT policies_are('public', 'mcp_tokens_apitoken', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'token_lookup', 'token_use']);
+SELECT policies_are('public', 'core_membership', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'resolver_lookup']);
 SELECT policies_are('public', 'core_tenant', ARRAY['owner_migration', 'platform_access', 'tenant_isolation', 'resolver_lookup']);
 SELECT policies_are('public', 'core_tenantsettings', ARRAY['owner_migration', 'platform_access', 'resolver_lookup', 'tenant_isolation']);
 SELECT is_empty(
@@ -140,6 +143,7 @@ UNION ALL
 VALUES
     ('mcp_tokens_apitoken', 'token_lookup', 'app_resolver', 'SELECT', 'true', NULL),
     ('mcp_tokens_apitoken', 'token_use', 'app_resolver', 'UPDATE', 'true', NULL),
+    ('core_membership', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL),
     ('core_tenant', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL),
     ('core_tenantsettings', 'resolver_lookup', 'app_resolver', 'SELECT', 'true', NULL);
 
@@ -302,6 +306,8 @@ INSERT INTO granted VALUES
     ('public', 'core_order', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_orderitem', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'mcp_tokens_platformtoken', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_sign_in_client', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_sign_in_consent', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_product', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenant', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_tenantuser', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
@@ -337,12 +343,18 @@ CROSS JOIN (VALUES ('app_auditor'::name), ('app_platform'), ('app_resolver'), ('
 LEFT JOIN granted USING (schema_name, relation, role_name)
 ORDER BY schema_name, relation, role_name;
 
--- Rights on columns: app_resolver reads what finds a tenant, and notes the use of a token.
+-- Rights on columns: app_resolver reads what finds a tenant and whose a token is, and notes the use of a token.
 
 SELECT column_privs_are('public', 'core_tenant', name, 'app_resolver', ARRAY['SELECT'])
 FROM (VALUES ('id'::name), ('subdomain'), ('is_active')) AS c (name);
 SELECT column_privs_are('public', 'core_tenantsettings', name, 'app_resolver', ARRAY['SELECT'])
 FROM (VALUES ('tenant_id'::name), ('locale'), ('time_zone')) AS c (name);
+SELECT column_privs_are('public', 'core_membership', name, 'app_resolver', ARRAY['SELECT'])
+FROM (VALUES ('id'::name), ('tenant_id'), ('user_id'), ('role')) AS c (name);
+SELECT column_privs_are('public', 'auth_user', name, 'app_resolver', ARRAY['SELECT'])
+FROM (VALUES ('id'::name), ('username'), ('is_active')) AS c (name);
+SELECT column_privs_are('public', 'auth_user', name, 'app_resolver', '{}'::name[])
+FROM (VALUES ('password'::name), ('email'), ('is_superuser')) AS c (name);
 SELECT column_privs_are('public', 'core_tenant', name, 'app_resolver', '{}'::name[])
 FROM (VALUES ('name'::name), ('created_at')) AS c (name);
 SELECT column_privs_are('public', 'mcp_tokens_apitoken', 'last_used_at', 'app_resolver', ARRAY['SELECT', 'UPDATE']);
@@ -354,7 +366,14 @@ SELECT set_eq(
     $$ SELECT attrelid::regclass || '.' || attname || ' ' || grantee::regrole || ' ' || privilege_type
        FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid, aclexplode(attacl)
        WHERE relnamespace IN ('app'::regnamespace, 'public'::regnamespace) AND NOT attisdropped $$,
-    ARRAY['public.core_tenant.id app_resolver SELECT',
+    ARRAY['public.auth_user.id app_resolver SELECT',
+          'public.auth_user.username app_resolver SELECT',
+          'public.auth_user.is_active app_resolver SELECT',
+          'public.core_membership.id app_resolver SELECT',
+          'public.core_membership.tenant_id app_resolver SELECT',
+          'public.core_membership.user_id app_resolver SELECT',
+          'public.core_membership.role app_resolver SELECT',
+          'public.core_tenant.id app_resolver SELECT',
           'public.core_tenant.subdomain app_resolver SELECT',
           'public.core_tenant.is_active app_resolver SELECT',
           'public.core_tenantsettings.tenant_id app_resolver SELECT',

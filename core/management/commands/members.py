@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.models import Role, Tenant
+from core.models import Tenant
+from core.roles import Role
 from core.services import members, tenants
 from mcp_server.management import platform
 from mcp_server.management.platform import add_reason, working

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 from itertools import islice
+from secrets import token_urlsafe
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from core.development import environment
-from core.services import demo, tenants
+from core.models import Tenant
+from core.roles import Role
+from core.services import demo, members, tenants
 from mcp_server.http import serve
 from mcp_server.management.platform import working
 from mcp_server.tokens import resolver, tokens
@@ -21,6 +25,10 @@ from rls import tenant_context
 from rls.router import OWNER_ALIAS
 
 TENANTS = {"test1": "測試租戶1", "test2": "測試租戶2"}
+
+# Who signs in where MCP_AUTH is sign-in, and as what.
+DEMO_USER = "demo"
+DEMO_ROLES = {"test1": Role.OWNER, "test2": Role.VIEWER}
 
 BANNER = """
 Ready. Two tenants, their MCP endpoints, and a token for each:
@@ -41,7 +49,15 @@ Call a tool:
 
   {curl}
 
-Ctrl-C stops the server and the database it started.
+{sign_in}Ctrl-C stops the server and the database it started.
+"""
+
+SIGN_IN = """\
+A client that has only a tenant's URL opens a page where a person signs in:
+
+  {claude}
+  {user}, password {password}: owner of test1, viewer in test2
+
 """
 
 TENANTS_OF_ITS_OWN = """
@@ -66,10 +82,11 @@ class Command(BaseCommand):
             if OWNER_ALIAS in connections:
                 call_command("migrate", verbosity=0)
             secrets = demo_tokens()
+            password = demo_password() if secrets and settings.MCP_AUTH == "sign-in" else ""
             # The server opens pools of its own.
             connections.close_all()
             root = settings.PUBLIC_URL.rstrip("/") or serve.url(host, port)
-            serve.serve(host, port, on_ready=lambda: self._announce(banner(root, secrets)))
+            serve.serve(host, port, on_ready=lambda: self._announce(banner(root, secrets, password)))
         except serve.CannotServe as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
@@ -120,8 +137,25 @@ def is_valid(token: str, endpoint: str) -> bool:
     return principal is not None and principal.scopes >= tokens.default_scopes()
 
 
-def banner(root: str, secrets: dict[str, str]) -> str:
-    """What to paste where."""
+def demo_password() -> str:
+    """That of DEMO_USER, who is made where there is none, and belongs to both demo tenants."""
+    password = environment.kept_secrets().get(f"password {DEMO_USER}") or token_urlsafe(9)
+    with working("quickstart", "prepare the demo's user"):
+        user, _ = User.objects.get_or_create(username=DEMO_USER)
+        if not user.check_password(password):
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        joined = {membership.tenant_id for membership in members.memberships_of(user)}
+        for subdomain, role in DEMO_ROLES.items():
+            tenant = Tenant.objects.get(subdomain=subdomain)
+            if tenant.is_active and tenant.id not in joined:
+                members.add(user=user, tenant=tenant, role=role, actor="quickstart")
+    environment.keep_secrets({f"password {DEMO_USER}": password})
+    return password
+
+
+def banner(root: str, secrets: dict[str, str], password: str = "") -> str:
+    """What to paste where; `password` is that of DEMO_USER, where people sign in."""
     if not secrets:
         return TENANTS_OF_ITS_OWN.format(root=root)
     endpoints = {
@@ -133,7 +167,13 @@ def banner(root: str, secrets: dict[str, str]) -> str:
         endpoint: {"type": "http", "url": url, "headers": dict([header.split(": ", 1)])}
         for endpoint, (url, header) in endpoints.items()
     }
+    sign_in = SIGN_IN.format(
+        claude=shlex.join(["claude", "mcp", "add", "--transport", "http", "test1", url]),
+        user=DEMO_USER,
+        password=password,
+    )
     return BANNER.format(
+        sign_in=sign_in if password else "",
         endpoints="\n".join(
             f"  {endpoint:9} {url}\n            {header}\n" for endpoint, (url, header) in endpoints.items()
         ),

@@ -71,6 +71,6 @@ def create_demo_data(
     """
     demo.require_trial_shop()
     counts = demo.create(
-        size=size, orders=orders, seed=seed, actor=current_principal().name, on_progress=progress.report
+        size=size, orders=orders, seed=seed, actor=current_principal().actor, on_progress=progress.report
     )
     return DemoData.of(counts)

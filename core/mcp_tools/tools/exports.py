@@ -94,4 +94,4 @@ def export_tenant_data(
 
     For figures call get_comprehensive_tenant_stats instead.
     """
-    return ExportFile.of(exports.create(format=format, actor=current_principal().name, on_progress=progress.report))
+    return ExportFile.of(exports.create(format=format, actor=current_principal().actor, on_progress=progress.report))

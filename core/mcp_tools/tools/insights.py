@@ -195,7 +195,7 @@ def _stopped(each: StoppedSeller) -> str:
     )
 
 
-@tool(scope=Scope.REPORTS_READ, title="Business insights", read_only=True, timeout=REPORT_TIMEOUT)
+@tool(scope=Scope.REPORTS_READ, title="Business insights", read_only=True, timeout=REPORT_TIMEOUT, cache=60)
 def get_business_insights(
     period: PeriodName = "last_30_days",
     limit: Annotated[int, Field(ge=1, le=20, description="Largest number of entries in each list.")] = 5,

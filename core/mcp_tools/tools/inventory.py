@@ -158,4 +158,4 @@ def adjust_stock(
 ) -> StockChange:
     """Record units of a product that came in or went out. For a sale call create_order and place_order, which record
     it themselves. To see the stock call get_product."""
-    return StockChange.of(inventory.adjust(sku, quantity, reason=reason, actor=current_principal().name, note=note))
+    return StockChange.of(inventory.adjust(sku, quantity, reason=reason, actor=current_principal().actor, note=note))

@@ -106,7 +106,7 @@ def add_order_item(number: Number, sku: Sku, quantity: Units) -> OrderChange:
 def place_order(number: Number) -> OrderChange:
     """Place a draft order: its units leave the stock. To create a draft call create_order; when the order is paid call
     update_order_status."""
-    return OrderChange.in_full(fulfilment.place(number, actor=current_principal().name), was=OrderStatus.DRAFT)
+    return OrderChange.in_full(fulfilment.place(number, actor=current_principal().actor), was=OrderStatus.DRAFT)
 
 
 @tool(scope=Scope.ORDERS_WRITE, title="Update an order's status", read_only=False)
@@ -119,7 +119,7 @@ def update_order_status(
 ) -> OrderChange:
     """Record that a placed order was paid, shipped or delivered. To place a draft call place_order; to cancel call
     cancel_order."""
-    actor = current_principal().name
+    actor = current_principal().actor
     advanced = fulfilment.advance(number, status, actor=actor, method=payment_method)
     return OrderChange.in_full(advanced, was=STATUSES_BEFORE[status])
 
@@ -133,6 +133,6 @@ def cancel_order(
 ) -> OrderCancelled:
     """Cancel an order that is not shipped: its units return to stock, and payments are refunded. To see both call
     get_order first."""
-    cancelled = fulfilment.cancel(number, reason=reason, actor=current_principal().name)
+    cancelled = fulfilment.cancel(number, reason=reason, actor=current_principal().actor)
     refund = both_ways(cancelled.details.order.currency, refund=cancelled.refund_minor)
     return OrderCancelled.in_full(cancelled.details, was=cancelled.was, returned_units=cancelled.units, **refund)

@@ -120,7 +120,7 @@ def get_product_stats() -> ProductStatsAnswer:
     return ProductStatsAnswer.of(overview.products())
 
 
-@tool(scope=Scope.REPORTS_READ, title="Tenant statistics", read_only=True, timeout=REPORT_TIMEOUT)
+@tool(scope=Scope.REPORTS_READ, title="Tenant statistics", read_only=True, timeout=REPORT_TIMEOUT, cache=60)
 def get_comprehensive_tenant_stats() -> TenantStatsAnswer:
     """Count everything this tenant has: users, products, customers, orders by status, and revenue so far.
 

@@ -106,7 +106,7 @@ def create_product(
         sku=sku,
         name=name,
         price=price,
-        actor=current_principal().name,
+        actor=current_principal().actor,
         description=description,
         category=category,
         opening_stock=opening_stock,

@@ -233,7 +233,7 @@ def _signed(difference: Difference) -> str:
     return sign + formats.percent(difference.percent / 100)
 
 
-@tool(scope=Scope.REPORTS_READ, title="Sales statistics", read_only=True, timeout=REPORT_TIMEOUT)
+@tool(scope=Scope.REPORTS_READ, title="Sales statistics", read_only=True, timeout=REPORT_TIMEOUT, cache=60)
 def get_sales_statistics(
     period: PeriodName = "last_30_days",
     group_by: Annotated[GroupBy, Field(description="How the sales are grouped.")] = GroupBy.DAY,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from core.mcp_tools import listing
-from core.models import Role
+from core.roles import Role
 from core.scopes import Scope
 from core.services import tenants
 from core.services.tenants import TenantFacts

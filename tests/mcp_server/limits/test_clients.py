@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -22,26 +21,24 @@ def strict(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> It
         yield process
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
-def test_the_model_is_told_when_to_call_again(era: Era, strict: Process, acme: World, globex: World) -> None:
+async def test_the_model_is_told_when_to_call_again(era: Era, strict: Process, acme: World, globex: World) -> None:
     world = acme if era == "legacy" else globex
 
-    async def story() -> None:
-        async with connected(strict.mcp(world.subdomain), world.token, era) as client:
-            results = [await client.call_tool("add_numbers", {"a": 1, "b": 2}) for _ in range(13)]
-            with pytest.raises(MCPError) as refused:
-                await client.list_prompts()
-            # The session has outlived both.
-            again = await client.call_tool("add_numbers", {"a": 1, "b": 2})
+    async with connected(strict.mcp(world.subdomain), world.token, era) as client:
+        results = [await client.call_tool("add_numbers", {"a": 1, "b": 2}) for _ in range(13)]
+        with pytest.raises(MCPError) as refused:
+            await client.list_prompts()
+        # The session has outlived both.
+        again = await client.call_tool("add_numbers", {"a": 1, "b": 2})
 
-        assert not results[0].is_error
-        for result in (results[-1], again):
-            assert result.is_error
-            text = result.content[0].text
-            assert "You may send 12 messages in 60 minutes, and have sent them." in text
-            assert "Call again after " in text
-        assert refused.value.code == LIMIT_EXCEEDED
-        assert "Call again after " in refused.value.message
-        assert refused.value.data["retryAfter"] > 0
-
-    asyncio.run(story())
+    assert not results[0].is_error
+    for result in (results[-1], again):
+        assert result.is_error
+        text = result.content[0].text
+        assert "You may send 12 messages in 60 minutes, and have sent them." in text
+        assert "Call again after " in text
+    assert refused.value.code == LIMIT_EXCEEDED
+    assert "Call again after " in refused.value.message
+    assert refused.value.data["retryAfter"] > 0

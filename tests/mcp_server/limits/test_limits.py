@@ -176,19 +176,17 @@ def test_the_callers_of_a_tenant_share_its_limit_and_no_other_tenants(acme: Worl
     assert told(of_globex) == "Hello."
 
 
-def test_where_nobody_says_who_calls_the_address_tells_callers_apart(acme: World) -> None:
+@pytest.mark.anyio
+async def test_where_nobody_says_who_calls_the_address_tells_callers_apart(acme: World) -> None:
     app = limited(anyone, principal="1/hour").asgi(at="/mcp")
 
-    async def story() -> list[str]:
-        async with app.router.lifespan_context(app):
-            found = []
-            for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
-                transport = httpx2.ASGITransport(app=app, client=(address, 1))
-                async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-                    found.append(told(await post(client, "")))
-            return found
-
-    first, second, again = asyncio.run(story())
+    async with app.router.lifespan_context(app):
+        found = []
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+            transport = httpx2.ASGITransport(app=app, client=(address, 1))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                found.append(told(await post(client, "")))
+        first, second, again = found
 
     assert (first, second) == ("Hello.", "Hello.")
     assert "You may send 1 messages" in again

@@ -59,17 +59,15 @@ def test_a_malformed_header_is_no_failure(acme: World) -> None:
     assert statuses(acme, tries, failed_logins="1/hour") == [*[400] * 5, 200]
 
 
-def test_the_refusal_says_when_and_with_what(acme: World) -> None:
+@pytest.mark.anyio
+async def test_the_refusal_says_when_and_with_what(acme: World) -> None:
     app = limited(failed_logins="1/hour").asgi(at="/mcp")
 
-    async def story() -> httpx2.Response:
-        async with app.router.lifespan_context(app):
-            transport = httpx2.ASGITransport(app=app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-                answers = [await post(client, "tmcp_invented", tenant=each) for each in ("acme", "nobody", "acme")]
-                return answers[-1]
-
-    refused = asyncio.run(story())
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answers = [await post(client, "tmcp_invented", tenant=each) for each in ("acme", "nobody", "acme")]
+            refused = answers[-1]
 
     assert refused.status_code == 429
     assert refused.json()["error"] == "too_many_failed_logins"
@@ -95,24 +93,22 @@ def test_a_client_without_an_address_is_one(acme: World) -> None:
     assert address_of({"client": None}) == address_of({}) == ""
 
 
-def test_a_thousand_addresses_are_told_apart_and_the_others_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.anyio
+async def test_a_thousand_addresses_are_told_apart_and_the_others_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logins, "MAX_ADDRESSES", 3)
     now = [0.0]
     meter = Meter("login", rates("1/hour"), Store(), lambda: now[0])
     failed = FailedLogins(meter, lambda: now[0])
 
-    async def story() -> None:
-        for number in range(50):
-            await failed.failed(scope(f"192.0.2.{number}"))
-        assert len(meter) == 4
-        assert failed.seconds_refused(scope("192.0.2.77")) > 0
+    for number in range(50):
+        await failed.failed(scope(f"192.0.2.{number}"))
+    assert len(meter) == 4
+    assert failed.seconds_refused(scope("192.0.2.77")) > 0
 
-        now[0] += 7_300  # both windows are over
-        assert failed.seconds_refused(scope("192.0.2.77")) == 0
-        await failed.failed(scope("192.0.2.78"))
-        assert len(meter) == 1
-
-    asyncio.run(story())
+    now[0] += 7_300  # both windows are over
+    assert failed.seconds_refused(scope("192.0.2.77")) == 0
+    await failed.failed(scope("192.0.2.78"))
+    assert len(meter) == 1
 
 
 @pytest.fixture(scope="module")

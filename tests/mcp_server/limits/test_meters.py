@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from limits import RateLimitItem
 
 from mcp_server.limits import meters
@@ -36,106 +37,89 @@ async def taken(meter: Meter, key: str, messages: int) -> int:
     return sum([await meter.count(key) is None for _ in range(messages)])
 
 
-def test_a_fiftieth_is_taken_in_advance() -> None:
-    async def story() -> None:
-        store = Counting()
-        meter = Meter("kind", rates("1000/hour"), store)
+@pytest.mark.anyio
+async def test_a_fiftieth_is_taken_in_advance() -> None:
+    store = Counting()
+    meter = Meter("kind", rates("1000/hour"), store)
 
-        assert await taken(meter, "key", 40) == 40
-        assert store.asked == [20, 20]
-
-    asyncio.run(story())
+    assert await taken(meter, "key", 40) == 40
+    assert store.asked == [20, 20]
 
 
-def test_processes_together_take_no_more_than_the_rate() -> None:
-    async def story() -> None:
-        store = Counting()
-        processes = [Meter("kind", rates("1000/hour"), store) for _ in range(3)]
+@pytest.mark.anyio
+async def test_processes_together_take_no_more_than_the_rate() -> None:
+    store = Counting()
+    processes = [Meter("kind", rates("1000/hour"), store) for _ in range(3)]
 
-        found = [await taken(meter, "key", 500) for meter in processes]
+    found = [await taken(meter, "key", 500) for meter in processes]
 
-        assert sum(found) == 1000
-        assert found[:2] == [500, 500] or found[0] == 500
-
-    asyncio.run(story())
+    assert sum(found) == 1000
+    assert found[:2] == [500, 500] or found[0] == 500
 
 
-def test_at_the_end_they_are_taken_one_by_one() -> None:
-    async def story() -> None:
-        store = Counting()
-        first, second = (Meter("kind", rates("105/hour"), store) for _ in range(2))
+@pytest.mark.anyio
+async def test_at_the_end_they_are_taken_one_by_one() -> None:
+    store = Counting()
+    first, second = (Meter("kind", rates("105/hour"), store) for _ in range(2))
 
-        assert await taken(first, "key", 103) == 103
-        # The first has one in advance.
-        assert await taken(second, "key", 10) == 1
-        assert await taken(first, "key", 10) == 1
-
-    asyncio.run(story())
+    assert await taken(first, "key", 103) == 103
+    # The first has one in advance.
+    assert await taken(second, "key", 10) == 1
+    assert await taken(first, "key", 10) == 1
 
 
-def test_many_messages_at_once_are_all_counted() -> None:
-    async def story() -> None:
-        meter = Meter("kind", rates("1000/hour"), Store())
+@pytest.mark.anyio
+async def test_many_messages_at_once_are_all_counted() -> None:
+    meter = Meter("kind", rates("1000/hour"), Store())
 
-        found = await asyncio.gather(*(meter.count("key") for _ in range(1200)))
+    found = await asyncio.gather(*(meter.count("key") for _ in range(1200)))
 
-        assert found.count(None) == 1000
-
-    asyncio.run(story())
+    assert found.count(None) == 1000
 
 
-def test_who_is_refused_asks_the_store_no_more_until_there_is_room() -> None:
-    async def story() -> None:
-        clock, store = Clock(), Counting()
-        meter = Meter("kind", rates("1/hour"), store, clock)
-        await meter.count("key")
-        refused = await meter.count("key")
-        assert refused is not None
-        before = len(store.asked)
+@pytest.mark.anyio
+async def test_who_is_refused_asks_the_store_no_more_until_there_is_room() -> None:
+    clock, store = Clock(), Counting()
+    meter = Meter("kind", rates("1/hour"), store, clock)
+    await meter.count("key")
+    refused = await meter.count("key")
+    assert refused is not None
+    before = len(store.asked)
 
-        again = await meter.count("key")
+    again = await meter.count("key")
 
-        assert again is not None
-        assert (again.rule, again.seconds, again.is_new) == (refused.rule, refused.seconds, False)
-        assert len(store.asked) == before
-
-    asyncio.run(story())
+    assert again is not None
+    assert (again.rule, again.seconds, again.is_new) == (refused.rule, refused.seconds, False)
+    assert len(store.asked) == before
 
 
-def test_what_was_taken_in_advance_is_lost_after_its_time() -> None:
-    async def story() -> None:
-        clock, store = Clock(), Counting()
-        meter = Meter("kind", rates("1000/minute"), store, clock)
-        await meter.count("key")
+@pytest.mark.anyio
+async def test_what_was_taken_in_advance_is_lost_after_its_time() -> None:
+    clock, store = Clock(), Counting()
+    meter = Meter("kind", rates("1000/minute"), store, clock)
+    await meter.count("key")
 
-        clock.now += 61
-        await meter.count("key")
-        await taken(meter, "key", 19)
+    clock.now += 61
+    await meter.count("key")
+    await taken(meter, "key", 19)
 
-        assert store.asked == [20, 20]
-
-    asyncio.run(story())
+    assert store.asked == [20, 20]
 
 
-def test_of_several_rates_each_is_counted() -> None:
-    async def story() -> None:
-        meter = Meter("kind", rates("5/minute; 3/day"), Store())
+@pytest.mark.anyio
+async def test_of_several_rates_each_is_counted() -> None:
+    meter = Meter("kind", rates("5/minute; 3/day"), Store())
 
-        assert await taken(meter, "key", 5) == 3
-        reached = await meter.count("key")
-        assert reached is not None
-        assert str(reached.rule) == "3 per 1 day"
-
-    asyncio.run(story())
+    assert await taken(meter, "key", 5) == 3
+    reached = await meter.count("key")
+    assert reached is not None
+    assert str(reached.rule) == "3 per 1 day"
 
 
 def test_keys_are_bounded() -> None:
-    async def story() -> None:
-        meter = Meter("kind", rates("5/minute"), Store())
-        for number in range(meters.MAX_KEYS + 10):
-            meter._begun(str(number))
+    meter = Meter("kind", rates("5/minute"), Store())
+    for number in range(meters.MAX_KEYS + 10):
+        meter._begun(str(number))
 
-        assert len(meter) == meters.MAX_KEYS
-        assert "0" not in meter
-
-    asyncio.run(story())
+    assert len(meter) == meters.MAX_KEYS
+    assert "0" not in meter

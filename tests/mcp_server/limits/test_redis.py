@@ -43,26 +43,24 @@ def test_processes_share_a_rate(server_of_counts: Redis) -> None:
     assert asyncio.run(story()) == [80, 20]
 
 
+@pytest.mark.anyio
 @needs_redis
-def test_a_redis_that_goes_away_refuses_nobody_and_is_told_of_once(
+async def test_a_redis_that_goes_away_refuses_nobody_and_is_told_of_once(
     server_of_counts: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stores, "RETRY_INTERVAL", 0.0)
 
-    async def story() -> None:
-        store = Store(server_of_counts.url)
-        meter = Meter("kind", rates("10/hour"), store)
-        assert await taken(meter, "key", 4) == 4
+    store = Store(server_of_counts.url)
+    meter = Meter("kind", rates("10/hour"), store)
+    assert await taken(meter, "key", 4) == 4
 
-        server_of_counts.stop()
-        # By itself it has counted nothing yet, and it does not take more than the rate.
-        assert await taken(meter, "key", 12) == 10
+    server_of_counts.stop()
+    # By itself it has counted nothing yet, and it does not take more than the rate.
+    assert await taken(meter, "key", 12) == 10
 
-        server_of_counts.start()
-        assert await taken(meter, "another", 12) == 10
-        await store.close()
-
-    asyncio.run(story())
+    server_of_counts.start()
+    assert await taken(meter, "another", 12) == 10
+    await store.close()
 
     told = [record.getMessage() for record in caplog.records if record.name == "mcp_server.limits.stores"]
     assert told == [
@@ -71,29 +69,25 @@ def test_a_redis_that_goes_away_refuses_nobody_and_is_told_of_once(
     ]
 
 
-def test_a_redis_that_is_not_there_is_not_asked_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.anyio
+async def test_a_redis_that_is_not_there_is_not_asked_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
     url = f"redis://user:s3cret@127.0.0.1:{free_port()}/0"
 
-    async def story() -> None:
-        store = Store(url)
-        assert await taken(Meter("kind", HOUR, store), "key", 120) == 100
-        await store.close()
-
-    asyncio.run(story())
+    store = Store(url)
+    assert await taken(Meter("kind", HOUR, store), "key", 120) == 100
+    await store.close()
 
     [record] = [each for each in caplog.records if each.name == "mcp_server.limits.stores"]
     assert record.error == "ConnectionError"  # type: ignore[attr-defined]
     assert "s3cret" not in caplog.text
 
 
-def test_a_redis_that_says_nothing_keeps_a_call_for_a_moment_only(caplog: pytest.LogCaptureFixture) -> None:
-    async def story() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as silent:
-            store = Store(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-            assert await taken(Meter("kind", HOUR, store), "key", 120) == 100
-            await store.close()
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_a_redis_that_says_nothing_keeps_a_call_for_a_moment_only(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = Store(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        assert await taken(Meter("kind", HOUR, store), "key", 120) == 100
+        await store.close()
 
     [record] = [each for each in caplog.records if each.name == "mcp_server.limits.stores"]
     assert record.error == "TimeoutError"  # type: ignore[attr-defined]

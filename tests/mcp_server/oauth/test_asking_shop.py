@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import psycopg
 import pytest
@@ -31,31 +29,27 @@ def asking_server(
         yield process
 
 
-def test_a_stream_ends_with_the_token(
+@pytest.mark.anyio
+async def test_a_stream_ends_with_the_token(
     asking_server: Process, shops_issuer: Identities, acme: World, admin: psycopg.Connection
 ) -> None:
     token = shops_issuer.opaque(asking_server.mcp("acme"), str(Scope.PRODUCTS_READ))
 
-    async def story() -> None:
-        async with AsyncExitStack() as stack:
-            stream = await Watcher(stack).listen(asking_server, acme, "product://A-1", token=token)
-            admin.execute(PRODUCTS, [acme.id])
-            assert await next_uri(stream) == "product://A-1"
-            del shops_issuer.good[token]
-            admin.execute(PRODUCTS, [acme.id])
-            assert await ended(stream)
-
-    asyncio.run(story())
+    async with AsyncExitStack() as stack:
+        stream = await Watcher(stack).listen(asking_server, acme, "product://A-1", token=token)
+        admin.execute(PRODUCTS, [acme.id])
+        assert await next_uri(stream) == "product://A-1"
+        del shops_issuer.good[token]
+        admin.execute(PRODUCTS, [acme.id])
+        assert await ended(stream)
 
 
-def test_no_secret_is_in_the_log(asking_server: Process, shops_issuer: Identities, acme: World) -> None:
+@pytest.mark.anyio
+async def test_no_secret_is_in_the_log(asking_server: Process, shops_issuer: Identities, acme: World) -> None:
     token = shops_issuer.opaque(asking_server.mcp("acme"), str(Scope.PRODUCTS_READ))
 
-    async def story() -> Any:
-        async with connected(asking_server.mcp("acme"), token) as client:
-            return await client.call_tool("get_product", {"sku": "A-1"})
-
-    result = asyncio.run(story())
+    async with connected(asking_server.mcp("acme"), token) as client:
+        result = await client.call_tool("get_product", {"sku": "A-1"})
 
     log = asking_server.log.read_text()
     assert result.structured_content["name"] == "Acme anvil"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -65,9 +63,10 @@ class Person:
         return AuthorizationCodeResult(code=code, state=state, iss=iss)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("end", ["/", ""])
-def test_a_client_that_has_only_the_url_connects(
+async def test_a_client_that_has_only_the_url_connects(
     end: str, era: Era, oauth_server: Process, shops_issuer: Identities, acme: World
 ) -> None:
     url = oauth_server.mcp("acme").removesuffix("/") + end
@@ -77,12 +76,9 @@ def test_a_client_that_has_only_the_url_connects(
     )
     provider = OAuthClientProvider(url, metadata, memory, person.sent, person.came_back)
 
-    async def story() -> Any:
-        async with httpx2.AsyncClient(auth=provider, timeout=300) as http:
-            async with Client(streamable_http_client(url, http_client=http), mode=era) as client:
-                return await client.call_tool("get_product", {"sku": "A-1"})
-
-    result = asyncio.run(story())
+    async with httpx2.AsyncClient(auth=provider, timeout=300) as http:
+        async with Client(streamable_http_client(url, http_client=http), mode=era) as client:
+            result = await client.call_tool("get_product", {"sku": "A-1"})
 
     assert result.structured_content["name"] == "Acme anvil"
     # What it has asked the issuer for: this tenant's URL, and every scope but those on request.

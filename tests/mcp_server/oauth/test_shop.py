@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from core.scopes import Scope
 from tests.support import raw
-from tests.support.issuers import Identities, elliptic_key, generate_rsa_key
+from tests.support.issuers import Identities, elliptic_key, rsa_key
 from tests.support.processes import ERAS, Era, Process
 from tests.support.raw import message, post
 from tests.support.world import World, platform_token
@@ -123,7 +123,7 @@ def made_wrong(issuer: Identities, url: str) -> dict[str, str]:
         "of several": jwt.encode(
             {"sub": "ada", "aud": url, "exp": now + 60}, issuer.keys["first"], "RS256", headers={"kid": "first"}
         ),
-        "of another key": issuer.token(url, READ, key=generate_rsa_key(65537, 2048)),
+        "of another key": issuer.token(url, READ, key=rsa_key(0)),
         "of an unknown key": issuer.token(url, READ, kid="unknown"),
         "of another kind of key": issuer.token(url, READ, key=elliptic_key(), algorithm="ES256"),
         "signed with the public key": signed_with_a_secret(good, public_pem(issuer)),
@@ -131,9 +131,7 @@ def made_wrong(issuer: Identities, url: str) -> dict[str, str]:
         "without its signature": f"{head}.{body}.",
         "with the signature of another": f"{head}.{body}.{issuer.token(url, 'x').split('.')[2]}",
         "with other claims": f"{head}.{issuer.token(url, 'orders:read').split('.')[1]}.{signature}",
-        "with its own key": issuer.token(
-            url, READ, key=generate_rsa_key(65537, 2048), header={"jwk": issuer.jwks()["keys"][0]}
-        ),
+        "with its own key": issuer.token(url, READ, key=rsa_key(0), header={"jwk": issuer.jwks()["keys"][0]}),
         "with a header that matters": issuer.token(url, READ, header={"crit": ["exp"], "exp": now}),
         "of another kind": issuer.token(url, READ, typ="logout+jwt"),
         "with a strange kid": issuer.token(url, READ, kid="../../etc/passwd"),

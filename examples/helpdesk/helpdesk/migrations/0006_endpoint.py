@@ -4,5 +4,5 @@ from mcp_server.operations import InstallResolver
 
 
 class Migration(migrations.Migration):
-    dependencies = [("helpdesk", "0005_comment_isolation"), ("mcp_tokens", "0002_narrower_tokens")]
+    dependencies = [("helpdesk", "0005_comment_isolation"), ("mcp_tokens", "0003_tokens_of_members")]
     operations = [InstallResolver(tenant="helpdesk.Organisation", slug="slug")]

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from mcp_server.management.platform import add_reason, working
-from mcp_server.tokens import tokens
+from mcp_server.tokens import members, tokens
 from mcp_server.tokens.models import ApiToken, PlatformToken
 
 # A token that is lost or forgotten ends by itself.
@@ -27,6 +27,10 @@ class Command(BaseCommand):
         endpoint = create.add_mutually_exclusive_group(required=True)
         endpoint.add_argument("--tenant", help="the tenant that it acts for: the name in its URL")
         endpoint.add_argument("--platform", action="store_true", help="it works across tenants")
+        create.add_argument(
+            "--user",
+            help="the member of the tenant for whom it acts, by the name with which he signs in; it ends with him",
+        )
         create.add_argument("--name", required=True, help="who or what uses it")
         end = create.add_mutually_exclusive_group()
         end.add_argument(
@@ -56,6 +60,7 @@ class Command(BaseCommand):
         self,
         *,
         tenant: str | None,
+        user: str | None,
         name: str,
         days: int,
         never_expires: bool,
@@ -67,6 +72,7 @@ class Command(BaseCommand):
         token = tokens.create(
             name=name,
             slug=tenant,
+            user=user,
             scopes=scope,
             tools=tool,
             is_read_only=read_only,
@@ -75,9 +81,13 @@ class Command(BaseCommand):
         self.stdout.write(token)
 
     def list(self, **options: Any) -> None:
-        for token in tokens.find():
+        found = tokens.find()
+        persons = members.names(token.member for token in found if isinstance(token, ApiToken) and token.member)
+        for token in found:
             owner = token.tenant if isinstance(token, ApiToken) else "(platform)"
             facts = [str(token.id), str(owner), token.name, _state(token), ",".join(token.scopes), *_limits(token)]
+            if isinstance(token, ApiToken) and token.member:
+                facts.append(f"for {persons[token.member]}" if token.member in persons else "for nobody any more")
             self.stdout.write("\t".join(facts))
 
     def revoke(self, *, id: UUID, **options: Any) -> None:

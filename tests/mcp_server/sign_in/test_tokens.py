@@ -1,0 +1,285 @@
+"""What a client gets for a code: for how long, for whom, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import psycopg
+import pytest
+from django.contrib.auth.models import User
+
+from mcp_server.tokens import resolver
+from tests.mcp_server.sign_in.clients import BACK, Program, listed, status
+from tests.support.processes import Process
+from tests.support.visitors import Visitor
+from tests.support.world import World
+
+
+def error(answer: httpx2.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]
+
+
+def ends_within_a_second(shop: Process, token: str) -> bool:
+    """Whether a token that the server has let in just before is refused when a second is over."""
+    deadline = time.monotonic() + 1.0
+    answered = 200
+    while time.monotonic() < deadline or answered == 200:
+        asked_at = time.monotonic()
+        answered = status(shop, "acme", token)
+        if answered == 200 and asked_at > deadline:
+            return False
+    return answered == 401
+
+
+def test_a_code_is_exchanged_for_a_token_of_the_tenant(
+    program: Program, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    found = program.tokens(visitor, "grace")
+
+    assert found.keys() == {"access_token", "refresh_token", "token_type", "expires_in", "scope"}
+    assert (found["token_type"], found["expires_in"], found["scope"]) == ("Bearer", 3600, "products:read")
+    answer = listed(shop, "acme", found["access_token"])
+    assert "get_product" in answer.text
+    assert "list_orders" not in answer.text
+
+
+def test_it_opens_no_other_tenant(
+    program: Program, globex: World, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    token = program.tokens(visitor, "grace")["access_token"]
+
+    assert [status(shop, tenant, token) for tenant in ("acme", "globex", "nobody", "")] == [200, 401, 401, 401]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"code_verifier": "x" * 43}, (400, "invalid_grant")),
+        ({"code_verifier": ""}, (400, "invalid_request")),
+        ({"redirect_uri": "http://127.0.0.1:2/callback"}, (400, "invalid_grant")),
+        ({"client_id": "01900000-0000-7000-8000-000000000000"}, (400, "invalid_client")),
+        ({"client_id": "x"}, (400, "invalid_client")),
+        ({"code": "invented"}, (400, "invalid_grant")),
+        ({"grant_type": "password"}, (400, "unsupported_grant_type")),
+        ({"grant_type": "client_credentials"}, (400, "unsupported_grant_type")),
+        ({"resource": "https://other.example/mcp/acme/"}, (400, "invalid_target")),
+        ({"code": "é"}, (400, "invalid_request")),
+    ],
+)
+def test_what_does_not_fit_the_code_is_refused(
+    wrong: dict[str, str], expected: tuple[int, str], program: Program, grace: User, visitor: Visitor
+) -> None:
+    code = program.code(visitor, "grace")
+
+    assert error(program.exchange(code, **wrong)) == expected
+    assert program.exchange(code).status_code == 200
+
+
+def test_a_code_of_another_client_is_none(program: Program, grace: User, visitor: Visitor, shop: Process) -> None:
+    other = Program.registered(shop)
+    other.verifier = program.verifier
+
+    assert error(other.exchange(program.code(visitor, "grace"))) == (400, "invalid_grant")
+
+
+def test_a_code_of_one_tenant_gets_no_token_for_another(
+    program: Program, globex: World, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    code = program.code(visitor, "grace")
+
+    assert error(program.exchange(code, resource=shop.mcp("globex"))) == (400, "invalid_target")
+    assert program.exchange(code, resource=shop.mcp("acme").removesuffix("/")).status_code == 200
+
+
+def test_a_code_expires(program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection) -> None:
+    code = program.code(visitor, "grace")
+    admin.execute("UPDATE mcp_sign_in_consent SET code_expires_at = now()")
+
+    assert error(program.exchange(code)) == (400, "invalid_grant")
+
+
+def test_a_code_that_is_shown_again_ends_what_came_of_it(
+    program: Program, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    code = program.code(visitor, "grace")
+    found = program.exchange(code).json()
+    assert status(shop, "acme", found["access_token"]) == 200
+
+    assert error(program.exchange(code)) == (400, "invalid_grant")
+
+    assert ends_within_a_second(shop, found["access_token"])
+    assert error(program.refresh(found["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_of_several_exchanges_at_once_one_succeeds(program: Program, grace: User, visitor: Visitor) -> None:
+    code = program.code(visitor, "grace")
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: program.exchange(code).status_code, range(4)))
+
+    assert answers.count(200) <= 1
+    assert set(answers) <= {200, 400}
+
+
+def test_a_refresh_gives_new_tokens_and_ends_the_old_ones(
+    program: Program, grace: User, visitor: Visitor, shop: Process, admin: psycopg.Connection
+) -> None:
+    first = program.tokens(visitor, "grace")
+    assert status(shop, "acme", first["access_token"]) == 200
+    ids = admin.execute("SELECT id FROM mcp_tokens_apitoken WHERE name ^@ 'grace'").fetchall()
+
+    second = program.refresh(first["refresh_token"]).json()
+
+    assert status(shop, "acme", second["access_token"]) == 200
+    assert {first["access_token"], first["refresh_token"]}.isdisjoint(second.values())
+    assert ends_within_a_second(shop, first["access_token"])
+    # The same caller, whose sessions and kept answers go on.
+    assert admin.execute("SELECT id FROM mcp_tokens_apitoken WHERE name ^@ 'grace'").fetchall() == ids
+
+
+def test_a_refresh_token_that_is_shown_again_ends_everything(
+    program: Program, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    first = program.tokens(visitor, "grace")
+    second = program.refresh(first["refresh_token"]).json()
+    assert status(shop, "acme", second["access_token"]) == 200
+
+    assert error(program.refresh(first["refresh_token"])) == (400, "invalid_grant")
+
+    assert ends_within_a_second(shop, second["access_token"])
+    assert error(program.refresh(second["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_a_refresh_may_ask_for_less_and_never_for_more(program: Program, grace: User, visitor: Visitor) -> None:
+    found = program.tokens(visitor, "grace", scope="products:read orders:read")
+
+    assert error(program.refresh(found["refresh_token"], scope="products:write")) == (400, "invalid_scope")
+    less = program.refresh(found["refresh_token"], scope="orders:read").json()
+    assert less["scope"] == "orders:read"
+    assert program.refresh(less["refresh_token"]).json()["scope"] == "orders:read products:read"
+
+
+def test_a_refresh_token_of_another_client_is_none(
+    program: Program, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    found = program.tokens(visitor, "grace")
+
+    assert error(Program.registered(shop).refresh(found["refresh_token"])) == (400, "invalid_grant")
+    assert program.refresh(found["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_a_client_revokes_what_it_has(
+    kind: str, program: Program, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    found = program.tokens(visitor, "grace")
+    assert status(shop, "acme", found["access_token"]) == 200
+
+    assert program.revoke(found[kind], token_type_hint=kind).status_code == 200
+
+    assert ends_within_a_second(shop, found["access_token"])
+    assert error(program.refresh(found["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_to_revoke_what_is_not_there_tells_nothing(
+    program: Program, grace: User, visitor: Visitor, shop: Process, acme: World
+) -> None:
+    found = program.tokens(visitor, "grace")
+
+    assert program.revoke("invented").status_code == 200
+    assert program.revoke(acme.token).status_code == 200
+    assert error(Program.registered(shop).revoke(found["access_token"])) == (400, "invalid_grant")
+    assert status(shop, "acme", acme.token) == 200
+    assert status(shop, "acme", found["access_token"]) == 200
+
+
+def test_who_belongs_to_the_tenant_no_more_gets_no_next_token(
+    program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection
+) -> None:
+    found = program.tokens(visitor, "grace")
+    leave(admin)
+
+    assert error(program.refresh(found["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_nor_does_whoever_left_before_the_first(
+    program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection
+) -> None:
+    code = program.code(visitor, "grace")
+    leave(admin)
+
+    assert error(program.exchange(code)) == (400, "invalid_grant")
+
+
+def leave(admin: psycopg.Connection) -> None:
+    admin.execute("DELETE FROM core_membership")
+
+
+def test_nor_does_whoever_is_not_active(
+    program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection
+) -> None:
+    found = program.tokens(visitor, "grace")
+    admin.execute("UPDATE auth_user SET is_active = false")
+
+    assert program.refresh(found["refresh_token"]).status_code == 400
+
+
+def test_a_token_that_is_revoked_by_the_platform_is_not_refreshed(
+    program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection
+) -> None:
+    found = program.tokens(visitor, "grace")
+    admin.execute("UPDATE mcp_tokens_apitoken SET revoked_at = now() WHERE name ^@ 'grace'")
+
+    assert error(program.refresh(found["refresh_token"])) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize("where", ["query", "twice"])
+def test_a_parameter_comes_once_and_in_the_body(
+    where: str, program: Program, grace: User, visitor: Visitor, shop: Process
+) -> None:
+    found = program.tokens(visitor, "grace")
+    form = {"grant_type": "refresh_token", "refresh_token": found["refresh_token"], "client_id": program.id}
+    sent = {"params": form} if where == "query" else {"data": form | {"client_id": [program.id] * 2}}
+
+    answer = httpx2.post(f"{shop.url}/token", **sent)
+
+    assert error(answer) == (400, "invalid_request")
+    assert program.refresh(found["refresh_token"]).status_code == 200
+
+
+def test_only_digests_are_kept(
+    program: Program, grace: User, visitor: Visitor, shop: Process, admin: psycopg.Connection
+) -> None:
+    code = program.code(visitor, "grace")
+    found = program.exchange(code).json()
+    secrets = [code, program.verifier, found["access_token"], found["refresh_token"]]
+
+    rows = [
+        str(row)
+        for table in ("mcp_sign_in_client", "mcp_sign_in_consent", "mcp_tokens_apitoken", "app.platform_audit")
+        for row in admin.execute(f"SELECT row_to_json(t)::text FROM {table} AS t")
+    ]
+
+    for secret in secrets:
+        assert not any(secret in row for row in rows)
+        assert secret not in shop.log.read_text()
+    assert any(resolver.digest(found["access_token"]).hex() in row for row in rows)
+
+
+def test_the_platform_knows_who_has_let_in_what(
+    program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection
+) -> None:
+    program.tokens(visitor, "grace")
+
+    rows = admin.execute("SELECT reason, origin FROM app.platform_audit WHERE actor = 'grace' ORDER BY id").fetchall()
+
+    assert any("sign-in of Test program at " in reason and origin == BACK for reason, origin in rows)
+
+
+def test_the_serving_role_reads_neither_clients_nor_consents(acme: World, admin: psycopg.Connection) -> None:
+    for table in ("mcp_sign_in_client", "mcp_sign_in_consent", "auth_user"):
+        for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+            [[may]] = admin.execute("SELECT has_table_privilege('app_tenant', %s, %s)", [table, right]).fetchall()
+            assert not may, (table, right)
