@@ -33,17 +33,10 @@ Era = Literal["2026-07-28", "2025-11-25"]
 MODERN: Era = "2026-07-28"
 OLDER: Era = "2025-11-25"
 
-# As many as by default, and none of them is reached.
-LIMITS = {
-    "MCP_LIMIT_TENANT": "1000000/minute; 1000000000/day",
-    "MCP_LIMIT_PRINCIPAL": "1000000/minute; 1000000000/day",
-    "MCP_LIMIT_FAILED_LOGINS": "60/minute",
-    "MCP_LIMIT_AT_ONCE": "40",
-}
 # How a transaction begins and ends, as Django logs it.
 ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
-# How the threads that work when they like are named: those of psycopg_pool, and that of the trail.
-OWN_THREADS = ("pool-", THREAD_NAME)
+# How the threads that work when they like are named: those of psycopg_pool, that of the trail, and what sends spans.
+OWN_THREADS = ("pool-", THREAD_NAME, "Otel")
 
 
 class Counts(logging.Handler):

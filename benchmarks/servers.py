@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.counting import LIMITS, MODERN, OLDER, Era, request
+from benchmarks import bounds
+from benchmarks.counting import MODERN, OLDER, Era, request
 
 PEERS = Path(".local/peers/bin/python")
 TOOL = "get_tenant_products"
@@ -80,7 +81,7 @@ OURS = Peer(
     "**ours**",
     "core.asgi:application",
     has_command=True,
-    environment=LIMITS,
+    environment=bounds.UNREACHED,
     path=f"/mcp/{SLUG}/",
     has_token=True,
 )
@@ -88,7 +89,7 @@ OFF = Peer(
     "**ours, without token, limits, log and translation**",
     "benchmarks.peers.ours_off:app",
     options=tuple(OURS_OPTIONS),
-    environment={"LOG_LEVEL": "WARNING"},
+    environment={"LOG_LEVEL": "WARNING", **bounds.NONE},
     path=f"/mcp/{SLUG}/",
 )
 SERVERS = [

@@ -1,6 +1,6 @@
 """Where blocking code runs: worker threads, as many as the database pool has connections, so none waits for one.
 
-A tenant has at most half of them at a time: its calls that wait for each other keep no other tenant waiting.
+A tenant has a part of them at a time (`mcp_server.turns`): its calls that wait for each other keep no other waiting.
 
 # Note [Called off]
 A thread can't be cancelled, and goes on after the client has cancelled its request, hung up, or the server ends. So
@@ -21,8 +21,7 @@ from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from datetime import tzinfo
 from typing import Generic, ParamSpec, Protocol, TypeVar
-from uuid import UUID
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary
 
 import anyio
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -33,6 +32,7 @@ import rls
 from mcp_server import configuration
 from mcp_server.call import cancellation
 from mcp_server.jobs import Threads
+from mcp_server.turns import Turns, TurnsOfTenants
 from rls.backends.interruption import CalledOff, called_off_when
 
 P = ParamSpec("P")
@@ -49,16 +49,7 @@ class Pool:
         self.busy = self.waiting = 0
         self.threads = Threads("mcp-worker")
         self.turns = asyncio.Semaphore(count)
-        self._count_of_tenant = max(1, count // 2)
-        # Those of tenants that have calls now.
-        self._turns_of_tenants: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
-
-    def turns_of(self, tenant_id: UUID) -> asyncio.Semaphore:
-        """Those of a tenant. Who holds them while it waits or works keeps them there, and after the last they go."""
-        turns = self._turns_of_tenants.get(tenant_id)
-        if turns is None:
-            turns = self._turns_of_tenants[tenant_id] = asyncio.Semaphore(self._count_of_tenant)
-        return turns
+        self.of_tenants = TurnsOfTenants(count)
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
@@ -241,8 +232,9 @@ class Turn:
     def __init__(self) -> None:
         tenant_id = rls.current_tenant_id()
         self._pool = _pool()
-        self._turns = [*([] if tenant_id is None else [self._pool.turns_of(tenant_id)]), self._pool.turns]
-        self._held: list[asyncio.Semaphore] = []
+        own = [] if tenant_id is None else [self._pool.of_tenants.of(tenant_id)]
+        self._turns: list[Turns | asyncio.Semaphore] = [*own, self._pool.turns]
+        self._held: list[Turns | asyncio.Semaphore] = []
 
     async def __aenter__(self) -> Pool:
         self._pool.waiting += 1
