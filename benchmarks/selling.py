@@ -22,7 +22,7 @@ from benchmarks import common  # isort: skip
 import httpx2
 from django.db.models import Sum
 
-from benchmarks.counting import LIMITS, MODERN, request
+from benchmarks.counting import MODERN, request
 from core.models import MovementReason, Order, OrderStatus, Product
 from core.services import drafts, stock
 from core.services.drafts import Wanted
@@ -109,7 +109,7 @@ def main() -> None:
         world = make_tenant("acme", "Acme")
         numbers = arrange(world)
         print(source.source)
-        with processes.serving(Path(place) / "server.log", **LIMITS) as server:
+        with processes.serving(Path(place) / "server.log") as server:
             asyncio.run(measure(server, world, numbers))
         check(world)
 
