@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from mcp_server.sign_in.models import Client, Consent
 from mcp_server.sign_in.places import Place
-from mcp_server.tokens import resolver
+from mcp_server.tokens import members, resolver
 from mcp_server.tokens.models import ApiToken
 from rls.context import platform_context
 
@@ -105,7 +105,7 @@ def begin(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
         token = ApiToken.objects.create(
             tenant_id=place.tenant_id,  # type: ignore[misc]  # who may do something there is of a tenant
             name=f"{consent.user.get_username()} ({consent.client.name})"[:MAX_TOKEN_NAME_LENGTH],
-            **_of_token(tokens),
+            **_of_token(tokens, consent, place),
         )
         unused = Consent.objects.filter(pk=consent.pk, code_used_at=None)
         if not unused.update(code_used_at=Now(), token_id=token.pk, **facts):
@@ -119,7 +119,7 @@ def renew(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
         tokens, facts = _new(consent, place, asked)
         current = Consent.objects.filter(pk=consent.pk, refresh_digest=consent.refresh_digest)
         kept = _token(consent).filter(tenant=place.tenant_id)
-        if not current.update(**facts) or not kept.update(**_of_token(tokens)):
+        if not current.update(**facts) or not kept.update(**_of_token(tokens, consent, place)):
             raise Ended
     return tokens
 
@@ -152,8 +152,11 @@ def _new(consent: Consent, place: Place, asked: Collection[str]) -> tuple[Tokens
     }
 
 
-def _of_token(tokens: Tokens) -> dict[str, Any]:
+def _of_token(tokens: Tokens, consent: Consent, place: Place) -> dict[str, Any]:
+    tenant_id: Any = place.tenant_id  # who may do something there is of a tenant
     return {
+        # With him it ends, and no refresh is waited for.
+        "member": members.id_of(tenant_id, consent.user),
         "digest": resolver.digest(tokens.access),
         "scopes": sorted(tokens.scopes),
         "expires_at": timezone.now() + ACCESS_LIFETIME,

@@ -217,6 +217,22 @@ def leave(admin: psycopg.Connection) -> None:
     admin.execute("DELETE FROM core_membership")
 
 
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM core_membership", "UPDATE auth_user SET is_active = false WHERE username = 'grace'"]
+)
+def test_a_token_ends_with_its_member_before_it_is_refreshed(
+    change: str, program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection
+) -> None:
+    token = program.tokens(visitor, "grace")["access_token"]
+    before = resolver.authenticate(token, slug="acme")
+
+    admin.execute(change)
+
+    assert before is not None
+    assert before.actor == "grace"
+    assert resolver.authenticate(token, slug="acme") is None
+
+
 def test_nor_does_whoever_is_not_active(
     program: Program, grace: User, visitor: Visitor, admin: psycopg.Connection
 ) -> None:
