@@ -33,7 +33,7 @@ from core.services.export_formats import CSV, JSON, Header, JSONLines, Row, Writ
 from core.services.export_xlsx import XLSX
 from mcp_server import contacts, zones
 from mcp_server.errors import Refusal
-from mcp_server.ledger.models import CallRecord, IdempotencyKey
+from mcp_server.ledger.models import CallRecord, IdempotencyKey, State
 from mcp_server.tokens.models import ApiToken
 from rls.models import Tenanted
 
@@ -54,6 +54,7 @@ EXCLUDED_MODELS: dict[type[Tenanted], str] = {
     ExportPart: "The same.",
     Membership: "Who may sign in is the platform's to say, and names users of the installation by their ids.",
     IdempotencyKey: "It remembers a call for one that is sent again, and holds nothing that is not elsewhere.",
+    State: "It is what a conversation remembers for a day, and holds nothing that is not elsewhere.",
     ProductTerm: "The index of the search: it is made anew from the products.",
 }
 

@@ -44,14 +44,6 @@ def get(tenant_id: UUID, name: str) -> Member:
     return Member(found.pk, name, getattr(found, "role", None))
 
 
-def id_of(tenant_id: UUID, user: Any) -> UUID | None:
-    """The id under which a user is a member of a tenant; None where he is none, or the project has no members."""
-    if not configuration.member_model():
-        return None
-    found: UUID | None = _rows().filter(tenant=tenant_id, user=user.pk).values_list("pk", flat=True).first()
-    return found
-
-
 def names(member_ids: Iterable[UUID]) -> Mapping[UUID, str]:
     """The names of members by their ids; who is none any more is not among them."""
     wanted = set(member_ids)
