@@ -16,14 +16,24 @@ from django.utils.safestring import mark_safe
 from mcp_server.connect.page import STYLE as STYLE_OF_PAGES
 
 HERE = Path(__file__).parent
+TEMPLATES = HERE / "templates" / "sign_in"
 STYLE = STYLE_OF_PAGES + (HERE / "page.css").read_text(encoding="utf-8")
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
 def page(
-    request: HttpRequest, name: str, language: str, *, status: int = 200, sends_to: str = "", **facts: Any
+    request: HttpRequest,
+    name: str,
+    language: str,
+    *,
+    status: int = 200,
+    sends_to: str = "",
+    templates: Path = TEMPLATES,
+    **facts: Any,
 ) -> HttpResponse:
-    """A page of a template. A form of it may lead to this server and to the origin `sends_to`, and nowhere else."""
+    """A page of a template in `templates`, which may extend "base.html" of ours. A form of it may lead to this server
+    and to the origin `sends_to`, and nowhere else.
+    """
     shown = {
         **facts,
         "language": language,
@@ -31,7 +41,7 @@ def page(
         # A constant; what stands in it would be wrong as a text of HTML.
         "style": mark_safe(STYLE),  # noqa: S308
     }
-    text = _engine().get_template(f"{name}.html").render(Context(shown))
+    text = _engine(templates).get_template(f"{name}.html").render(Context(shown))
     return HttpResponse(text, status=status, headers=_headers(language, sends_to))
 
 
@@ -55,5 +65,5 @@ def _headers(language: str, sends_to: str) -> dict[str, str]:
 
 
 @functools.cache
-def _engine() -> Engine:
-    return Engine(dirs=[str(HERE / "templates" / "sign_in")])
+def _engine(templates: Path) -> Engine:
+    return Engine(dirs=[str(templates), str(TEMPLATES)])
