@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import bounds
 from benchmarks.counting import MODERN, OLDER, Door, Era, PythonCalls, counting
 
 Arguments = dict[str, Any]
@@ -40,13 +41,6 @@ MORE, LESS = 1.03, 0.9
 # What differs by so little is written as it was, so that a diff shows what has changed.
 SAME = 0.01
 COUNTED_CALLS = 3
-# As many as by default, and none of them is reached.
-LIMITS = {
-    "MCP_LIMIT_TENANT": "1000000/minute; 1000000000/day",
-    "MCP_LIMIT_PRINCIPAL": "1000000/minute; 1000000000/day",
-    "MCP_LIMIT_FAILED_LOGINS": "60/minute",
-    "MCP_LIMIT_AT_ONCE": "40",
-}
 # Of what a child said that failed, in characters: what it logged of each call comes before.
 LAST_WORDS = 2_000
 
@@ -231,7 +225,7 @@ def measured(environment: Mapping[str, str]) -> Costs:
 
     It writes tenants of its own into that database.
     """
-    fixed = {"DJANGO_SETTINGS_MODULE": "core.settings", "PYTHONHASHSEED": "0", "LOG_LEVEL": "INFO", **LIMITS}
+    fixed = {"DJANGO_SETTINGS_MODULE": "core.settings", "PYTHONHASHSEED": "0", "LOG_LEVEL": "INFO", **bounds.UNREACHED}
     command = [sys.executable, "-m", "benchmarks.costs", "--child"]
     child = subprocess.run(command, env={**environment, **fixed}, capture_output=True, text=True, check=False)
     if child.returncode:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import bounds
 from benchmarks.counting import MODERN, OLDER, Era, request
 
 PEERS = Path(".local/peers/bin/python")
@@ -80,14 +81,15 @@ OURS = Peer(
     "**ours**",
     "core.asgi:application",
     has_command=True,
+    environment=bounds.UNREACHED,
     path=f"/mcp/{SLUG}/",
     has_token=True,
 )
 OFF = Peer(
-    "**ours, without token, log and translation**",
+    "**ours, without token, limits, log and translation**",
     "benchmarks.peers.ours_off:app",
     options=tuple(OURS_OPTIONS),
-    environment={"LOG_LEVEL": "WARNING"},
+    environment={"LOG_LEVEL": "WARNING", **bounds.NONE},
     path=f"/mcp/{SLUG}/",
 )
 SERVERS = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
@@ -21,31 +22,38 @@ from mcp_types import (
     CallToolResult,
     InputRequiredResult,
     SetLevelRequestParams,
+    SubscribeRequestParams,
     SubscriptionsListenRequestParams,
     ToolAnnotations,
+    UnsubscribeRequestParams,
 )
 from mcp_types import Tool as ListedTool
 from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, model_validator
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mcp_server import instructions, metrics
+from mcp_server import instructions, metrics, spans
 from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
 from mcp_server.call.sizes import Asked
+from mcp_server.contacts import Hider
 from mcp_server.declare import mistakes, registry, schemas
 from mcp_server.declare.registry import Registry
 from mcp_server.declare.tools import Endpoint, Outcome, ToolSpec
 from mcp_server.http.authentication import PrincipalToken
 from mcp_server.http.context import boundary, current_principal
 from mcp_server.ledger import trail
-from mcp_server.read import claims
+from mcp_server.read import claims, mentions
 from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
 from mcp_server.read.server import ReadableServer
 from mcp_server.selftest import require_boundary
+from mcp_server.spans.messages import Messages, say_tenant
+from mcp_server.watch.feed import ChangeFeed
+from mcp_server.watch.sessions import SessionSubscriptions
 from mcp_server.watch.subscriptions import Subscriptions
+from mcp_server.watch.watchers import Watchers
 
 if TYPE_CHECKING:
     from mcp_server.app import MCP
@@ -71,6 +79,8 @@ class EndpointServer(MCPServer[Any]):
         self._lowlevel_server.get_tool_input_schema = self._schema_for_caller
         self._schemas = {tool.name: tool.parameters for tool in tools}
         self._mirrored = {name: schema for name, schema in self._schemas.items() if x_mcp_header_map(schema)}
+        # See mcp_server.spans.messages.
+        self.middleware[:] = [each for each in self.middleware if not isinstance(each, OpenTelemetryMiddleware)]
         # Whom a round is sealed for is known inside the boundary, where the SDK does not put its seals.
         self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
@@ -116,10 +126,17 @@ class EndpointServer(MCPServer[Any]):
         offered = self.registry.usable_by(current_principal())
         with registry.serving(offered):
             granted = await self.claims() if claims.are_asked_for(ctx.method) else Claims()
-            result = await granted.kept(ctx, call_next)
+            hidden = mentions.unsaid(offered.hidden_tools(self.endpoint), ctx.params)
+            try:
+                result = await granted.kept(ctx, call_next)
+            except MCPError as error:
+                if not hidden:
+                    raise
+                raise MCPError(error.code, mentions.kept(error.message, hidden), error.data) from error
             if ctx.method in claims.CLAIMING_METHODS and isinstance(result, dict):
-                return {**result, "instructions": self._told(offered)}
-            return result
+                told = self._told(offered)
+                return {**result, "instructions": mentions.kept(told, hidden) if hidden else told}
+            return mentions.kept_in(ctx.method, result, hidden) if hidden else result
 
     async def list_tools(self) -> list[ListedTool]:
         """The caller's tools, with their titles, which are for people, in the language of the request."""
@@ -163,19 +180,24 @@ class TenantServer(ReadableServer, EndpointServer):
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        self._streams = Subscriptions()
+        self._watchers, feed = Watchers(), ChangeFeed()
+        streams, sessions = Subscriptions(feed, self._watchers), SessionSubscriptions(feed, self._watchers)
         # The SDK's own handler has one bus for all, and gives every URI that is asked for.
         self._lowlevel_server.add_request_handler(
-            "subscriptions/listen", SubscriptionsListenRequestParams, self._streams.listen
+            "subscriptions/listen", SubscriptionsListenRequestParams, streams.listen
+        )
+        self._lowlevel_server.add_request_handler("resources/subscribe", SubscribeRequestParams, sessions.subscribe)
+        self._lowlevel_server.add_request_handler(
+            "resources/unsubscribe", UnsubscribeRequestParams, sessions.unsubscribe
         )
         self.completion()(complete)  # type: ignore[no-untyped-call]  # the SDK says no types there
 
     def close(self) -> None:
-        self._streams.close()
+        self._watchers.close()
 
     @property
     def open_streams(self) -> int:
-        return len(self._streams)
+        return len(self._watchers)
 
 
 SERVERS: dict[Endpoint, type[EndpointServer]] = {Endpoint.TENANT: TenantServer, Endpoint.PLATFORM: EndpointServer}
@@ -188,10 +210,12 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     boundary before every message.
     """
     declared = mcp.registry()
+    spans.begin()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
     tools = _published(declared.tools(endpoint))
     keeper = trail.middleware(tools) if endpoint is Endpoint.TENANT else []
+    hider = [Hider(mcp.contacts_scope)] if mcp.contacts_scope is not None else []
     server = SERVERS[endpoint](
         mcp.name,
         endpoint=endpoint,
@@ -201,7 +225,7 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         description=str(mcp.description) or None,
         registry=declared,
         tools=tools,
-        middleware=[told_by_reference, boundary, given.forms, *keeper],
+        middleware=[told_by_reference, boundary, *hider, given.forms, *keeper],
         # Workers share the keys. What was sealed opens at no other server and endpoint, and for no other principal.
         request_state_security=RequestStateSecurity(
             keys=_sealing_keys(f"{mcp.name}/{endpoint.value}"), bind_principal=lambda ctx: current_principal().subject
@@ -210,6 +234,10 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         subscriptions=False,
     )
     require_boundary(server)
+    if (tracer := spans.tracer()) is not None:
+        # Not before: the messages of the self-test are nobody's.
+        server.middleware.insert(0, Messages(tracer, declared, endpoint))
+        server.middleware.append(say_tenant)
     return server
 
 

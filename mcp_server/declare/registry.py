@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Spec: TypeAlias = "ToolSpec | ResourceSpec | PromptSpec"
 S = TypeVar("S", bound="ToolSpec | ResourceSpec | PromptSpec")
 
+NO_NAMES: frozenset[str] = frozenset()
 LAST_CHARACTER = "\U0010ffff"
 # Registries that one registry keeps of what callers may use, each for all whose rights are the same.
 MAX_PARTS = 100
@@ -66,6 +67,16 @@ class Registry:
     def tools(self, endpoint: Endpoint) -> list[ToolSpec]:
         """The tools of an endpoint, by name."""
         return sorted((spec for spec in self._tools.values() if spec.endpoint is endpoint), key=lambda spec: spec.name)
+
+    def hidden_tools(self, endpoint: Endpoint) -> frozenset[str]:
+        """The names of the tools of an endpoint that the caller of this part has not, which a text may name.
+
+        Without those that are one word, as "comment": in a text it is a word like others.
+        """
+        if self.whole is self:
+            return NO_NAMES
+        names = (name for where, name in self.whole._tools if where is endpoint and "_" in name)
+        return frozenset(name for name in names if not self.has_tool(endpoint, name))
 
     def resources(self) -> list[ResourceSpec]:
         """Every resource and template, by URI, a variable after whatever else may stand there: of two that a URI fits,

@@ -4,11 +4,18 @@
 A tool call is refused as a tool's result is: HTTP 200, `isError`. Clients give that to their model; of 429 most of them
 make words of their own, and those of the older protocol end their session. So their other requests get an error of
 JSON-RPC with 200 too. What is left is 429. docs/adr/0042 says what each client was seen to do.
+
+# Note [A refusal is held]
+Who calls again as soon as it is refused keeps a process busy with nothing but refusals, and other tenants wait for it
+longer than without limits (docs/reference/benchmarks.md). So a refusal waits for a second or two before it is sent:
+over one connection there is no more than one of them in a second.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
+import random
 
 import pydantic_core
 from django.utils import translation
@@ -25,6 +32,8 @@ from mcp_server.principals import Principal
 # "Limit exceeded" with others too (Ethereum, EIP-1474); of the codes that MCP leaves to implementations.
 LIMIT_EXCEEDED = -32005
 TOO_MANY_REQUESTS = 429  # RFC 6585, section 4
+# Seconds, and how many of a process; more are answered at once.
+HOLD_SECONDS, MAX_HELD = 1.0, 1000
 METHOD_HEADER, SUBSCRIPTION = b"mcp-method", b"subscriptions/listen"
 
 
@@ -34,13 +43,12 @@ class Limited:
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self.app = app
         self._gate = gate
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal: Principal = scope["user"].access_token.principal
         is_work = not _lasts(scope)
-        refused = await self._gate.refused(principal, scope)
-        if refused is None and is_work:
-            refused = self._gate.enter(principal)
+        refused = await self._refused(principal, scope, is_work=is_work)
         if refused is not None:
             with translation.override(context.language_of(Request(scope), principal)):
                 answer = _answer(refused, scope)
@@ -52,6 +60,24 @@ class Limited:
                 self._gate.leave(principal)
         else:
             await self.app(scope, receive, send)
+
+    async def _refused(self, principal: Principal, scope: Scope, *, is_work: bool) -> Refused | None:
+        """Count a message, and begin it where it is work; or why it is not taken. See Note [A refusal is held]."""
+        if (refused := await self._gate.refused(principal, scope)) is not None:
+            await self._hold(refused)
+        elif is_work and (refused := self._gate.enter(principal)) is not None:
+            await self._hold(refused)
+            refused = self._gate.enter(principal)  # by now there may be a place
+        return refused
+
+    async def _hold(self, refused: Refused) -> None:
+        if self._held < MAX_HELD:
+            self._held += 1
+            try:
+                # Those that were refused together are not answered together, and do not come back together.
+                await asyncio.sleep(min(refused.seconds, HOLD_SECONDS) * random.uniform(1, 2))  # noqa: S311  (no secret)
+            finally:
+                self._held -= 1
 
 
 def _answer(refused: Refused, scope: Scope) -> Response:

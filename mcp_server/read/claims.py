@@ -33,6 +33,9 @@ COVERED_KINDS = frozenset({"resources", "subscriptions", "prompts", "completion"
 # Each list is one page, so no cursor was ever handed out for it.
 LIST_METHODS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list"})
 
+# What an older client watches, it is told of later.
+LASTING_METHODS = frozenset({"resources/subscribe", "resources/unsubscribe"})
+
 
 def are_asked_for(method: str) -> bool:
     """Whether an answer to this method depends on what the principal has beside tools."""
@@ -69,7 +72,7 @@ class Claims:
     def _cover(self, ctx: ServerRequestContext[Any, Any]) -> bool:
         match ctx.method.partition("/")[0]:
             case "resources":
-                return self.resources
+                return self.watching and _lasts(ctx) if ctx.method in LASTING_METHODS else self.resources
             case "subscriptions":
                 return self.watching
             case "prompts":
@@ -81,8 +84,8 @@ class Claims:
         return True
 
     def _capabilities(self, ctx: ServerRequestContext[Any, Any]) -> dict[str, Any]:
-        """As a protocol version has them: only the newest has a way of watching (`subscriptions/listen`)."""
-        watching = self.watching and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+        """As a protocol version has them: the newest has streams to watch by, an older one a connection that lasts."""
+        watching = self.watching and (ctx.protocol_version in MODERN_PROTOCOL_VERSIONS or _lasts(ctx))
         found = ServerCapabilities(
             tools=ToolsCapability(list_changed=False),
             resources=ResourcesCapability(subscribe=watching, list_changed=False) if self.resources else None,
@@ -91,3 +94,8 @@ class Claims:
             logging=LoggingCapability() if levels.are_kept(ctx) else None,
         )
         return found.model_dump(by_alias=True, exclude_none=True)
+
+
+def _lasts(ctx: ServerRequestContext[Any, Any]) -> bool:
+    """Whether an older client has a connection over which it can be told of something later."""
+    return ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS and ctx.session._connection.has_standalone_channel

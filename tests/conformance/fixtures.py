@@ -31,6 +31,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel, Field
 
+from core.models import Product
 from mcp_server import MCP, Argument, Refusal, by_token, report_message, report_progress
 
 # One red pixel, and one sample of silence.
@@ -375,7 +376,7 @@ def static_binary() -> bytes:
     return PNG
 
 
-@mcp.resource("test://watched-resource", scope=None)
+@mcp.resource("test://watched-resource", scope=None, rows=lambda: [(Product._meta.db_table, None)])
 def watched_resource() -> str:
     """A text that may change."""
     return "This is watched."

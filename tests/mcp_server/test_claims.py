@@ -122,12 +122,13 @@ def test_a_token_is_told_of_what_its_scopes_open(
     assert claims.get("resources", {}).get("subscribe", False) is (subscribe and era != "legacy")
 
 
-def test_a_session_has_messages_too(stateful_server: Process, server: Process, acme: World) -> None:
+def test_a_session_has_messages_and_subscriptions_too(stateful_server: Process, server: Process, acme: World) -> None:
     asked = message("initialize", raw.INITIALIZE)
 
     answers = [raw.result(post(each, acme, asked))["result"]["capabilities"] for each in (stateful_server, server)]
 
-    assert answers[0] == answers[1] | {"logging": {}}
+    with_a_session, without = answers
+    assert with_a_session == without | {"logging": {}, "resources": without["resources"] | {"subscribe": True}}
 
 
 def test_who_lacks_the_scopes_is_told_so_in_its_language(server: Process, acme: World) -> None:

@@ -11,7 +11,7 @@ from mcp_server.call import outages
 from mcp_server.call.calls import Call
 from mcp_server.declare.tools import Endpoint, ToolSpec
 from mcp_server.principals import Principal
-from mcp_server.watch.subscriptions import Listening
+from mcp_server.watch.watchers import Watching
 from tests.support.servers import shop
 
 NOBODY = Principal("token", None, "", "en", "UTC", "token", frozenset())
@@ -35,7 +35,7 @@ def test_each_says_whether_anything_changed_and_what_to_do(language: str) -> Non
     with translation.override(language):
         said = {
             "read": outages.words(read, lost_error()),
-            "watch": outages.words(Listening(), lost_error()),
+            "watch": outages.words(Watching("subscriptions/listen"), lost_error()),
             "change": outages.words(change, lost_error()),
             "platform": outages.words(platform, lost_error()),
             "kept": outages.words(change, outages.Unsettled(Call(change, NOBODY, {}, idempotency_key="k"))),

@@ -90,7 +90,7 @@ class AuditLog(Dated, Answer):
 @tool(scope=Scope.AUDIT_READ, title="Audit log", read_only=True)
 def get_audit_log(
     action: Annotated[
-        str, Field(max_length=64, description='The name of the tool that made the change, such as "adjust_stock".')
+        str, Field(max_length=64, description='The name of the tool that made the change; "adjust_stock" is one.')
     ] = "",
     product: Annotated[
         str, Field(max_length=64, description="The product's sku, for what was changed of it; not its sales.")

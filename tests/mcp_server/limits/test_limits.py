@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import pytest
@@ -24,6 +25,24 @@ from tests.support.processes import ERAS, Era
 from tests.support.world import World, working
 
 NONE = {"tenant": "", "principal": "", "failed_logins": "", "at_once": 0}
+
+
+class Refusals(logging.Handler):
+    """Within the block, `begun` is set when the log says that a limit is reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.begun.set()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("mcp_server.limits.gate").addHandler(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        logging.getLogger("mcp_server.limits.gate").removeHandler(self)
 
 
 class Held:
@@ -244,6 +263,54 @@ def test_a_header_that_says_subscription_takes_a_place_all_the_same_where_the_bo
 
     assert older.headers["retry-after"] == "1"
     assert newer.status_code == 400
+
+
+@pytest.mark.parametrize(("most", "order"), [(1000, ["globex", "acme"]), (0, ["acme", "globex"])])
+def test_a_refusal_is_held_and_nobody_waits_for_it_but_who_is_refused(
+    most: int,
+    order: list[str],
+    acme: World,
+    globex: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mcp_server.http.limited.HOLD_SECONDS", 5.0)
+    monkeypatch.setattr("mcp_server.http.limited.MAX_HELD", most)
+    answered: list[str] = []
+
+    async def story(client: httpx2.AsyncClient) -> None:
+        async def call(world: World) -> None:
+            await post(client, world.token, tenant=world.subdomain)
+            answered.append(world.subdomain)
+
+        await post(client, acme.token)
+        with Refusals() as refusals:
+            refused = asyncio.create_task(call(acme))
+            await refusals.begun.wait()
+        if not most:
+            await refused
+        await call(globex)
+        await refused
+
+    run(limited(principal="1/hour"), story)
+
+    assert answered == order
+
+
+def test_a_place_that_is_free_in_the_meantime_is_taken(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_server.http.limited.HOLD_SECONDS", 5.0)
+    monkeypatch.setattr("mcp_server.limits.gate.PLACE_INTERVAL", 5.0)
+    held = Held()
+
+    async def story(client: httpx2.AsyncClient) -> list[httpx2.Response]:
+        first = asyncio.create_task(post(client, acme.token, name="waits"))
+        await held.until(1)
+        with Refusals() as refusals:
+            second = asyncio.create_task(post(client, acme.token))
+            await refusals.begun.wait()
+        held.go.set()
+        return [await first, await second]
+
+    assert [told(each) for each in run(limited(held=held, at_once=1), story)] == ["At last.", "Hello."]
 
 
 def test_what_is_refused_is_told_to_the_log_once(acme: World, caplog: pytest.LogCaptureFixture) -> None:
