@@ -26,6 +26,7 @@ from django.test import override_settings
 from psycopg_pool import ConnectionPool
 from starlette.types import ASGIApp, Message
 
+from mcp_server.jobs import Threads
 from mcp_server.ledger.buffer import THREAD_NAME
 
 Era = Literal["2026-07-28", "2025-11-25"]
@@ -34,8 +35,8 @@ OLDER: Era = "2025-11-25"
 
 # How a transaction begins and ends, as Django logs it.
 ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
-# How the threads that work when they like are named: those of psycopg_pool, and that of the trail.
-OWN_THREADS = ("pool-", THREAD_NAME)
+# How the threads that work when they like are named: those of psycopg_pool, that of the trail, and what sends spans.
+OWN_THREADS = ("pool-", THREAD_NAME, "Otel")
 
 
 class Counts(logging.Handler):
@@ -66,10 +67,11 @@ class Counts(logging.Handler):
 @contextmanager
 def counting() -> Iterator[Counts]:
     """Within the block, what is sent and who goes to a thread is counted."""
-    counts, run_sync, submit, getconn = (
+    counts, run_sync, submit, start, getconn = (
         Counts(),
         anyio.to_thread.run_sync,
         ThreadPoolExecutor.submit,
+        Threads.start,
         ConnectionPool.getconn,
     )
 
@@ -80,6 +82,10 @@ def counting() -> Iterator[Counts]:
     def submit_counted(*args: Any, **options: Any) -> Any:
         counts.trips += 1
         return submit(*args, **options)
+
+    def start_counted(*args: Any, **options: Any) -> Any:
+        counts.trips += 1
+        return start(*args, **options)
 
     def getconn_counted(*args: Any, **options: Any) -> Any:
         counts.connections += not _is_own_thread()
@@ -95,6 +101,7 @@ def counting() -> Iterator[Counts]:
             override_settings(DEBUG=True),
             mock.patch.object(anyio.to_thread, "run_sync", run_sync_counted),
             mock.patch.object(ThreadPoolExecutor, "submit", submit_counted),
+            mock.patch.object(Threads, "start", start_counted),
             mock.patch.object(ConnectionPool, "getconn", getconn_counted),
         ):
             yield counts

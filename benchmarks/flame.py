@@ -31,9 +31,9 @@ WIDTH, ROW, NARROWEST = 1200, 17, 0.002
 LETTER = 6.1  # pixels of a letter
 # What begins a thread's work: what lies below it is the same for all.
 LOOP, WORKERS = "event loop", "worker threads"
-ROOTS = {"Runner.run": LOOP, "_worker": WORKERS}
+ROOTS = {"Runner.run": LOOP, "_do_all": WORKERS}
 # Where a thread waits, though the kernel may call it busy.
-WAITS = {"Condition.wait", "Runner.run", "_worker"}
+WAITS = {"Condition.wait", "Runner.run", "_do_all"}
 # Whose code a file is: the first that its path holds.
 OWNERS = {
     "mcp_server/": "mcp_server",

@@ -86,7 +86,7 @@ OURS = Peer(
     has_token=True,
 )
 OFF = Peer(
-    "**ours, without token, log and translation**",
+    "**ours, without token, limits, log and translation**",
     "benchmarks.peers.ours_off:app",
     options=tuple(OURS_OPTIONS),
     environment={"LOG_LEVEL": "WARNING", **bounds.NONE},

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import UUID
-
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from core.scopes import SCOPE_WORDS, Scope
+from core.scopes import SCOPE_WORDS
 from mcp_server import Issuer, ResourceServer, SignIn, anyone, by_token
 from mcp_server.http.authentication import Authenticate
 
@@ -21,7 +18,7 @@ def authenticate() -> Authenticate:
         case "oauth":
             return _by_identity_provider()
         case "sign-in":
-            return SignIn(_scopes_of, scope_words=SCOPE_WORDS)
+            return SignIn(scope_words=SCOPE_WORDS)
         case _:
             return by_token
 
@@ -40,11 +37,3 @@ def _by_identity_provider() -> ResourceServer:
         audience=settings.MCP_OAUTH_AUDIENCE,
         tenant_claim=settings.MCP_OAUTH_TENANT_CLAIM,
     )
-
-
-def _scopes_of(user: Any, tenant_id: UUID) -> frozenset[Scope]:
-    # An ASGI module is imported before Django's models can be.
-    from core.models import Tenant
-    from core.services import members
-
-    return members.scopes_of(user, Tenant(id=tenant_id))

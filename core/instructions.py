@@ -8,6 +8,8 @@ INSTRUCTIONS = "\n".join(
         "Periods: today, yesterday, this_week, last_week, this_month, last_month, this_year, last_year, last_N_days (N "
         "from 1 to 730), or a year (2026), month (2026-11), ISO week (2026-W47), day (2026-11-23) or range of days "
         "(2026-10-01..2026-11-15), in the tenant's time zone.",
+        "Contacts: an e-mail address such as w***@*** or a phone number such as ***67 is masked, as this token lacks "
+        "customers:contact. Write it nowhere.",
         "Figures: an order counts on the day when it was placed and is taken back on the day when it was cancelled, so "
         "those of a past period never change; revenue is net of what was cancelled in the period.",
     ]

@@ -20,7 +20,7 @@ class Role(TextChoices):
 
 
 VIEWER = frozenset({Scope.TENANTS_READ, Scope.USERS_READ, Scope.PRODUCTS_READ, Scope.ORDERS_READ, Scope.REPORTS_READ})
-STAFF = VIEWER | {Scope.PRODUCTS_WRITE, Scope.ORDERS_WRITE}
+STAFF = VIEWER | {Scope.PRODUCTS_WRITE, Scope.ORDERS_WRITE, Scope.CUSTOMERS_CONTACT}
 MANAGER = STAFF | {Scope.AUDIT_READ, Scope.EXPORTS_WRITE}
 # How much an assistant may do without asking is a setting, so that is the owner's.
 OWNER = MANAGER | {Scope.SETTINGS_WRITE, Scope.DEMO_WRITE}

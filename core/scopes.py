@@ -22,6 +22,8 @@ class Scope(StrEnum):
     REPORTS_READ = "reports:read"
     SETTINGS_WRITE = "settings:write"
     AUDIT_READ = "audit:read"
+    # Whoever lacks it is shown addresses and phone numbers masked.
+    CUSTOMERS_CONTACT = "customers:contact"
     EXPORTS_WRITE = "exports:write"
     DEMO_WRITE = "demo:write"
 

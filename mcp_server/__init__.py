@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mcp_server.errors import Refusal
     from mcp_server.http.authentication import anyone, by_token, server_scopes
     from mcp_server.http.context import current_principal
+    from mcp_server.ledger.states import forget as forget_state
+    from mcp_server.ledger.states import restore as restore_state
+    from mcp_server.ledger.states import save as save_state
     from mcp_server.limits.rules import Limits
     from mcp_server.oauth.issuers import Issuer
     from mcp_server.oauth.server import ResourceServer
@@ -47,10 +50,13 @@ __all__ = [
     "ask",
     "by_token",
     "current_principal",
+    "forget_state",
     "prompt",
     "report_message",
     "report_progress",
     "resource",
+    "restore_state",
+    "save_state",
     "server_scopes",
     "tool",
 ]
@@ -73,10 +79,13 @@ _PLACES = {
     "ask": "approval.ask",
     "by_token": "http.authentication.by_token",
     "current_principal": "http.context.current_principal",
+    "forget_state": "ledger.states.forget",
     "prompt": "declare.prompts.prompt",
     "report_message": "call.progress.report_message",
     "report_progress": "call.progress.report",
     "resource": "declare.resources.resource",
+    "restore_state": "ledger.states.restore",
+    "save_state": "ledger.states.save",
     "server_scopes": "http.authentication.server_scopes",
     "tool": "declare.tools.tool",
 }

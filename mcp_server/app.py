@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from mcp_server import configuration, metrics, workers
+from mcp_server import configuration, metrics, spans, workers
 from mcp_server.connect.page import Page, is_for_a_person
 from mcp_server.declare import discovery, prompts, resources, tools
 from mcp_server.declare.arguments import Words
@@ -37,6 +38,7 @@ from mcp_server.ledger import buffer
 from mcp_server.limits.gate import Gate
 from mcp_server.limits.rules import Limits
 from mcp_server.limits.stores import Store
+from mcp_server.spans.requests import ROUTE_KEY
 from mcp_server.startup import in_a_sentence
 from rls.backends.postgresql.lasting import keep_pulses
 from rls.context import PLATFORM_ALIAS
@@ -70,6 +72,7 @@ class MCP:
         instructions: str = "",
         scopes: Iterable[str] | None = None,
         scopes_on_request: Iterable[str] = (),
+        contacts_scope: str | None = None,
         authenticate: Authenticate = by_token,
         platform: bool | Authenticate = False,
         apps: Collection[str] | None = None,
@@ -85,6 +88,8 @@ class MCP:
                 prompt that asks for another one. Where they are left out, they are those that something asks for.
             scopes_on_request: those of them that nobody has who was not given them by name: neither a token that is
                 minted without `scopes`, nor whoever calls a server that asks for no token.
+            contacts_scope: whoever lacks it is shown e-mail addresses and phone numbers masked, in whatever he is
+                answered; everybody sees them where it is left out. See mcp_server.contacts.
             authenticate: says who calls, see mcp_server.http.authentication.
             platform: whether there is an endpoint for work across tenants; if it is a function, who calls there.
             apps: labels of the apps whose `mcp_tools` are offered; all where it is left out.
@@ -102,6 +107,7 @@ class MCP:
         self.authenticate_platform = platform if callable(platform) else authenticate
         self._scopes = None if scopes is None else frozenset(map(str, scopes))
         self.scopes_on_request = frozenset(map(str, scopes_on_request))
+        self.contacts_scope = None if contacts_scope is None else str(contacts_scope)
         self._apps = apps
         self.limits = limits or Limits()
         self._own: list[Spec] = []
@@ -120,7 +126,9 @@ class MCP:
 
     def scopes(self) -> frozenset[str]:
         """Every scope there is."""
-        return self.registry().scopes() if self._scopes is None else self._scopes
+        if self._scopes is not None:
+            return self._scopes
+        return self.registry().scopes() | ({self.contacts_scope} if self.contacts_scope is not None else set())
 
     def default_scopes(self) -> frozenset[str]:
         """Every scope but those that have to be asked for by name."""
@@ -181,6 +189,7 @@ class MCP:
         gate = Gate(self.name, self.limits, store)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
+            stack.push_async_callback(asyncio.to_thread, spans.flush)
             stack.push_async_callback(workers.run, buffer.flush)
             if address := configuration.metrics_address():
                 stack.enter_context(metrics.served(*address, servers))
@@ -242,6 +251,8 @@ class Served:
             await NamedHosts(Page(self._mcp, self._endpoint))(scope, receive, send)
             return
         app: ASGIApp = getattr(self._mcp.transport(self._endpoint), self._by)
+        # In place: the span of the request reads it when all is answered.
+        scope[ROUTE_KEY] = self._at if self._endpoint is Endpoint.PLATFORM else f"{self._at}/{{tenant}}"
         if self._endpoint is Endpoint.PLATFORM:
             # An application around us may have a parameter of this name in its path: it is no tenant of ours.
             scope = {**scope, "path_params": {**scope.get("path_params", {}), "tenant": ""}}

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from mcp_server import configuration
 from mcp_server.declare.registry import Registry, Spec, place
 from mcp_server.declare.tools import Endpoint, ToolSpec
 from rls import timeouts
@@ -59,11 +60,13 @@ def missing_apps(mcp: MCP) -> Iterator[CheckMessage]:
             hint='Add "mcp_server.tokens" to INSTALLED_APPS, and migrate; or say who calls in MCP(authenticate=...).',
             id="mcp_server.E003",
         )
-    if isinstance(mcp.authenticate, SignIn) and not apps.is_installed("mcp_server.sign_in"):
+    has_members = apps.is_installed("mcp_server.sign_in") and configuration.member_model()
+    if isinstance(mcp.authenticate, SignIn) and not has_members:
         yield Error(
-            f"The server {mcp.name!r} sends clients to a person who signs in, and nothing asks that person.",
+            f"The server {mcp.name!r} sends clients to a person who signs in, and nothing asks him, or knows of "
+            "which tenant he is a member.",
             hint='Install django-tenant-mcp[oauth-server], add "mcp_server.sign_in" to INSTALLED_APPS and its urls to '
-            "the root of the site, and migrate; or say who calls in MCP(authenticate=...).",
+            "the root of the site, set MCP_MEMBER_MODEL, and migrate; or say who calls in MCP(authenticate=...).",
             id="mcp_server.E009",
         )
 

@@ -5,20 +5,22 @@ A tenant has a part of them at a time (`mcp_server.turns`): its calls that wait 
 # Note [Called off]
 A thread can't be cancelled, and goes on after the client has cancelled its request, hung up, or the server ends. So
 whoever is cancelled here tells the thread and waits for it: its statement is cancelled, its transaction rolled back.
-Before a change commits it asks for leave (`decide`), in the event loop, where cancellations arrive. What was cancelled
-before is refused, and rolls back; what is cancelled later is done all the same, and answered.
+Before a change commits it asks for leave (`decide`). What was cancelled before is refused, and rolls back; what is
+cancelled later is done all the same, and answered. Where a message may cancel it, leave is asked for in the event loop,
+in which the SDK reads that message and acts on it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from datetime import tzinfo
-from typing import Any, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -29,11 +31,13 @@ from django.utils import timezone, translation
 import rls
 from mcp_server import configuration
 from mcp_server.call import cancellation
+from mcp_server.jobs import Threads
 from mcp_server.turns import Turns, TurnsOfTenants
 from rls.backends.interruption import CalledOff, called_off_when
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Pool:
@@ -43,7 +47,7 @@ class Pool:
         self.count = count = configuration.worker_count()
         # How many work, and how many calls wait for their turn, now.
         self.busy = self.waiting = 0
-        self.threads = ThreadPoolExecutor(count, thread_name_prefix="mcp-worker")
+        self.threads = Threads("mcp-worker")
         self.turns = asyncio.Semaphore(count)
         self.of_tenants = TurnsOfTenants(count)
 
@@ -59,21 +63,32 @@ class Work:
         self.is_decided = False
         self._is_called_off = False
         self._request = cancellation.current()
+        # The loop calls off, and a thread decides.
+        self._deciding = threading.Lock()
 
     def call_off(self) -> None:
         """End it, unless it is decided already."""
-        self._is_called_off = True
+        with self._deciding:
+            self._is_called_off = True
 
     def is_called_off(self) -> bool:
         """Whether nobody waits for it, and nothing is decided."""
         return not self.is_decided and (self._is_called_off or self._request.is_cancelled())
 
-    def decide(self) -> bool:
-        """Called in the event loop: whether it may be done. If so, it is."""
-        if not self.is_called_off():
-            self._request.settle()
-            self.is_decided = True
-        return self.is_decided
+    def decided(self) -> bool:
+        """Called in a thread: whether it may be done. If so, it is."""
+        if not self._request.is_cancelled_by_message:
+            return self._decide()
+        answer: Future[bool] = Future()
+        self.loop.call_soon_threadsafe(lambda: answer.set_result(self._decide()))
+        return answer.result()
+
+    def _decide(self) -> bool:
+        with self._deciding:
+            if not self.is_called_off():
+                self._request.settle()
+                self.is_decided = True
+            return self.is_decided
 
 
 _work: ContextVar[Work | None] = ContextVar("mcp_work", default=None)
@@ -85,15 +100,15 @@ async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     It waits for its turn without a limit. Returns and raises what the function does; raises asyncio.CancelledError
     where it was called off.
     """
-    # Django keeps language and time zone for a thread, so the worker is told those of this task.
+    # Django keeps language and time zone for a thread (asgiref's Local), so the worker is told those of this task.
     spoken = translation.get_language(), timezone.get_current_timezone()
     call = functools.partial(function, *args, **kwargs)
     async with Turn() as pool:
         work = Work()
         token = _work.set(work)
         try:
-            future = work.loop.run_in_executor(pool.threads, copy_context().run, _attended, work, spoken, call)
-            return await _to_its_end(work, future)
+            attended = functools.partial(copy_context().run, _attended, work, spoken, call)
+            return await _to_its_end(work, pool.threads.start(attended))
         finally:
             _work.reset(token)
 
@@ -115,17 +130,14 @@ async def run_async(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs
                 await sync_to_async(connections.close_all)()
 
     async with Turn():
-        return await _to_its_end(work, asyncio.ensure_future(call()), cancels=True)
+        task = AsyncJob(asyncio.ensure_future(call()))
+        return await _to_its_end(work, task, on_cancel=task.cancel)
 
 
 def decide() -> None:
     """Called in a worker before a change commits: from now on no cancellation counts. Raises CalledOff."""
     work = _work.get()
-    if work is None:
-        return
-    answer: Future[bool] = Future()
-    work.loop.call_soon_threadsafe(lambda: answer.set_result(work.decide()))
-    if not answer.result():
+    if work is not None and not work.decided():
         raise CalledOff
 
 
@@ -140,32 +152,62 @@ def pools() -> list[Pool]:
     return [pool for loop, pool in list(_pools.items()) if loop.is_running()]
 
 
-async def _to_its_end(work: Work, task: asyncio.Future[T], *, cancels: bool = False) -> T:
+class Ending(Protocol[R_co]):
+    """What goes on behind our back, until it has ended."""
+
+    @property
+    def is_done(self) -> bool: ...
+
+    async def ended(self) -> None: ...
+
+    def result(self) -> R_co: ...
+
+
+class AsyncJob(Generic[T]):
+    """A job of the event loop itself."""
+
+    def __init__(self, task: asyncio.Future[T]) -> None:
+        self._task = task
+        self.cancel = task.cancel
+        # Nobody else may look at its error.
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+    @property
+    def is_done(self) -> bool:
+        return self._task.done()
+
+    async def ended(self) -> None:
+        """Wait for its end, and leave it alone when we are cancelled: to await it would cancel it too."""
+        await asyncio.wait([self._task])
+
+    def result(self) -> T:
+        """What it has returned. Raises what it has raised."""
+        return self._task.result()
+
+
+async def _to_its_end(work: Work, job: Ending[R_co], on_cancel: Callable[[], object] = lambda: None) -> R_co:
     """The result, after whatever cancels us: nothing goes on behind our back. See Note [Called off]."""
     try:
-        # `wait` leaves the task alone when we are cancelled, where awaiting it would cancel it too.
-        await asyncio.wait([task])
+        await job.ended()
     except asyncio.CancelledError:
         work.call_off()
-        if cancels:
-            task.cancel()
-        await _end_of(task)
+        on_cancel()
+        await _end_of(job)
         # A change that is committed is answered, even to a client that has cancelled: it can't be taken back.
         if not work.is_decided:
             raise
-    if not task.cancelled() and isinstance(task.exception(), CalledOff):
-        raise asyncio.CancelledError
-    return task.result()
+    try:
+        return job.result()
+    except CalledOff:
+        raise asyncio.CancelledError from None
 
 
-async def _end_of(task: asyncio.Future[Any]) -> None:
+async def _end_of(job: Ending[R_co]) -> None:
     # Cancelled again and again, as at the end of a server, we still wait: whoever left now would leave a thread behind
     # that holds a connection, and may commit what nobody hears of.
-    while not task.done():
+    while not job.is_done:
         with suppress(asyncio.CancelledError), anyio.CancelScope(shield=True):
-            await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()  # nobody else may look at it
+            await job.ended()
 
 
 def _attended(work: Work, spoken: tuple[str | None, tzinfo], call: Callable[[], T]) -> T:

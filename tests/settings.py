@@ -27,6 +27,3 @@ if not os.environ.get("CACHE_URL"):
 
 # One round: the tests sign in by the hundred, and what is tested is not how hard a password is to guess.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-# A test sees every record, whatever others of its kind an earlier test has caused.
-LOGGING["filters"]["seldom"] = {"()": "logging.Filter"}  # noqa: F405

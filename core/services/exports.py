@@ -31,9 +31,9 @@ from core.models import (
 from core.services import settings
 from core.services.export_formats import CSV, JSON, Header, JSONLines, Row, Writer
 from core.services.export_xlsx import XLSX
-from mcp_server import zones
+from mcp_server import contacts, zones
 from mcp_server.errors import Refusal
-from mcp_server.ledger.models import CallRecord, IdempotencyKey
+from mcp_server.ledger.models import CallRecord, IdempotencyKey, State
 from mcp_server.tokens.models import ApiToken
 from rls.models import Tenanted
 
@@ -54,6 +54,7 @@ EXCLUDED_MODELS: dict[type[Tenanted], str] = {
     ExportPart: "The same.",
     Membership: "Who may sign in is the platform's to say, and names users of the installation by their ids.",
     IdempotencyKey: "It remembers a call for one that is sent again, and holds nothing that is not elsewhere.",
+    State: "It is what a conversation remembers for a day, and holds nothing that is not elsewhere.",
     ProductTerm: "The index of the search: it is made anew from the products.",
 }
 
@@ -95,7 +96,9 @@ def tables() -> dict[str, type[Model]]:
     return {"tenant": Tenant} | {_name(model): model for model in models}
 
 
-def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = None) -> Exported:
+def create(
+    *, format: ExportFormat, actor: str, is_masked: bool = False, on_progress: Progress | None = None
+) -> Exported:
     """Write every row of the tenant into a file, which can be read for an hour.
 
     The tables are read one after the other and a batch at a time, in the order of their keys: a table is as it is when
@@ -105,6 +108,7 @@ def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = N
 
     Args:
         actor: the name of the token that asks for it.
+        is_masked: whether its e-mail addresses and phone numbers are to be masked.
         on_progress: is told after each batch how many rows are written, of how many.
 
     Raises ExportRunning; DoesNotFit where a workbook can't hold a text; of a sheet, ZoneUnknown.
@@ -117,7 +121,7 @@ def create(*, format: ExportFormat, actor: str, on_progress: Progress | None = N
         parts = Parts(export)
         zone = zones.of(settings.get().time_zone)
         with WRITERS[format](parts, Header(Tenant.objects.get().subdomain, now, zone)) as writer:
-            counts = _write_tables(writer, on_progress or _nobody)
+            counts = _write_tables(writer, on_progress or _nobody, is_masked=is_masked)
         parts.close()
         export.row_count, export.byte_count = sum(counts.values()), parts.size
         export.finished_at = timezone.now()
@@ -213,7 +217,7 @@ def _make_room() -> None:
     Export.objects.exclude(id__in=list(kept)).delete()
 
 
-def _write_tables(writer: Writer, on_progress: Progress) -> dict[str, int]:
+def _write_tables(writer: Writer, on_progress: Progress, *, is_masked: bool) -> dict[str, int]:
     counts = dict.fromkeys(tables(), 0)
     total = sum(model._default_manager.count() for model in tables().values())
     for name, model in tables().items():
@@ -221,7 +225,8 @@ def _write_tables(writer: Writer, on_progress: Progress) -> dict[str, int]:
         names, to_file = _in_file(columns, [_heading(model, column, writer) for column in columns])
         writer.begin(name, names)
         for batch in _batches(model, columns):
-            writer.write(map(to_file, batch))
+            rows = (_masked(columns, row) for row in batch) if is_masked else batch
+            writer.write(map(to_file, rows))
             counts[name] += len(batch)
             done = sum(counts.values())
             on_progress(done, max(done, total))
@@ -275,6 +280,10 @@ def _in_file(columns: list[str], headings: list[str]) -> tuple[list[str], Callab
     for place in reversed(minors):
         names.insert(place, columns[place].removesuffix("_minor"))
     return names, with_amounts
+
+
+def _masked(columns: Sequence[str], row: Row) -> Row:
+    return [contacts.masked(value, column) for column, value in zip(columns, row, strict=True)]
 
 
 def _is_long(model: type[Model]) -> bool:

@@ -27,6 +27,7 @@ from mcp_types import (
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field, ValidationError, create_model
 
+from mcp_server import contacts
 from mcp_server.http.streaming import ONE_PIECE_KEY
 
 # The first protocol in which a form is a result: no channel back to the client is needed.
@@ -83,7 +84,7 @@ async def put(
             input_requests={FORM_NAME: ElicitRequest(params=params)}, request_state=asked.model_dump_json()
         )
     try:
-        outcome = await context.elicit(question, form)
+        outcome = await context.elicit(contacts.told(question), form)
     except ValueError as error:
         raise _unfit(tool) from error
     return outcome.data if isinstance(outcome, AcceptedElicitation) else None

@@ -41,7 +41,7 @@ from mcp_server.principals import Principal
 
 NO_MOMENT = Moment("", "")
 # What tells callers apart that have the same rights.
-PERSON_FIELDS = ("id", "name")
+PERSON_FIELDS = ("id", "name", "person")
 
 
 class Lookup:

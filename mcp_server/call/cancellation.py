@@ -22,13 +22,19 @@ class Cancellation:
         # On streams of the newer protocol it is wrapped once.
         self._dispatch = getattr(dispatch, "_inner", dispatch)
 
+    @property
+    def is_cancelled_by_message(self) -> bool:
+        """Whether the client can cancel it with a message. A request over HTTP of the newer protocol, or without a
+        session, has no dispatcher: it is cancelled by hanging up, if at all.
+        """
+        return hasattr(self._dispatch, "_dispatcher")
+
     def is_cancelled(self) -> bool:
         """Whether `notifications/cancelled` has come for it."""
         return self._dispatch is not None and self._dispatch.cancel_requested.is_set()
 
     def settle(self) -> None:
         """From now on it is answered, whatever comes (MCP specification, "Cancellation")."""
-        # A request over HTTP of the newer protocol has no dispatcher: it is cancelled by hanging up.
         requests = getattr(getattr(self._dispatch, "_dispatcher", None), "_in_flight", {})
         for key in [key for key, request in requests.items() if request.dctx is self._dispatch]:
             del requests[key]

@@ -13,7 +13,7 @@ import anyio
 from mcp.server.mcpserver import Context
 from mcp_types import LoggingLevel, LoggingMessageNotification, LoggingMessageNotificationParams
 
-from mcp_server import threads
+from mcp_server import contacts, threads
 from mcp_server.call import levels
 
 SEND_TIMEOUT = 5  # seconds
@@ -36,14 +36,16 @@ class Progress:
             if done <= self._highest:
                 return
             self._highest = done
-            self._tell(functools.partial(self._context.report_progress, done, total, message or None))
+            self._tell(functools.partial(self._context.report_progress, done, total, contacts.told(message) or None))
 
     def tell(self, level: LoggingLevel, text: str) -> None:
         """Tell the client's log soon, from any thread, where the client wants to know what is of this level."""
         session = self._context.session
         if not levels.is_told(session, level):
             return
-        message = LoggingMessageNotification(params=LoggingMessageNotificationParams(level=level, data=text))
+        message = LoggingMessageNotification(
+            params=LoggingMessageNotificationParams(level=level, data=contacts.told(text))
+        )
         with self._lock:
             self._tell(functools.partial(session.send_notification, message, self._context.request_id))
 

@@ -1,4 +1,6 @@
-"""What is remembered of calls: the trail of them, and the answers to those that may arrive twice."""
+"""What is remembered of calls: the trail of them, answers to those that may arrive twice, and what tools keep between
+them.
+"""
 
 from __future__ import annotations
 
@@ -103,3 +105,23 @@ class IdempotencyKey(Tenanted):
 
     def __str__(self) -> str:
         return self.key
+
+
+class State(Tenanted):
+    """What a tool keeps for a later call of the same caller (mcp_server.ledger.states)."""
+
+    handle = models.CharField(max_length=32, help_text="What the caller shows to get it.")
+    owner = models.CharField(max_length=64, help_text="SHA-256 of the caller, in hexadecimal digits.")
+    value = models.TextField(help_text="A JSON value, in ASCII.")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        default_related_name = "mcp_states"
+        constraints = [models.UniqueConstraint(fields=["tenant", "handle"], name="mcp_state_unique")]
+        indexes = [
+            models.Index(fields=["tenant", "owner", "expires_at"], name="mcp_state_owner"),
+            models.Index(fields=["tenant", "expires_at"], name="mcp_state_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"until {self.expires_at}"

@@ -15,6 +15,7 @@ from django.apps import apps
 from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -86,12 +87,18 @@ def lines(tenant_id: UUID, **filters: Any) -> Iterator[str]:
 
 
 def forget(before: datetime) -> dict[str, int]:
-    """Delete some of what is older, at most BATCH_SIZE of each kind; how many, by label. Needs a platform context."""
+    """Delete some of what is older, and of the states that have expired, at most BATCH_SIZE of each kind; how many, by
+    label. Needs a platform context.
+    """
     found = {}
     for model in models():
         rows = model._base_manager.using(PLATFORM_ALIAS)
         old = rows.filter(created_at__lt=before).values("pk")[:BATCH_SIZE]
         found[model._meta.label] = rows.filter(pk__in=old)._raw_delete(PLATFORM_ALIAS)
+    states = apps.get_model("mcp_ledger.State")
+    rows = states._base_manager.using(PLATFORM_ALIAS)
+    expired = rows.filter(expires_at__lte=Now()).values("pk")[:BATCH_SIZE]
+    found[states._meta.label] = rows.filter(pk__in=expired)._raw_delete(PLATFORM_ALIAS)
     return found
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
@@ -15,21 +14,17 @@ from mcp_server.http import authentication, metadata
 from mcp_server.http.authentication import Advertised, by_token
 from mcp_server.principals import Principal
 
-# A user, and the id of a tenant: what the user may do there, as scopes; nothing for whoever does not belong to it.
-ScopesOf = Callable[[Any, UUID], Collection[str]]
-
 
 class SignIn(Advertised):
     """An `Authenticate`: the tokens of `mcp_server.tokens`, and where a client gets one (mcp_server.sign_in.urls).
 
     Args:
-        scopes_of: what a user may do at a tenant, as scopes; none for whoever does not belong to it. It is called in a
-            platform context: when a person is asked, and whenever a token is made.
-        scope_words: what a scope allows, in words for people: "See products and stock".
+        scope_words: what a scope allows, in words for people: "See tickets".
+
+    A person is a member of the tenant (MCP_MEMBER_MODEL), and gives at most what his role has there (MCP_ROLES).
     """
 
-    def __init__(self, scopes_of: ScopesOf, *, scope_words: Mapping[str, Words] | None = None) -> None:
-        self.scopes_of = scopes_of
+    def __init__(self, *, scope_words: Mapping[str, Words] | None = None) -> None:
         self.scope_words = {str(scope): words for scope, words in (scope_words or {}).items()}
 
     async def __call__(self, connection: HTTPConnection, slug: str) -> Principal | None:

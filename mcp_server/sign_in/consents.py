@@ -24,6 +24,7 @@ from django.utils import timezone
 from mcp_server.sign_in.models import Client, Consent
 from mcp_server.sign_in.places import Place
 from mcp_server.tokens import resolver
+from mcp_server.tokens.members import Member
 from mcp_server.tokens.models import ApiToken
 from rls.context import platform_context
 
@@ -36,7 +37,6 @@ CLIENT_LIFETIME = timedelta(days=180)
 
 REFRESH_PREFIX = "tmcpr_"
 REFRESH = re.compile(rf"{REFRESH_PREFIX}([0-9a-f]{{32}})\.[A-Za-z0-9_-]{{43}}", re.ASCII)
-MAX_TOKEN_NAME_LENGTH = 100
 
 
 class Ended(Exception):
@@ -101,10 +101,12 @@ def of_token(token: str) -> Consent | None:
 def begin(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
     """Exchange the code of a consent for its tokens, with those of the scopes that the person has now. Raises Ended."""
     with _working(consent, "its first token"):
-        tokens, facts = _new(consent, place, asked)
+        member = _member(consent, place)
+        tokens, facts = _new(consent, place.scopes_of(member).intersection(asked))
         token = ApiToken.objects.create(
-            tenant_id=place.tenant_id,  # type: ignore[misc]  # who may do something there is of a tenant
-            name=f"{consent.user.get_username()} ({consent.client.name})"[:MAX_TOKEN_NAME_LENGTH],
+            tenant_id=place.tenant_id,  # type: ignore[misc]  # a member is one of a tenant
+            member=member.id,
+            name=consent.client.name,
             **_of_token(tokens),
         )
         unused = Consent.objects.filter(pk=consent.pk, code_used_at=None)
@@ -116,9 +118,10 @@ def begin(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
 def renew(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
     """Exchange the refresh token of a consent: both tokens are new. Raises Ended."""
     with _working(consent, "its next token"):
-        tokens, facts = _new(consent, place, asked)
+        member = _member(consent, place)
+        tokens, facts = _new(consent, place.scopes_of(member).intersection(asked))
         current = Consent.objects.filter(pk=consent.pk, refresh_digest=consent.refresh_digest)
-        kept = _token(consent).filter(tenant=place.tenant_id)
+        kept = _token(consent).filter(member=member.id)
         if not current.update(**facts) or not kept.update(**_of_token(tokens)):
             raise Ended
     return tokens
@@ -139,8 +142,15 @@ def forget_unused() -> None:
     Client.objects.filter(last_used_at__lt=now - CLIENT_LIFETIME, mcp_consents=None).delete()
 
 
-def _new(consent: Consent, place: Place, asked: Collection[str]) -> tuple[Tokens, dict[str, Any]]:
-    scopes = place.scopes_of(consent.user).intersection(asked)
+def _member(consent: Consent, place: Place) -> Member:
+    """For whom the token acts, and with whom it ends. Raises Ended: the person is no member, or not active."""
+    found = place.member(consent.user)
+    if found is None:
+        raise Ended
+    return found
+
+
+def _new(consent: Consent, scopes: frozenset[str]) -> tuple[Tokens, dict[str, Any]]:
     if not scopes:
         raise Ended
     refresh = f"{REFRESH_PREFIX}{consent.pk.hex}.{secrets.token_urlsafe(32)}"

@@ -14,7 +14,8 @@ from mcp_server.app import MCP, mounted
 from mcp_server.http.metadata import spellings
 from mcp_server.sign_in.callers import SignIn
 from mcp_server.texts import is_storable
-from mcp_server.tokens import resolver
+from mcp_server.tokens import members, resolver
+from mcp_server.tokens.members import Member, MemberNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,20 @@ class Place:
     slug: str
     tenant_id: UUID | None
 
-    def scopes_of(self, user: Any) -> frozenset[str]:
-        """What a user may do here: nothing who is not active, or does not belong to it. It is platform work."""
-        if self.tenant_id is None or not user.is_active:
+    def member(self, user: Any) -> Member | None:
+        """A user as a member of this tenant; None who is none, or not active. It is platform work."""
+        if self.tenant_id is None:
+            return None
+        try:
+            return members.get(self.tenant_id, user.get_username())
+        except MemberNotFound:
+            return None
+
+    def scopes_of(self, member: Member | None) -> frozenset[str]:
+        """What a member may do here at this moment; nothing for who is none."""
+        if member is None:
             return frozenset()
-        return frozenset(map(str, self.sign_in.scopes_of(user, self.tenant_id))) & self.mcp.scopes()
+        return self.mcp.scopes() if member.scopes is None else self.mcp.scopes() & member.scopes
 
 
 def issuer(request: HttpRequest) -> str:

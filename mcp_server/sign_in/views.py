@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InsecureTransportError
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME, login
 from django.contrib.auth.forms import AuthenticationForm
@@ -17,13 +18,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from mcp_server.http import languages
+from mcp_server.http import hosts, languages
 from mcp_server.sign_in import addresses, clients, consents, places, rates
 from mcp_server.sign_in.models import Client
 from mcp_server.sign_in.pages import page
@@ -32,6 +34,11 @@ from mcp_server.sign_in.protocol import AUTH_METHODS, CHALLENGE_METHODS, GRANT_T
 from rls.checks.settings import tenant_model
 from rls.context import platform_context
 
+# What a browser is told that asks whether a page may send JSON, or the version of the protocol.
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Content-Type, MCP-Protocol-Version",
+}
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 # Characters of one parameter of a request.
 MAX_VALUE_LENGTH = 4000
@@ -54,6 +61,24 @@ def server() -> Server:
     return Server()
 
 
+def shared(view: View) -> View:
+    """A view for programs that the pages of MCP_ALLOWED_ORIGINS may call too (Fetch Standard, "CORS protocol")."""
+
+    @functools.wraps(view)
+    def answered(request: HttpRequest) -> HttpResponseBase:
+        origin = request.headers.get("Origin", "")
+        if origin.lower() not in hosts.allowed_origins():
+            return view(request)
+        is_asked_before = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = HttpResponse(status=204, headers=PREFLIGHT) if is_asked_before else view(request)
+        response.headers["Access-Control-Allow-Origin"] = origin
+        patch_vary_headers(response, ["Origin"])
+        return response
+
+    return answered
+
+
+@shared
 @require_safe
 def metadata(request: HttpRequest) -> JsonResponse:
     """What this server says of itself (RFC 8414)."""
@@ -82,6 +107,7 @@ def metadata(request: HttpRequest) -> JsonResponse:
 
 
 @csrf_exempt
+@shared
 @require_POST
 def register(request: HttpRequest) -> JsonResponse:
     """Registers a client (RFC 7591, 3)."""
@@ -122,14 +148,22 @@ def authorize(request: HttpRequest, language: str) -> HttpResponseBase:
     try:
         grant = server().get_consent_grant(request, end_user=request.user)
     except OAuth2Error as error:
-        if not error.redirect_uri:
-            return _refused(request, language)
-        return _sent_back(request, server().handle_error_response(None, error))
+        return _told(request, language, error)
     if not request.user.is_authenticated:
         return HttpResponseRedirect(_sign_in_url(request))
     if request.POST.get("decision") == "refuse":
         return _sent_back(request, server().create_authorization_response(request, grant_user=None, grant=grant))
     return _asked(request, language, grant)
+
+
+def _told(request: HttpRequest, language: str, error: OAuth2Error) -> HttpResponseBase:
+    """What is wrong with a request, told to the client where it is known, and to the person where it is not."""
+    if isinstance(error, InsecureTransportError):
+        said = _("This page needs https. Tell whoever runs this server.")
+        return page(request, "refused", language, status=400, title=_("This can't be answered"), texts=[said])
+    if not error.redirect_uri:
+        return _refused(request, language)
+    return _sent_back(request, server().handle_error_response(None, error))
 
 
 def _asked(request: HttpRequest, language: str, grant: Any) -> HttpResponseBase:
@@ -139,8 +173,9 @@ def _asked(request: HttpRequest, language: str, grant: Any) -> HttpResponseBase:
     with platform_context(
         actor=user.get_username(), reason=f"sign-in: what somebody may do at {place.slug}", origin=request.path
     ):
-        granted = place.scopes_of(user)
-        tenant = _tenant_name(place) if granted else ""
+        member = place.member(user)
+        granted = place.scopes_of(member)
+        tenant = _tenant_name(place) if member is not None else ""
     offered = sorted(granted & (set(grant.request.scope.split()) or place.mcp.default_scopes()))
     chosen = [scope for scope in offered if scope in request.POST.getlist("allowed")]
     if request.POST.get("decision") == "allow" and chosen:
@@ -194,6 +229,7 @@ def _tenant_name(place: Place) -> str:
 
 
 @csrf_exempt
+@shared
 @require_POST
 @sensitive_post_parameters()
 def token(request: HttpRequest) -> HttpResponseBase:
@@ -202,6 +238,7 @@ def token(request: HttpRequest) -> HttpResponseBase:
 
 
 @csrf_exempt
+@shared
 @require_POST
 @sensitive_post_parameters()
 def revoke(request: HttpRequest) -> HttpResponseBase:

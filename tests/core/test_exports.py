@@ -107,6 +107,10 @@ def as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+# What PostgreSQL counts by, and what says nothing to anybody elsewhere: Django's models do not have it.
+OF_THE_SERVER = {"transaction_id"}
+
+
 def amounts(row: Iterable[str]) -> list[str]:
     """The columns that a file has beside those of the table: of each amount in minor units the decimal text."""
     return [name.removesuffix("_minor") for name in row if name.endswith("_minor")]
@@ -134,7 +138,7 @@ def test_an_export_is_exactly_the_rows_of_its_tenant(acme: World, globex: World,
         ).fetchall()
         assert rows
         assert [row["id"] for row in found[name]] == [row["id"] for (row,) in rows]
-        assert [row.keys() for row in found[name]] == [{*row, *amounts(row)} for (row,) in rows]
+        assert [row.keys() for row in found[name]] == [{*row, *amounts(row)} - OF_THE_SERVER for (row,) in rows]
     assert made.tables == {name: len(rows) for name, rows in found.items()}
     assert b"Acme anvil" in file
     for foreign in (b"lobex", str(globex.id).encode(), acme.token.encode()):

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from psycopg.conninfo import make_conninfo
 
 import rls
+from mcp_server.ledger import snapshots
 from tests.support import large, postgres
 from tests.support.reads import LISTS, WHOLE, Case
 
@@ -133,6 +134,17 @@ def test_what_has_one_page_takes_few_statements_by_its_index(case: Case, shop: N
 
     assert len(statements) == case.statements <= (6 if case.name == "insights" else 2)
     require_good(statements, case)
+
+
+def test_whether_something_has_changed_is_asked_of_an_index(shop: None) -> None:
+    moment, _ = snapshots.now(None)
+    statement = snapshots.LOOK.replace("%(since)s", f"'{moment.snapshot}'")
+
+    plan = plan_of(statement)
+
+    require_indexes(plan, statement)
+    [condition] = [node["Index Cond"] for node in plan if node.get("Index Name") == "mcp_auditevent_transaction"]
+    assert "transaction_id >= " in condition
 
 
 def test_comparisons_of_the_types_that_conditions_have_are_leakproof(shop: None) -> None:

@@ -85,13 +85,16 @@ def test_callers_that_are_found_by_tokens_need_the_tokens(arguments: dict[str, o
 
 
 def test_people_who_sign_in_need_what_asks_them() -> None:
-    mcp = MCP("people", apps=[], authenticate=SignIn(lambda user, tenant_id: []))
+    mcp = MCP("people", apps=[], authenticate=SignIn())
 
     with without("mcp_server.sign_in"):
         [error] = missing(mcp)
 
     assert error.id == "mcp_server.E009"
     assert 'add "mcp_server.sign_in" to INSTALLED_APPS' in str(error.hint)
+    with override_settings(MCP_MEMBER_MODEL=""):
+        [error] = missing(mcp)
+    assert error.id == "mcp_server.E009"
     assert missing(mcp) == []
 
 

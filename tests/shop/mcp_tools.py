@@ -13,7 +13,7 @@ from mcp.server.mcpserver import Context
 
 from core.models import Product
 from core.scopes import Scope
-from mcp_server import approval
+from mcp_server import approval, restore_state, save_state
 from mcp_server.call import progress
 from mcp_server.declare.tools import Answer, Change, Endpoint, tool
 from mcp_server.errors import Refusal
@@ -211,3 +211,17 @@ def shop_count_up(question: str = "") -> Restocked:
     Product.objects.filter(sku="A-1").update(stock=F("stock") + 1)
     progress.report(2, 2)
     return Restocked(sku="A-1", stock=0)
+
+
+@tool(scope=Scope.PRODUCTS_WRITE, title="Begin a count", read_only=False)
+def shop_begin_count() -> str:
+    """Give a handle, for shop_count_on."""
+    return save_state({"counted": 0})
+
+
+@tool(scope=Scope.PRODUCTS_WRITE, title="Count on", read_only=False)
+def shop_count_on(count: str) -> int:
+    """Count on, from wherever the last call has come to."""
+    state = restore_state(count, for_update=True)
+    save_state({"counted": state["counted"] + 1}, handle=count)
+    return int(state["counted"]) + 1

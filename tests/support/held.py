@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from mcp_server.http.kept import PRINCIPAL_LIFETIME
 
@@ -64,8 +65,18 @@ def products_locked(admin: psycopg.Connection) -> Iterator[None]:
 def sessions(admin: psycopg.Connection, name: str, condition: str = "true") -> list[int]:
     """The process ids of the application's sessions of which the condition (SQL on pg_stat_activity) holds."""
     statement = f"SELECT pid FROM pg_stat_activity WHERE application_name = %s AND {condition}"
-    with psycopg.connect(admin.info.dsn, password=admin.info.password, autocommit=True) as looking:
-        return [pid for (pid,) in looking.execute(statement, [name])]  # type: ignore[arg-type]
+    with _looking(admin) as connection:
+        return [pid for (pid,) in connection.execute(statement, [name])]  # type: ignore[arg-type]
+
+
+@contextmanager
+def _looking(admin: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """A connection that sees what goes on now: in a transaction, pg_stat_activity stays as it was seen first."""
+    if admin.info.transaction_status == TransactionStatus.IDLE:
+        yield admin
+    else:
+        with psycopg.connect(admin.info.dsn, password=admin.info.password, autocommit=True) as other:
+            yield other
 
 
 def end_sessions(admin: psycopg.Connection, name: str, condition: str = "true") -> None:

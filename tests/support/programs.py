@@ -38,11 +38,22 @@ PACKAGES = [
     "django.contrib.admin.options",
     "rest_framework.fields",
     "environ",
-    "babel",
+    "babel.dates",
+    "babel.numbers",
+    "anyascii",
+    "anyio._backends._asyncio",
+    "cryptography.x509",
+    "email_validator",
+    "iso4217",
+    "jwt.algorithms",
+    "limits.aio.storage",
+    "limits.storage",
+    "regex",
+    "rich.console",
 ]
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(PACKAGES)
+FORKS.set_forkserver_preload([*PACKAGES, "tests.support.warm"])
 
 
 def start(

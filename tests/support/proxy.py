@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL, which goes silent, or cuts what goes through it."""
+"""A TCP proxy in front of PostgreSQL, or of several servers, which goes silent, or cuts what goes through it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Proxy:
     def __init__(self, host: str, port: int) -> None:
         self.port = 0
         self.is_silent = False
-        self._target = (host, port)
+        self._targets = [(host, port)]
         self._flows: set[_Flow] = set()
         self._loop: asyncio.AbstractEventLoop
         self._stopped: asyncio.Event
@@ -36,7 +36,11 @@ class Proxy:
 
     def lead_to(self, host: str, port: int) -> None:
         """Forward new connections there: a server that was started again has another port."""
-        self._target = (host, port)
+        self._targets = [(host, port)]
+
+    def rotate(self, *targets: tuple[str, int]) -> None:
+        """Forward each new connection to the next of these, past those where nobody listens."""
+        self._targets = list(targets)
 
     def flow_count(self) -> int:
         """How many connections there are."""
@@ -67,7 +71,7 @@ class Proxy:
         flow.task = asyncio.current_task()
         try:
             await flow.speaks.wait()
-            server_reader, server_writer = await asyncio.open_connection(*self._target)
+            server_reader, server_writer = await self._connected()
             flow.writers.append(server_writer)
             await asyncio.gather(flow.pump(reader, server_writer), flow.pump(server_reader, writer))
         except OSError:
@@ -75,6 +79,13 @@ class Proxy:
         finally:
             flow.close()
             self._flows.discard(flow)
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for _ in self._targets:
+            self._targets = [*self._targets[1:], self._targets[0]]
+            with suppress(ConnectionRefusedError):
+                return await asyncio.open_connection(*self._targets[-1])
+        raise ConnectionRefusedError
 
     async def _silence(self, also_new: bool) -> None:
         self.is_silent = also_new

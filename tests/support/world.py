@@ -29,7 +29,7 @@ from core.models import (
 from core.roles import Role
 from core.scopes import Scope
 from core.services import tenants
-from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey
+from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey, State
 from mcp_server.tokens import resolver, tokens
 from rls import platform_context, tenant_context
 from rls.testing.rows import Rows
@@ -79,6 +79,7 @@ def make_tenant(subdomain: str, name: str, *, locale: str = "en") -> World:
         AuditEvent.objects.create(action="create_order", subject="order 1", **who)
         CallRecord.objects.create(kind="tool", action="get_order", outcome="ok", duration_ms=1.5, **who)
         IdempotencyKey.objects.create(key="first", action="create_order", digest=b"0" * 32)
+        State.objects.create(handle="h" * 32, owner="o", value="1", expires_at=timezone.now() + timedelta(days=1))
         export = Export.objects.create(format="json", expires_at=timezone.now() + timedelta(days=1), **who)
         ExportPart.objects.create(export=export, number=1, content=subdomain.encode())
     return World(tenant.id, subdomain, name, token, user.id, product.id, order.id, item.id)

@@ -7,7 +7,7 @@ CREATE SCHEMA witness;
 CREATE EXTENSION pgtap SCHEMA witness;
 SET LOCAL search_path = witness, pg_catalog;
 
-SELECT plan(733);
+SELECT plan(754);
 
 -- What there is, and nothing else.
 
@@ -36,6 +36,7 @@ INSERT INTO known VALUES
     ('public', 'core_exportpart', 'table'),
     ('public', 'core_membership', 'table'),
     ('public', 'mcp_ledger_idempotencykey', 'table'),
+    ('public', 'mcp_ledger_state', 'table'),
     ('public', 'core_payment', 'table'),
     ('public', 'core_productterm', 'table'),
     ('public', 'core_stockmovement', 'table'),
@@ -80,6 +81,7 @@ INSERT INTO tenanted VALUES
     ('core_exportpart', 'tenant_id'),
     ('core_membership', 'tenant_id'),
     ('mcp_ledger_idempotencykey', 'tenant_id'),
+    ('mcp_ledger_state', 'tenant_id'),
     ('core_payment', 'tenant_id'),
     ('core_productterm', 'tenant_id'),
     ('core_stockmovement', 'tenant_id'),
@@ -188,6 +190,7 @@ SELECT set_eq(
           'public.core_tenant of public.core_exportpart, 1 column(s)',
           'public.core_tenant of public.core_membership, 1 column(s)',
           'public.core_tenant of public.mcp_ledger_idempotencykey, 1 column(s)',
+          'public.core_tenant of public.mcp_ledger_state, 1 column(s)',
           'public.core_tenant of public.core_payment, 1 column(s)',
           'public.core_tenant of public.core_productterm, 1 column(s)',
           'public.core_tenant of public.core_stockmovement, 1 column(s)',
@@ -213,6 +216,7 @@ SELECT set_eq(
           'CREATE UNIQUE INDEX core_exportpart_pkey ON public.core_exportpart USING btree (id)',
           'CREATE UNIQUE INDEX core_membership_pkey ON public.core_membership USING btree (id)',
           'CREATE UNIQUE INDEX mcp_ledger_idempotencykey_pkey ON public.mcp_ledger_idempotencykey USING btree (id)',
+          'CREATE UNIQUE INDEX mcp_ledger_state_pkey ON public.mcp_ledger_state USING btree (id)',
           'CREATE UNIQUE INDEX core_payment_pkey ON public.core_payment USING btree (id)',
           'CREATE UNIQUE INDEX core_productterm_pkey ON public.core_productterm USING btree (id)',
           'CREATE UNIQUE INDEX core_stockmovement_pkey ON public.core_stockmovement USING btree (id)',
@@ -286,6 +290,7 @@ INSERT INTO granted VALUES
     ('public', 'core_exportpart', 'app_tenant', '{SELECT,INSERT,DELETE}'),
     ('public', 'core_membership', 'app_tenant', '{SELECT}'),
     ('public', 'mcp_ledger_idempotencykey', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_ledger_state', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_tenant', '{SELECT,INSERT}'),
     ('public', 'core_productterm', 'app_tenant', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_stockmovement', 'app_tenant', '{SELECT,INSERT}'),
@@ -297,6 +302,7 @@ INSERT INTO granted VALUES
     ('public', 'core_exportpart', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_membership', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'mcp_ledger_idempotencykey', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
+    ('public', 'mcp_ledger_state', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_payment', 'app_platform', '{SELECT,DELETE}'),
     ('public', 'core_productterm', 'app_platform', '{SELECT,INSERT,UPDATE,DELETE}'),
     ('public', 'core_stockmovement', 'app_platform', '{SELECT,DELETE}'),

@@ -28,7 +28,7 @@ from core.models import (
 )
 from core.scopes import Scope
 from mcp_server.declare.resources import JSON, Content, Row, resource
-from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey
+from mcp_server.ledger.models import AuditEvent, CallRecord, IdempotencyKey, State
 from mcp_server.tokens.models import ApiToken
 
 # Which tools read a table, and which write it.
@@ -53,6 +53,7 @@ EXCLUDED_MODELS: dict[type[Model], str] = {
     ProductTerm: "An index of what products say themselves.",
     CallRecord: "Who has called what: for those who look after the installation.",
     IdempotencyKey: "It remembers calls, and is no data of the shop.",
+    State: "What a conversation remembers for a while, and no data of the shop.",
     Export: "A copy of the other rows; export_tenant_data makes one.",
     ExportPart: "The same.",
 }

@@ -38,9 +38,10 @@ class ExportFile(Dated, Change):
     expires_at: Moment
     resource: str | None
     url: str | None
+    contacts_masked: bool
 
     @classmethod
-    def of(cls, exported: Exported) -> Self:
+    def of(cls, exported: Exported, *, is_masked: bool) -> Self:
         export = exported.export
         handle = exports.handle(export)
         return cls(
@@ -53,6 +54,7 @@ class ExportFile(Dated, Change):
             expires_at=export.expires_at,
             resource=f"export://{handle}",
             url=downloads.url(handle),
+            contacts_masked=is_masked,
         )
 
     @field_serializer("resource", "url")
@@ -70,6 +72,8 @@ class ExportFile(Dated, Change):
             f"{self.file_name} ({self.media_type})",
             _(", ").join(f"{each.table} {formats.number(each.rows)}" for each in self.tables),
         ]
+        if self.contacts_masked:
+            lines.append(_("E-mail addresses and phone numbers are masked in it: this token lacks customers:contact."))
         if not self.dry_run:
             lines.append(
                 _("Download it until {moment}: {link}").format(
@@ -94,4 +98,7 @@ def export_tenant_data(
 
     For figures call get_comprehensive_tenant_stats instead.
     """
-    return ExportFile.of(exports.create(format=format, actor=current_principal().actor, on_progress=progress.report))
+    principal = current_principal()
+    is_masked = not principal.may(Scope.CUSTOMERS_CONTACT)
+    exported = exports.create(format=format, actor=principal.actor, is_masked=is_masked, on_progress=progress.report)
+    return ExportFile.of(exported, is_masked=is_masked)

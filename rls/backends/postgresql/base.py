@@ -18,7 +18,7 @@ from psycopg import Connection
 
 from rls import roles, timeouts
 from rls.backends.errors import ErrorWrapper
-from rls.backends.postgresql import guard
+from rls.backends.postgresql import guard, moments
 from rls.backends.postgresql.cursor import Cursor, PlatformCursor, refuse_server_cursor, turn
 from rls.backends.postgresql.lasting import LastingWrapper
 from rls.context import PLATFORM_ALIAS, leave_platform
@@ -103,7 +103,10 @@ class DatabaseWrapper(LastingWrapper, ContextWrapper):
             raise ImproperlyConfigured(
                 "the serving role must log in itself: remove assume_role, and name the role in USER"
             )
-        return params | {"cursor_factory": PlatformCursor if self.alias == PLATFORM_ALIAS else Cursor}
+        return params | {
+            "cursor_factory": PlatformCursor if self.alias == PLATFORM_ALIAS else Cursor,
+            "context": moments.read_fast(params["context"]),
+        }
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
         connection: Connection[Any] = super().get_new_connection(conn_params)

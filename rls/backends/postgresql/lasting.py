@@ -43,14 +43,14 @@ class LastingWrapper(stock.DatabaseWrapper):
         return self._pulses.setdefault(self.alias, Pulse(self.get_connection_params))
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> PsycopgConnection[Any]:
-        if self.pool:
+        if pool := self.pool:
             usual = self.settings_dict["OPTIONS"]["pool"].get("timeout", 30)
-            self.pool.timeout = min(usual, POOL_TIMEOUT_IN_SILENCE) if self.pulse.was_missed() else usual
+            pool.timeout = min(usual, POOL_TIMEOUT_IN_SILENCE) if self.pulse.was_missed() else usual
         connection: PsycopgConnection[Any] = super().get_new_connection(conn_params)
         # A restarted server has closed every pooled connection; each of them would fail one caller.
-        while self.pool and isinstance(connection, Connection) and connection.has_ended():
-            self.pool.putconn(connection)
-            self.pool.drain()
+        while pool and isinstance(connection, Connection) and connection.has_ended():
+            pool.putconn(connection)
+            pool.drain()
             connection = super().get_new_connection(conn_params)
         if isinstance(connection, Connection):
             connection.pulse = self.pulse

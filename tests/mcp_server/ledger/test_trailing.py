@@ -83,7 +83,7 @@ def test_what_is_old_is_forgotten_in_batches_and_the_rest_stays(
 
     said = run("forget", "--older-than", "400d")
 
-    assert said == "mcp_ledger.AuditEvent: 4, mcp_ledger.CallRecord: 4\n"
+    assert said == "mcp_ledger.AuditEvent: 4, mcp_ledger.CallRecord: 4, mcp_ledger.State: 0\n"
     for world in (acme, globex):
         found = [line["action"] for line in trail("--tenant", world.subdomain, "--actor", "ada")]
         assert found == ["day_399", "day_399"]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
-from core.models import Role, Tenant
+from core.models import Tenant
+from core.roles import Role
 from core.services import members
 from tests.mcp_server.sign_in.clients import Program
 from tests.support.processes import Process, serving

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import RequestFactory, override_settings
 
 from core.roles import SCOPES_OF_ROLES
-from core.scopes import Scope
+from core.scopes import SCOPE_WORDS, Scope
+from mcp_server.sign_in import views
 from tests.mcp_server.sign_in.clients import BACK, Program
 from tests.support.processes import Process
 from tests.support.visitors import Visitor
@@ -214,3 +216,14 @@ def test_who_has_signed_in_stays_on_the_site(place: str, grace: User, visitor: V
     visitor.open(f"{shop.url}/sign-in?next={place}").sign_in("grace")
 
     assert not visitor.left_for
+
+
+def test_a_project_with_a_page_of_its_own_to_sign_in_sends_people_there(rf: RequestFactory) -> None:
+    with override_settings(LOGIN_URL="/accounts/login/"):
+        answer = views._sign_in_url(rf.get("/authorize?state=x"))
+
+    assert answer == "/accounts/login/?next=%2Fauthorize%3Fstate%3Dx"
+
+
+def test_every_scope_of_the_shop_is_said_in_words() -> None:
+    assert SCOPE_WORDS.keys() == set(Scope)

@@ -172,3 +172,35 @@ def test_one_address_is_wrong_about_passwords_so_often_and_no_more(
         visitor.sign_in("nobody", "wrong")
 
         assert "Too many passwords were wrong." in visitor.form.text
+
+
+@pytest.mark.slow
+def test_pages_of_other_origins_register_where_the_settings_name_them(acme: World, tmp_path: Path) -> None:
+    ours, strange = "https://inspector.example", "https://evil.example"
+    with serving(tmp_path / "log", MCP_AUTH="sign-in", MCP_ALLOWED_ORIGINS=ours) as shop:
+        for path in ("register", "token", "revoke", ".well-known/oauth-authorization-server"):
+            asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+            allowed, refused = (
+                httpx2.options(f"{shop.url}/{path}", headers=asked | {"Origin": origin}) for origin in (ours, strange)
+            )
+
+            assert allowed.status_code == 204
+            assert allowed.headers["access-control-allow-origin"] == ours
+            assert "Content-Type" in allowed.headers["access-control-allow-headers"]
+            assert "access-control-allow-origin" not in refused.headers
+        told = httpx2.get(f"{shop.url}/.well-known/oauth-authorization-server", headers={"Origin": ours})
+        page = httpx2.get(f"{shop.url}/authorize", headers={"Origin": ours})
+
+    assert told.headers["access-control-allow-origin"] == ours
+    assert "access-control-allow-origin" not in page.headers
+
+
+@pytest.mark.slow
+def test_nothing_of_it_goes_over_plain_http_to_another_machine(acme: World, tmp_path: Path) -> None:
+    with serving(tmp_path / "log", MCP_AUTH="sign-in", PUBLIC_URL="http://shop.example.com") as shop:
+        page = httpx2.get(f"{shop.url}/authorize?client_id=x", headers={"Accept-Language": "en"})
+        answer = httpx2.post(f"{shop.url}/token", data={"grant_type": "refresh_token"})
+
+    assert page.status_code == 400
+    assert "This page needs https." in page.text
+    assert (answer.status_code, answer.json()["error"]) == (400, "insecure_transport")
