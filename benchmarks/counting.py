@@ -35,8 +35,8 @@ OLDER: Era = "2025-11-25"
 
 # How a transaction begins and ends, as Django logs it.
 ENDS = ("BEGIN", "COMMIT", "ROLLBACK")
-# How the threads that work when they like are named: those of psycopg_pool, and that of the trail.
-OWN_THREADS = ("pool-", THREAD_NAME)
+# How the threads that work when they like are named: those of psycopg_pool, that of the trail, and what sends spans.
+OWN_THREADS = ("pool-", THREAD_NAME, "Otel")
 
 
 class Counts(logging.Handler):

@@ -16,11 +16,13 @@ from core.callers import authenticate
 from core.instructions import INSTRUCTIONS
 from core.scopes import Scope
 from mcp_server import MCP, Limits, __version__
+from mcp_server.spans import export
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 try:
     django = get_asgi_application()
+    export.begin("django-tenant-mcp")
 except ImproperlyConfigured as error:
     # Whatever started this, the sentence is said and no traceback.
     sys.exit(f"core.asgi: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from mcp_server import configuration, metrics, workers
+from mcp_server import configuration, metrics, spans, workers
 from mcp_server.connect.page import Page, is_for_a_person
 from mcp_server.declare import discovery, prompts, resources, tools
 from mcp_server.declare.arguments import Words
@@ -37,6 +38,7 @@ from mcp_server.ledger import buffer
 from mcp_server.limits.gate import Gate
 from mcp_server.limits.rules import Limits
 from mcp_server.limits.stores import Store
+from mcp_server.spans.requests import ROUTE_KEY
 from mcp_server.startup import in_a_sentence
 from rls.backends.postgresql.lasting import keep_pulses
 from rls.context import PLATFORM_ALIAS
@@ -187,6 +189,7 @@ class MCP:
         gate = Gate(self.name, self.limits, store)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(store.close)
+            stack.push_async_callback(asyncio.to_thread, spans.flush)
             stack.push_async_callback(workers.run, buffer.flush)
             if address := configuration.metrics_address():
                 stack.enter_context(metrics.served(*address, servers))
@@ -248,6 +251,8 @@ class Served:
             await NamedHosts(Page(self._mcp, self._endpoint))(scope, receive, send)
             return
         app: ASGIApp = getattr(self._mcp.transport(self._endpoint), self._by)
+        # In place: the span of the request reads it when all is answered.
+        scope[ROUTE_KEY] = self._at if self._endpoint is Endpoint.PLATFORM else f"{self._at}/{{tenant}}"
         if self._endpoint is Endpoint.PLATFORM:
             # An application around us may have a parameter of this name in its path: it is no tenant of ours.
             scope = {**scope, "path_params": {**scope.get("path_params", {}), "tenant": ""}}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from mcp_server import spans
 from mcp_server.http import tracing
 
 
 class OfRequest(logging.Filter):
-    """Gives each record the `request_id` of the request that causes it, and the `address` that this comes from.
+    """Gives each record the `request_id` of the request that causes it, the `address` that this comes from, and, where
+    spans are made, its `trace_id`.
 
     Records outside of a request get neither. Put it on a handler: `"filters": {"request": {"()":
     "mcp_server.logs.OfRequest"}}`.
@@ -20,4 +22,6 @@ class OfRequest(logging.Filter):
             record.request_id = trace.request_id
             if trace.address:
                 record.address = trace.address
+            if trace_id := spans.trace_id():
+                record.trace_id = trace_id
         return True

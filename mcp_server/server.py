@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
@@ -31,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, 
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mcp_server import instructions, metrics
+from mcp_server import instructions, metrics, spans
 from mcp_server.call import given, levels, refusals, sizes
 from mcp_server.call.failures import told_by_reference
 from mcp_server.call.pipeline import published
@@ -48,6 +49,7 @@ from mcp_server.read.claims import Claims
 from mcp_server.read.completions import complete
 from mcp_server.read.server import ReadableServer
 from mcp_server.selftest import require_boundary
+from mcp_server.spans.messages import Messages, say_tenant
 from mcp_server.watch.feed import ChangeFeed
 from mcp_server.watch.sessions import SessionSubscriptions
 from mcp_server.watch.subscriptions import Subscriptions
@@ -77,6 +79,8 @@ class EndpointServer(MCPServer[Any]):
         self._lowlevel_server.get_tool_input_schema = self._schema_for_caller
         self._schemas = {tool.name: tool.parameters for tool in tools}
         self._mirrored = {name: schema for name, schema in self._schemas.items() if x_mcp_header_map(schema)}
+        # See mcp_server.spans.messages.
+        self.middleware[:] = [each for each in self.middleware if not isinstance(each, OpenTelemetryMiddleware)]
         # Whom a round is sealed for is known inside the boundary, where the SDK does not put its seals.
         self.middleware.sort(key=lambda each: isinstance(each, RequestStateBoundary))
         self.middleware.append(self._as_claimed)
@@ -206,6 +210,7 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
     boundary before every message.
     """
     declared = mcp.registry()
+    spans.begin()
     # The SDK logs a refused call with its text, which is for the caller; our own record has none.
     logging.getLogger("mcp.server").setLevel(logging.WARNING)
     tools = _published(declared.tools(endpoint))
@@ -229,6 +234,10 @@ def build(mcp: MCP, endpoint: Endpoint) -> EndpointServer:
         subscriptions=False,
     )
     require_boundary(server)
+    if (tracer := spans.tracer()) is not None:
+        # Not before: the messages of the self-test are nobody's.
+        server.middleware.insert(0, Messages(tracer, declared, endpoint))
+        server.middleware.append(say_tenant)
     return server
 
 

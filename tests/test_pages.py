@@ -55,6 +55,7 @@ FOLLOWED_BY = {
     "docs/how-to/back-up-and-restore.md": "tests/deploy/test_restore.py",
     "docs/how-to/deploy.md": "tests/deploy/test_restore.py",
     "docs/how-to/hand-out-tokens.md": "tests/examples/test_helpdesk.py",
+    "docs/how-to/let-people-sign-in.md": "tests/mcp_server/sign_in/test_page.py",
     "docs/how-to/mount-in-your-project.md": "tests/examples/test_helpdesk.py",
     "docs/how-to/sign-in-with-your-identity-provider.md": "tests/mcp_server/oauth/test_page.py",
     "docs/how-to/use-rls-alone.md": "tests/rls/test_use_alone.py",
@@ -83,6 +84,15 @@ NOT_FOLLOWED = {
     ): "tests/support/processes.py starts its servers so, and test_docs.py compares.",
     ("docs/how-to/keep-answers.md", "@tool(scope="): "tests/mcp_server/test_caching.py has tools with such a line.",
     ("docs/how-to/keep-answers.md", "CACHES = {"): "tests/mcp_server/test_caching.py has such a Redis.",
+    ("docs/how-to/keep-state.md", "from typing"): "tests/mcp_server/ledger/test_states.py has tools that keep a round.",
+    (
+        "docs/how-to/let-people-work-for-a-tenant.md",
+        "python manage.py ",
+    ): "tests/core/test_members.py and test_member_tokens.py call each of these commands.",
+    (
+        "docs/how-to/watch-it-in-grafana.md",
+        "MCP_METRICS=9464 ",
+    ): "tests/mcp_server/metrics/test_processes.py starts two workers so.",
     ("docs/how-to/use-the-audit-in-ci.md", "- run: "): "It is a step of somebody else's CI.",
     ("docs/how-to/hand-out-tokens.md", "from mcp_server.tokens import admin"): "core/admin.py does it for the shop.",
     ("docs/how-to/run-djangos-suite.md", "make test-django "): HEAVY,

@@ -10,8 +10,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server import spans
 from mcp_server.http import tracing
 from mcp_server.http.tracing import Trace
+from mcp_server.spans import requests
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,12 @@ class Exchanges:
         scope = {**scope, tracing.TRACE_KEY: Trace.of(scope)}
         exchange = Exchange(scope, receive, send)
         with tracing.tracing(exchange.trace):
-            await self._answered(exchange, scope)
+            if (tracer := spans.tracer()) is None:
+                await self._answered(exchange, scope)
+                return
+            with requests.span(tracer, scope, exchange.trace.request_id) as span:
+                await self._answered(exchange, scope)
+                requests.answered(span, exchange.status)
 
     async def _answered(self, exchange: Exchange, scope: Scope) -> None:
         try:
@@ -58,6 +65,8 @@ class Exchange:
         self.trace = Trace.of(scope)
         self.facts = {"method": scope["method"], "path": scope["path"]}
         self.is_begun = self.is_complete = self.has_ended = False
+        # Of the answer; 499 as long as there is none, as proxies write of a client that has gone.
+        self.status = 499
         self._scope, self._receive, self._send = scope, receive, send
         self._deadline: float | None = asyncio.get_running_loop().time() + BODY_TIMEOUT
 
@@ -85,6 +94,7 @@ class Exchange:
         if message["type"] == "http.response.start":
             named = (tracing.REQUEST_ID_HEADER, self.trace.request_id.encode())
             message = {**message, "headers": [*message.get("headers", ()), named]}
+            self.status = message["status"]
         self.is_begun = True
         # Before it is sent: whoever waits for the client learns of the end of the answer in the same moment.
         self.is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)

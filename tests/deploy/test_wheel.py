@@ -23,6 +23,7 @@ EXTRA_OF = {
     "rls/testing/": "test",
     "mcp_server/metrics/exposition.py": "metrics",
     "mcp_server/metrics/prometheus.py": "metrics",
+    "mcp_server/spans/export.py": "opentelemetry",
     "mcp_server/sign_in/": "oauth-server",
     "mcp_server/": "mcp",
     "rls/": "",
@@ -97,7 +98,15 @@ def test_an_index_would_take_it(about: Metadata) -> None:
     assert about.description_content_type == "text/markdown"
     assert about.description == Path("README.md").read_text()
     assert str(about.requires_python) == ">=3.11"
-    assert set(about.provides_extra or ()) == {"mcp", "redis", "oauth-server", "metrics", "embedded", "test"}
+    assert set(about.provides_extra or ()) == {
+        "mcp",
+        "redis",
+        "oauth-server",
+        "metrics",
+        "opentelemetry",
+        "embedded",
+        "test",
+    }
 
 
 def test_all_that_is_imported_is_asked_for(contents: dict[str, str], about: Metadata) -> None:

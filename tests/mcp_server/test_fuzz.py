@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.support.world import World, platform_token
 pytestmark = pytest.mark.slow
 
 NAMES = {each: [spec.name for spec in shop_tools(each)] for each in Endpoint}
+READING = {spec.name for each in Endpoint for spec in shop_tools(each) if spec.is_read_only}
 EXAMPLES = settings(
     max_examples=200,
     deadline=None,
@@ -28,6 +30,8 @@ EXAMPLES = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+# It takes a reason alone, and runs every rule each time.
+FEWER = {"run_isolation_audit": settings(EXAMPLES, max_examples=50)}
 # What is there, in acme and in globex alike, so that a call gets further than "there is no such row".
 KNOWN: dict[str, list[Any]] = {
     "sku": ["A-1", "a-1", "A-2"],
@@ -89,15 +93,30 @@ def outcome(answer: httpx2.Response) -> str:
     return text
 
 
+class Sent:
+    """The arguments that a tool was called with. Again they tell nothing new; of a change the second time does."""
+
+    def __init__(self, name: str) -> None:
+        self._most = 1 if name in READING else 2
+        self._times: Counter[str] = Counter()
+
+    def has_enough_of(self, given_arguments: dict[str, Any]) -> bool:
+        known = json.dumps(given_arguments, sort_keys=True)
+        self._times[known] += 1
+        return self._times[known] > self._most
+
+
 @pytest.mark.parametrize("name", NAMES[Endpoint.TENANT])
 def test_a_tools_schema_keeps_its_word(
     name: str, acme: World, globex: World, server: Process, http: httpx2.Client
 ) -> None:
-    schema = schema_of(http, server, "acme", acme.token, name)
+    schema, sent = schema_of(http, server, "acme", acme.token, name), Sent(name)
 
     @EXAMPLES
     @given(arguments(schema))
     def story(given_arguments: dict[str, Any]) -> None:
+        if sent.has_enough_of(given_arguments):
+            return
         params = {"name": name, "arguments": given_arguments}
 
         answer = post(http, server, "acme", acme.token, "tools/call", params)
@@ -117,11 +136,13 @@ def test_a_platform_tools_schema_keeps_its_word(
     name: str, acme: World, globex: World, server: Process, http: httpx2.Client
 ) -> None:
     token = platform_token()
-    schema = schema_of(http, server, "", token, name)
+    schema, sent = schema_of(http, server, "", token, name), Sent(name)
 
-    @EXAMPLES
+    @FEWER.get(name, EXAMPLES)
     @given(arguments(schema))
     def story(given_arguments: dict[str, Any]) -> None:
+        if sent.has_enough_of(given_arguments):
+            return
         params = {"name": name, "arguments": given_arguments}
 
         outcome(post(http, server, "", token, "tools/call", params))

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import RequestFactory, override_settings
 
 from core.roles import SCOPES_OF_ROLES
-from core.scopes import Scope
+from core.scopes import SCOPE_WORDS, Scope
 from mcp_server.sign_in import views
 from tests.mcp_server.sign_in.clients import BACK, Program
 from tests.support.processes import Process
@@ -223,3 +223,7 @@ def test_a_project_with_a_page_of_its_own_to_sign_in_sends_people_there(rf: Requ
         answer = views._sign_in_url(rf.get("/authorize?state=x"))
 
     assert answer == "/accounts/login/?next=%2Fauthorize%3Fstate%3Dx"
+
+
+def test_every_scope_of_the_shop_is_said_in_words() -> None:
+    assert SCOPE_WORDS.keys() == set(Scope)
