@@ -2,6 +2,10 @@
 
 That is a session, an SSE stream or stdio. What is watched ends with it: Note [Asked again] in
 mcp_server.watch.watchers.
+
+# Note [A client that does not read]
+The feed tells all tenants of a process one after the other, and a message to a client that reads nothing waits for it.
+So each connection has a task that sends to it, and what has changed twice in the meantime is told once.
 """
 
 from __future__ import annotations
@@ -47,9 +51,20 @@ class SessionWatcher(Watcher):
         self.joined = AsyncExitStack()
         self.has_joined = self.is_ended = False
         self._leaving: asyncio.Task[None] | None = None
+        # The URIs that have changed and are not told yet, in the order of their changes.
+        self._untold: dict[str, None] = {}
+        self._telling: asyncio.Task[None] | None = None
 
     async def tell(self, uri: str) -> None:
-        await self._connection.send_resource_updated(uri)
+        """It does not wait for the client: see Note [A client that does not read]."""
+        self._untold[uri] = None
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.get_running_loop().create_task(self._tell_all())
+
+    def forget(self, uri: str) -> None:
+        """Watch a URI no more."""
+        self.rows.pop(uri, None)
+        self._untold.pop(uri, None)
 
     def end(self) -> None:
         self.is_ended = True
@@ -59,8 +74,16 @@ class SessionWatcher(Watcher):
     async def leave(self) -> None:
         """End, and be no listener any more."""
         self.is_ended = True
+        if self._telling is not None:
+            self._telling.cancel()
         async with self.changing:
             await self.joined.aclose()
+
+    async def _tell_all(self) -> None:
+        while self._untold and not self.is_ended:
+            uri = next(iter(self._untold))
+            del self._untold[uri]
+            await self._connection.send_resource_updated(uri)
 
 
 class SessionSubscriptions:
@@ -83,7 +106,7 @@ class SessionSubscriptions:
         watcher = _found(ctx)
         if watcher is not None:
             async with watcher.changing:
-                watcher.rows.pop(str(params.uri), None)
+                watcher.forget(str(params.uri))
                 if not watcher.rows:
                     watcher.end()
         return EmptyResult()

@@ -7,11 +7,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from mcp.server.connection import Connection
 from psycopg import AsyncConnection
 
 from core.models import Product, Tenant
 from mcp_server.principals import Principal
-from mcp_server.watch.feed import ChangeFeed, RowChange
+from mcp_server.watch.feed import ChangeFeed, RowChange, Watch
+from mcp_server.watch.sessions import SessionWatcher
 from mcp_server.watch.subscriptions import Stream
 from tests.support.world import World
 
@@ -49,6 +51,67 @@ async def test_a_row_is_watched_whatever_schema_it_is_in(name: str, table: str, 
 
     # Whoever hears of it is asked whether he still may, and he may not.
     assert stream.is_ended == is_heard
+
+
+class Outbound:
+    """What a session sends to its client, who reads from a moment on."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def send_raw_request(self, method: str, params: Any, opts: Any = None) -> dict[str, Any]:
+        raise NotImplementedError
+
+    async def notify(self, method: str, params: Any, opts: Any = None) -> None:
+        await self.reads.wait()
+        self.told.put_nowait(params["uri"])
+
+
+def session(world: World, outbound: Outbound, *uris: str) -> SessionWatcher:
+    principal = Principal("tests", world.id, "acme", id="tests")
+
+    async def still() -> Principal:
+        return principal
+
+    watcher = SessionWatcher(Connection.for_loop(outbound), principal, still)
+    watcher.rows = dict.fromkeys(uris, frozenset({("core_product", None)}))
+    return watcher
+
+
+@pytest.mark.anyio
+async def test_a_client_that_does_not_read_keeps_nobody_from_hearing(acme: World) -> None:
+    silent, other, watch = Outbound(), Outbound(), Watch()
+    for outbound in (silent, other):
+        watch.listeners[outbound] = session(acme, outbound, "product://A-1").hear
+    other.reads.set()
+
+    async with asyncio.timeout(60):
+        for _ in range(3):
+            await watch.tell(RowChange(acme.id, "core_product", None))
+            assert await other.told.get() == "product://A-1"
+
+    # What has changed meanwhile is told once, beside what was being sent.
+    silent.reads.set()
+    assert [await silent.told.get() for _ in range(2)] == ["product://A-1"] * 2
+    await asyncio.sleep(0)
+    assert silent.told.empty()
+
+
+@pytest.mark.anyio
+async def test_what_is_left_while_a_client_does_not_read_is_not_told(acme: World) -> None:
+    outbound = Outbound()
+    watcher = session(acme, outbound, "product://A-1", "product://A-2", "product://A-3")
+    await watcher.hear(RowChange(acme.id, "core_product", None))
+    await asyncio.sleep(0)
+
+    watcher.forget("product://A-2")
+    outbound.reads.set()
+
+    assert [await outbound.told.get() for _ in range(2)] == ["product://A-1", "product://A-3"]
+    await watcher.leave()
+    await watcher.hear(None)
+    assert outbound.told.empty()
 
 
 @pytest.mark.anyio
