@@ -126,6 +126,8 @@ async def run_async(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs
             try:
                 with called_off_when(work.is_called_off):
                     return await function(*args, **kwargs)
+            except SystemExit as error:
+                raise _ending(error) from error
             finally:
                 await sync_to_async(connections.close_all)()
 
@@ -220,10 +222,17 @@ def _attended(work: Work, spoken: tuple[str | None, tzinfo], call: Callable[[], 
             if work.is_called_off():
                 raise CalledOff
             return call()
-    except StopIteration as error:  # no future takes it
-        raise RuntimeError("a function raised StopIteration") from error
+    except (StopIteration, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:
+        raise _ending(error) from error
     finally:
         connections.close_all()
+
+
+def _ending(error: BaseException) -> RuntimeError:
+    """What is raised in the event loop in place of an error that would end more there than the call: the loop itself,
+    with all that others have under way (sys.exit), or whoever waits.
+    """
+    return RuntimeError(f"a function raised {type(error).__name__}")
 
 
 class Turn:
