@@ -45,7 +45,8 @@ class FailedLogins:
         return seconds
 
     async def failed(self, scope: Scope) -> None:
-        """Count a request that was refused with 401."""
+        """Count a request that was refused with 401. A token that has ended opens nothing any more."""
+        self._known.pop(_shown(scope), None)
         key = address_of(scope)
         if key not in self._meter and len(self._meter) >= MAX_ADDRESSES:
             self._meter.forget_past()

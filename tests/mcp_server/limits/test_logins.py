@@ -111,6 +111,19 @@ async def test_a_thousand_addresses_are_told_apart_and_the_others_are_one(monkey
     assert len(meter) == 1
 
 
+@pytest.mark.anyio
+async def test_who_was_let_in_before_is_not_when_his_token_has_ended() -> None:
+    failed = FailedLogins(Meter("login", rates("1/hour"), Store()))
+    failed.let_in(scope(OFFICE, "was good"))
+    for _ in range(2):
+        await failed.failed(scope(OFFICE, "invented"))
+    assert failed.seconds_refused(scope(OFFICE, "was good")) == 0
+
+    await failed.failed(scope(OFFICE, "was good"))
+
+    assert failed.seconds_refused(scope(OFFICE, "was good")) > 0
+
+
 @pytest.fixture(scope="module")
 def behind_a_proxy(django_db_setup: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server whose proxy is on this machine, as uvicorn believes unless it is told otherwise."""
