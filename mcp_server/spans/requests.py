@@ -12,6 +12,9 @@ from starlette.types import Scope
 
 # Where the scope of a request has its route: a path with the names of its variables, and not their values.
 ROUTE_KEY = "mcp_server.route"
+# RFC 9110, section 9, and RFC 5789. Whatever else a client has written is not told.
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+OTHER_METHOD, OTHER_NAME = "_OTHER", "HTTP"
 
 
 class HeaderGetter(Getter[Scope]):
@@ -35,14 +38,27 @@ def span(tracer: Tracer, scope: Scope, request_id: str) -> Iterator[Span]:
     if trace.get_current_span().get_span_context().is_valid:
         yield trace.INVALID_SPAN
         return
-    facts = {"http.request.method": scope["method"], "url.scheme": scope["scheme"], "request_id": request_id}
+    is_known = scope["method"] in METHODS
+    method, name = (scope["method"], scope["method"]) if is_known else (OTHER_METHOD, OTHER_NAME)
+    facts = {"http.request.method": method, "url.scheme": scope["scheme"], "request_id": request_id}
     with tracer.start_as_current_span(
-        scope["method"], propagate.extract(scope, getter=GETTER), SpanKind.SERVER, facts, record_exception=False
+        name,
+        propagate.extract(scope, getter=GETTER),
+        SpanKind.SERVER,
+        facts,
+        record_exception=False,
+        set_status_on_exception=False,
     ) as found:
-        yield found
-        if route := scope.get(ROUTE_KEY):
-            found.update_name(f"{scope['method']} {route}")
-            found.set_attribute("http.route", route)
+        try:
+            yield found
+        except Exception as error:
+            found.set_attribute("error.type", type(error).__qualname__)
+            found.set_status(StatusCode.ERROR)
+            raise
+        finally:
+            if route := scope.get(ROUTE_KEY):
+                found.update_name(f"{name} {route}")
+                found.set_attribute("http.route", route)
 
 
 def answered(span: Span, status: int) -> None:

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from mcp_server.spans import requests
 from mcp_server.spans.statements import described
 from tests.support import programs, raw, spans
 from tests.support.processes import free_port, serving
@@ -112,6 +116,21 @@ def test_no_span_holds_data(acme: World, globex: World) -> None:
     assert len(story.named("POST /mcp/{tenant}")) == 8
     for span in story.spans:
         assert not span.status.get("description"), span
+
+
+def test_a_request_that_breaks_off_is_an_error_without_its_text() -> None:
+    """As when a stream ends with an error after its answer has begun."""
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    scope = {"method": "SECRET", "scheme": "http", "headers": [], requests.ROUTE_KEY: "/mcp/{tenant}"}
+
+    with pytest.raises(ValueError, match="SECRET"), requests.span(provider.get_tracer("tests"), scope, "1"):
+        raise ValueError("SECRET of a row")
+
+    [span] = kept.get_finished_spans()
+    assert "SECRET" not in span.to_json()
+    assert (span.name, span.status.status_code.name) == ("HTTP /mcp/{tenant}", "ERROR")
+    assert (span.attributes["error.type"], span.attributes["http.request.method"]) == ("ValueError", "_OTHER")
 
 
 @pytest.mark.slow
