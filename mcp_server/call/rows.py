@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import islice
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import InputRequiredResult
@@ -22,14 +23,17 @@ from mcp_server.declare.tools import ToolSpec
 
 
 def within(spec: ToolSpec, value: Any) -> Any:
-    """What a tool has returned; of an iterator a list. Raises ToolError: it has more rows than the tool may give.
+    """What a tool has returned; of an iterator or a query a list. Raises ToolError: it has more rows than the tool may
+    give.
 
-    Of an iterator no more is read than it takes to know.
+    No more is read than it takes to know.
     """
     if spec.max_rows is None or isinstance(value, InputRequiredResult):
         return value
     if isinstance(value, Iterator):
         value = list(islice(value, spec.max_rows + 1))
+    elif isinstance(value, QuerySet):
+        value = list(value[: spec.max_rows + 1])
     if row_count(value) > spec.max_rows:
         raise ToolError(_refusal(spec))
     return value
@@ -49,7 +53,7 @@ def row_count(value: Any) -> int:
         return _longest(getattr(value, field.name) for field in dataclasses.fields(value))
     if isinstance(value, tuple) and hasattr(value, "_fields"):  # a NamedTuple
         return _longest(value)
-    return len(value) if isinstance(value, Collection) else 0
+    return len(value) if isinstance(value, Sized) else 0
 
 
 def _longest(parts: Iterable[Any]) -> int:

@@ -105,6 +105,16 @@ def serving() -> MCP:
         return rooms(count)
 
     @mcp.tool(scope=None, read_only=True, max_rows=2)
+    def skus_from(number: int) -> list[str]:
+        """List SKUs, as a query that has not been sent yet."""
+        return Product.objects.order_by("sku").values_list("sku", flat=True)[number:]  # type: ignore[return-value]
+
+    @mcp.tool(scope=None, read_only=True, max_rows=2)
+    def skus_by_name() -> dict[str, list[str]]:
+        """List SKUs, inside of something."""
+        return {"all": Product.objects.values_list("sku", flat=True)}  # type: ignore[dict-item]
+
+    @mcp.tool(scope=None, read_only=True, max_rows=2)
     def paged_rooms(limit: Limit = 20, cursor: str | None = None) -> list[Room]:
         """List a page of rooms."""
         return rooms(limit)
@@ -218,6 +228,22 @@ def test_the_words_are_in_the_callers_language() -> None:
 )
 def test_the_longest_list_of_an_answer_counts(found: Any, count: int) -> None:
     assert rows.row_count(found) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "is_refused"),
+    [("skus_from", {"number": 0}, True), ("skus_from", {"number": 1}, False), ("skus_by_name", {}, True)],
+)
+def test_the_rows_of_a_query_count(name: str, arguments: dict[str, Any], is_refused: bool, acme: World) -> None:
+    with tenant_context(acme.id):
+        Product.objects.bulk_create(
+            Product(sku=f"B-{number}", name="Bell", price_minor=100, currency="EUR") for number in range(2)
+        )
+
+    result = answer(name, arguments)
+
+    assert ("This answer has more than 2 rows" in text(result)) == is_refused
+    assert is_refused or result["structuredContent"]["result"] == ["B-0", "B-1"]
 
 
 def test_of_an_iterator_no_more_is_read_than_it_takes_to_know() -> None:
