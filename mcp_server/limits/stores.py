@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from limits import RateLimitItem
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import RedisStorage, SlidingWindowCounterSupport
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import ConfigurationError, StorageError
+
+from mcp_server.limits import counters
+from mcp_server.limits.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ class Store:
     """
 
     def __init__(self, url: str = "") -> None:
-        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._own = Counters()
         self._redis = _redis(url) if url else None
         self._shared = SlidingWindowCounterRateLimiter(self._redis) if self._redis else None
         self._is_away = False
@@ -47,7 +50,7 @@ class Store:
                 return await self._taken_from_redis(self._shared, rule, key, amount)
             except (StorageError, TimeoutError, OSError) as error:
                 self._lose(error)
-        return await _taken(self._own, rule, key, amount)
+        return self._own.take(rule, key, amount)
 
     async def close(self) -> None:
         """End the connections to Redis."""
@@ -90,5 +93,9 @@ def _redis(url: str) -> RedisStorage:
 async def _taken(limiter: SlidingWindowCounterRateLimiter, rule: RateLimitItem, key: str, amount: int) -> float:
     if await limiter.hit(rule, key, cost=amount):
         return 0.0
-    # One that has room again at once, by this clock, is asked again after a moment all the same.
-    return max((await limiter.get_window_stats(rule, key)).reset_time - time.time(), 0.01)
+    expiry = rule.get_expiry()
+    # Not the reset time of `limits`: it says when the count goes down by one, and not when there is room.
+    window = await cast(SlidingWindowCounterSupport, limiter.storage).get_sliding_window(rule.key_for(key), expiry)
+    before, _, now, _ = window
+    seconds = counters.seconds_until(rule, amount, before=before, now=now, passed=time.time() / expiry % 1)
+    return seconds or counters.LEAST_SECONDS  # there is room by now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,20 @@ def test_processes_share_a_rate(server_of_counts: Redis) -> None:
         return found
 
     assert asyncio.run(story()) == [80, 20]
+
+
+@pytest.mark.anyio
+@needs_redis
+async def test_who_is_refused_is_told_when_there_is_room(server_of_counts: Redis) -> None:
+    [rate] = rates("10/year")
+    store = Store(server_of_counts.url)
+    assert await store.take(rate, "key", 10) == 0
+
+    seconds = await store.take(rate, "key")
+    await store.close()
+
+    # Nothing goes before the window ends that all of them were counted in.
+    assert seconds == pytest.approx(rate.get_expiry() - time.time() % rate.get_expiry(), abs=60)
 
 
 @pytest.mark.anyio
