@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from django.db import connections, router
 
+# An event whose number is not given out yet is from another server, whose dump was restored here: it is an old one.
 # `started_at` goes with a snapshot: the numbers of another server, or of one that was restored, are others.
 LOOK = """
     SELECT
@@ -23,6 +24,7 @@ LOOK = """
         EXISTS (
             SELECT FROM mcp_ledger_auditevent
             WHERE transaction_id >= pg_catalog.pg_snapshot_xmin(%(since)s::pg_catalog.pg_snapshot)::text::bigint
+            AND transaction_id < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint
             AND NOT pg_catalog.pg_visible_in_snapshot(
                 transaction_id::text::pg_catalog.xid8, %(since)s::pg_catalog.pg_snapshot
             )

@@ -47,6 +47,10 @@ WRITE_EVENT = """
     INSERT INTO mcp_ledger_auditevent (tenant_id, action, subject, details, actor)
     VALUES (%s, 'rename', 'products', '{}', 'somebody')
 """
+RESTORED_EVENT = """
+    INSERT INTO mcp_ledger_auditevent (tenant_id, action, subject, details, actor, transaction_id)
+    VALUES (%s, 'rename', 'products', '{}', 'somebody', (pg_current_xact_id())::text::bigint + 1000000)
+"""
 Story = Callable[[httpx2.AsyncClient], Awaitable[Any]]
 
 
@@ -174,6 +178,19 @@ def test_a_dry_run_and_a_refusal_are_none(acme: World) -> None:
 
     assert shelf.asked(story) == ["Acme anvil"]
     assert shelf.runs == 1
+
+
+def test_changes_of_the_server_that_a_dump_is_from_are_old_ones(acme: World, admin: psycopg.Connection) -> None:
+    """It has given out more numbers of transactions than the server where the dump was restored."""
+    shelf = Shelf()
+    admin.execute(RESTORED_EVENT, [acme.id])
+
+    before = [shelf.asked(lambda client: said(client, "names")) for _ in range(2)]
+    shelf.asked(lambda client: said(client, "rename", name="Feather"))
+    after = [shelf.asked(lambda client: said(client, "names")) for _ in range(2)]
+
+    assert (before, after) == ([["Acme anvil"]] * 2, [["Feather"]] * 2)
+    assert shelf.runs == 2
 
 
 def test_an_answer_that_was_computed_while_something_changed_is_not_given_again(acme: World) -> None:
