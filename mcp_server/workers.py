@@ -236,13 +236,20 @@ def _ending(error: BaseException) -> RuntimeError:
 
 
 class Turn:
-    """Within the block, one worker is used: of those of the tenant whose context is open, if one is, and of all."""
+    """Within the block, one worker is used: of those of the tenant whose context is open, if one is, and of all.
+
+    Who has a turn already waits for no other one, as an async tool that reads a resource: if all who have one did, they
+    would wait for each other for ever.
+    """
 
     def __init__(self) -> None:
+        self.is_taken = False
         tenant_id = rls.current_tenant_id()
         self._pool = _pool()
-        own = [] if tenant_id is None else [self._pool.of_tenants.of(tenant_id)]
-        self._turns: list[Turns | asyncio.Semaphore] = [*own, self._pool.turns]
+        self._turns: list[Turns | asyncio.Semaphore] = []
+        if (around := _turn.get()) is None or not around.is_taken:
+            own = [] if tenant_id is None else [self._pool.of_tenants.of(tenant_id)]
+            self._turns = [*own, self._pool.turns]
         self._held: list[Turns | asyncio.Semaphore] = []
 
     async def __aenter__(self) -> Pool:
@@ -257,15 +264,23 @@ class Turn:
         finally:
             self._pool.waiting -= 1
         self._pool.busy += 1
+        self.is_taken = True
+        self._token = _turn.set(self)
         return self._pool
 
     async def __aexit__(self, *error: object) -> None:
+        _turn.reset(self._token)
+        self.is_taken = False
         self._pool.busy -= 1
         self._release()
 
     def _release(self) -> None:
         for turns in reversed(self._held):
             turns.release()
+
+
+# The one that the current task has taken, or whoever has begun it.
+_turn: ContextVar[Turn | None] = ContextVar("mcp_turn", default=None)
 
 
 def _pool() -> Pool:
