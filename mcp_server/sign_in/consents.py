@@ -188,7 +188,7 @@ def _found(**facts: Any) -> Consent | None:
 
 @contextmanager
 def _ending_twins(consent: Consent) -> Iterator[None]:
-    """A code or a refresh token that is shown twice at one moment ends its consent too: one of the two has stolen it."""
+    """What is shown twice at one moment ends its consent too: one of the two has stolen it."""
     try:
         yield
     except ShownTwice:
