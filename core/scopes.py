@@ -40,6 +40,7 @@ SCOPE_WORDS: Mapping[str, Promise] = {
     Scope.REPORTS_READ: _("See figures and reports"),
     Scope.SETTINGS_WRITE: _("Change the shop's settings"),
     Scope.AUDIT_READ: _("See who has done what"),
+    Scope.CUSTOMERS_CONTACT: _("See e-mail addresses and phone numbers"),
     Scope.EXPORTS_WRITE: _("Export lists as files"),
     Scope.DEMO_WRITE: _("Fill the shop with demo data"),
 }

@@ -158,6 +158,9 @@ RLS_SHARED_MODELS = {
     "sessions.Session": "Staff of the platform; app_tenant has no right on it.",
 }
 
+# Where somebody goes who has signed in at /accounts/login/.
+LOGIN_REDIRECT_URL = "/accounts/tokens/"
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -6,8 +6,9 @@
 from django.conf import settings
 from django.urls import include, path
 
-from core import views
+from core import accounts, views
 from core.admin import site
+from mcp_server.sign_in import entrance
 
 handler400 = views.bad_request
 handler404 = views.not_found
@@ -16,6 +17,9 @@ handler500 = views.server_error
 urlpatterns = [
     path("", views.index),
     path("admin/", site.urls),
+    path("accounts/login/", entrance.sign_in, name="sign_in"),
+    path("accounts/logout/", accounts.leave, name="sign_out"),
+    path("accounts/tokens/", accounts.own_tokens, name="own_tokens"),
     path("t/<str:tenant>/api/info", views.info),
     path("t/<str:tenant>/api/products", views.products),
     path("t/<str:tenant>/api/products.csv", views.products_csv),

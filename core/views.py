@@ -34,6 +34,7 @@ django-tenant-mcp: one PostgreSQL database, many tenants, and assistants that wo
   MCP of a tenant     {root}/mcp/<tenant>/        Authorization: Bearer <token of the tenant>
   MCP of the platform {root}/mcp/                 Authorization: Bearer <platform token>
   JSON of a tenant    {root}/t/<tenant>/api/info  products, products.csv, orders; the same tokens
+  Your own tokens     {root}/accounts/tokens/     sign in as a member of a tenant
   Admin               {root}/admin/
 
 A token comes from: manage.py tokens create --tenant <tenant> --name <name>

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -41,7 +42,7 @@ def memberships_of(user: User) -> list[Membership]:
 
     Empty for a user who is not active.
     """
-    return list(_good(user).select_related("tenant").order_by("tenant__name", "tenant__subdomain"))
+    return list(_good(user).select_related("tenant", "user").order_by("tenant__name", "tenant__subdomain"))
 
 
 def scopes_of(user: User, tenant: Tenant) -> frozenset[Scope]:
@@ -88,6 +89,34 @@ def remove(*, user: User, tenant: Tenant, actor: str) -> None:
     tokens.revoke_all_of(membership.id)
     _remember("remove_member", membership, actor=actor, details={"role": membership.role})
     membership.delete()
+
+
+def create_token(membership: Membership, *, name: str, is_read_only: bool, expires_at: datetime) -> str:
+    """A token that acts for a member, who has made it himself. Raises TokenInvalid."""
+    user, tenant = membership.user.get_username(), membership.tenant.subdomain
+    token = tokens.create(name=name, slug=tenant, user=user, is_read_only=is_read_only, expires_at=expires_at)
+    _remember_token("create_token", membership, name)
+    return token
+
+
+def revoke_token(memberships: Iterable[Membership], token_id: str) -> None:
+    """End a token of one of these members now. Raises TokenNotFound: it is none of theirs."""
+    own = {each.pk: each for each in memberships}
+    token = next((each for each in tokens.of_members(own) if str(each.pk) == token_id), None)
+    if token is None or token.member is None:
+        raise tokens.TokenNotFound(_("You have no such token. Perhaps it was revoked already."))
+    tokens.revoke(token.pk)
+    _remember_token("revoke_token", own[token.member], token.name)
+
+
+def _remember_token(action: str, membership: Membership, name: str) -> None:
+    events.write(
+        action=action,
+        subject=f"token {name}",
+        actor=membership.user.get_username(),
+        details={"name": name},
+        tenant_id=membership.tenant_id,
+    )
 
 
 def _good(user: User) -> QuerySet[Membership]:

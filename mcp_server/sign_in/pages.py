@@ -13,17 +13,27 @@ from django.middleware.csrf import get_token
 from django.template import Context, Engine
 from django.utils.safestring import mark_safe
 
-from mcp_server.connect.page import STYLE as STYLE_OF_PAGES
+from mcp_server.connect import page as connect_page
 
 HERE = Path(__file__).parent
-STYLE = STYLE_OF_PAGES + (HERE / "page.css").read_text(encoding="utf-8")
+TEMPLATES = HERE / "html"
+STYLE = connect_page.STYLE + (HERE / "page.css").read_text(encoding="utf-8")
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
 def page(
-    request: HttpRequest, name: str, language: str, *, status: int = 200, sends_to: str = "", **facts: Any
+    request: HttpRequest,
+    name: str,
+    language: str,
+    *,
+    status: int = 200,
+    sends_to: str = "",
+    templates: Path = TEMPLATES,
+    **facts: Any,
 ) -> HttpResponse:
-    """A page of a template. A form of it may lead to this server and to the origin `sends_to`, and nowhere else."""
+    """A page of a template in `templates`, which may extend "base.html" of ours. A form of it may lead to this server
+    and to the origin `sends_to`, and nowhere else.
+    """
     shown = {
         **facts,
         "language": language,
@@ -31,29 +41,25 @@ def page(
         # A constant; what stands in it would be wrong as a text of HTML.
         "style": mark_safe(STYLE),  # noqa: S308
     }
-    text = _engine().get_template(f"{name}.html").render(Context(shown))
+    text = _engine(templates).get_template(f"{name}.html").render(Context(shown))
     return HttpResponse(text, status=status, headers=_headers(language, sends_to))
 
 
 def _headers(language: str, sends_to: str) -> dict[str, str]:
     # Browsers hold a redirect after a form against form-action too.
     forms = " ".join(filter(None, ["'self'", sends_to]))
-    return {
+    return connect_page.HEADERS | {
         "Content-Security-Policy": (
             f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; base-uri 'none'; form-action {forms}; "
             "frame-ancestors 'none'"
         ),
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
         # The address of a page holds what a client asks for. Origin is what Django's check of forms needs.
         "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cache-Control": "no-store",
         "Content-Language": language,
         "Vary": "Accept-Language, Cookie",
     }
 
 
 @functools.cache
-def _engine() -> Engine:
-    return Engine(dirs=[str(HERE / "templates" / "sign_in")])
+def _engine(templates: Path) -> Engine:
+    return Engine(dirs=[str(templates), str(TEMPLATES), str(connect_page.HERE)])

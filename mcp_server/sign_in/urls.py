@@ -5,7 +5,7 @@ at /token (MCP specification 2025-03-26, "Fallbacks for Servers without Metadata
 
 from django.urls import path
 
-from mcp_server.sign_in import views
+from mcp_server.sign_in import entrance, views
 
 app_name = "mcp_sign_in"
 urlpatterns = [
@@ -14,5 +14,5 @@ urlpatterns = [
     path("authorize", views.authorize, name="authorize"),
     path("token", views.token, name="token"),
     path("revoke", views.revoke, name="revoke"),
-    path("sign-in", views.sign_in, name="sign_in"),
+    path("sign-in", entrance.sign_in, name="sign_in"),
 ]

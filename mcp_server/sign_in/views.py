@@ -12,21 +12,19 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InsecureTransportError
 from django.conf import settings
-from django.contrib.auth import REDIRECT_FIELD_NAME, login
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import resolve_url
 from django.urls import reverse
-from django.utils import translation
 from django.utils.cache import patch_vary_headers
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from mcp_server.http import hosts, languages
+from mcp_server.http import hosts
 from mcp_server.sign_in import addresses, clients, consents, places, rates
+from mcp_server.sign_in.entrance import View, in_its_language
 from mcp_server.sign_in.models import Client
 from mcp_server.sign_in.pages import page
 from mcp_server.sign_in.places import Place
@@ -42,8 +40,6 @@ PREFLIGHT = {
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 # Characters of one parameter of a request.
 MAX_VALUE_LENGTH = 4000
-
-View = Callable[[HttpRequest], HttpResponseBase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +118,6 @@ def register(request: HttpRequest) -> JsonResponse:
     except clients.Refused as error:
         return JsonResponse({"error": error.code, "error_description": error.description}, status=400, headers=NO_STORE)
     return JsonResponse(clients.facts(client), status=201, headers=NO_STORE)
-
-
-def in_its_language(view: Callable[[HttpRequest, str], HttpResponseBase]) -> View:
-    """A view of a page, in the language that a browser asks for."""
-
-    @functools.wraps(view)
-    def shown(request: HttpRequest) -> HttpResponseBase:
-        language = languages.of_page(request.headers.get("accept-language", ""))
-        with translation.override(language):
-            return view(request, language)
-
-    return shown
 
 
 @csrf_protect
@@ -246,48 +230,11 @@ def revoke(request: HttpRequest) -> HttpResponseBase:
     return _answered(request, lambda: server().create_endpoint_response("revocation", request))
 
 
-@sensitive_post_parameters("password")
-@csrf_protect
-@require_http_methods(["GET", "POST"])
-@in_its_language
-def sign_in(request: HttpRequest, language: str) -> HttpResponseBase:
-    """Where a person signs in, in a project that has no page for it (LOGIN_URL)."""
-    form = AuthenticationForm(request, data=request.POST or None)
-    problem = ""
-    if request.method == "POST":
-        if not rates.is_open(rates.FAILED_PASSWORDS, "password", request):
-            problem = _("Too many passwords were wrong. Wait a minute, then try again.")
-        elif form.is_valid():
-            login(request, form.get_user())
-            return HttpResponseRedirect(_next(request))
-        else:
-            rates.count(rates.FAILED_PASSWORDS, "password", request)
-            problem = " ".join(str(each) for errors in form.errors.values() for each in errors)
-    return page(
-        request,
-        "sign_in",
-        language,
-        status=403 if problem else 200,
-        title=_("Sign in"),
-        problem=problem,
-        username=request.POST.get("username", ""),
-        username_label=form.fields["username"].label,
-        password_label=form.fields["password"].label,
-        send=_("Sign in"),
-    )
-
-
 def _sign_in_url(request: HttpRequest) -> str:
     """The page of the project for it, where it has one, and ours where it has none."""
     own = settings.is_overridden("LOGIN_URL")  # type: ignore[misc]  # the settings pass it on
     url = resolve_url(settings.LOGIN_URL) if own else reverse("mcp_sign_in:sign_in")
     return f"{url}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}"
-
-
-def _next(request: HttpRequest) -> str:
-    """Where a person goes who has signed in: a page of this server."""
-    asked = request.GET.get(REDIRECT_FIELD_NAME, "")
-    return asked if url_has_allowed_host_and_scheme(asked, None, require_https=request.is_secure()) else "/"
 
 
 def _answered(request: HttpRequest, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
