@@ -12,12 +12,13 @@ Prints a table, and ends with an error where B waits more than twice as long bes
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,7 +46,7 @@ QUIET_CLIENTS, INTERVAL = 2, 0.125
 MOST = 2.0
 PRODUCTS = 10_000
 ORDERS = 20_000
-DEAREST, CHEAP = ("get_business_insights", {}), ("get_tenant_products", {"limit": 20})
+DEAREST, CHEAP = "get_business_insights", "get_tenant_products"
 
 ROWS = """
 INSERT INTO core_product (tenant_id, sku, name, category, price_minor, currency, stock, reorder_level, is_active)
@@ -90,11 +91,10 @@ class Noise:
 class Caller:
     """One connection that is kept, and one call at a time on it."""
 
-    def __init__(self, port: int, slug: str, token: str, call: tuple[str, Mapping[str, object]]) -> None:
-        path = f"/mcp/{slug}/"
-        head, body = request(path, token, call[0], dict(call[1]), MODERN)
-        lines = [f"POST {path} HTTP/1.1".encode(), *(name + b": " + value for name, value in head)]
-        self._request = b"\r\n".join(lines).replace(b"127.0.0.1:8000", b"127.0.0.1:%d" % port) + b"\r\n\r\n" + body
+    def __init__(self, port: int, slug: str, token: str, tool: str, arguments: Sequence[dict[str, object]]) -> None:
+        """`arguments` are those of its calls, one after the other, and again."""
+        requests = [_request(port, f"/mcp/{slug}/", token, tool, each) for each in arguments]
+        self._requests = itertools.cycle(requests)
         self._port = port
 
     async def open(self) -> None:
@@ -105,7 +105,7 @@ class Caller:
 
     async def call(self) -> int | None:
         """Call once. None where it was answered, or the seconds after which to call again."""
-        self._writer.write(self._request)
+        self._writer.write(next(self._requests))
         head = await self._reader.readuntil(b"\r\n\r\n")
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
         if b"content-length" in fields:
@@ -117,6 +117,12 @@ class Caller:
         if b'"isError":true' in body or not head.startswith(b"HTTP/1.1 200"):
             raise SystemExit(f"not an answer: {head.decode()}{body[:500].decode(errors='replace')}")
         return None
+
+
+def _request(port: int, path: str, token: str, tool: str, arguments: dict[str, object]) -> bytes:
+    head, body = request(path, token, tool, arguments, MODERN)
+    lines = [f"POST {path} HTTP/1.1".encode(), *(name + b": " + value for name, value in head)]
+    return b"\r\n".join(lines).replace(b"127.0.0.1:8000", b"127.0.0.1:%d" % port) + b"\r\n\r\n" + body
 
 
 async def turn(quiet: list[Caller], noisy: list[Caller], noise: Noise | None, seconds: float, found: Turns) -> None:
@@ -166,8 +172,8 @@ async def measure(
     found = {title: (Turns(title), Turns(title)) for title in kinds}
     callers = {}
     for server in (with_limits, without):
-        quiet = [Caller(server.port, "quiet", token, CHEAP) for token in keys["quiet"]]
-        noisy = [Caller(server.port, "noisy", keys["noisy"][0], DEAREST) for _ in range(WIDTH)]
+        quiet = [Caller(server.port, "quiet", token, CHEAP, [{"limit": 20}]) for token in keys["quiet"]]
+        noisy = [Caller(server.port, "noisy", keys["noisy"][0], DEAREST, _periods(each)) for each in range(WIDTH)]
         callers[server.port] = quiet, noisy
     for number in range(ROUNDS):
         order = [*kinds][number % len(kinds) :] + [*kinds][: number % len(kinds)]
@@ -177,6 +183,11 @@ async def measure(
             await turn(*callers[server.port], None, seconds, idle)
             await turn(*callers[server.port], noise, seconds, loud)
     return found
+
+
+def _periods(number: int) -> list[dict[str, object]]:
+    """Others for each connection, so that no answer was kept before."""
+    return [{"period": f"last_{30 + (each * WIDTH + number) % 700}_days"} for each in range(11)]
 
 
 def fill(admin: psycopg.Connection, tenant: object) -> None:

@@ -3,7 +3,8 @@
 # Note [A noisy tenant]
 Workers share one interpreter, and their statements the processors of PostgreSQL. Where a tenant calls a dear tool again
 and again with half of the workers, another one's calls wait six to eight times as long (docs/reference/benchmarks.md).
-So a tenant has half of the workers while it is alone, and a tenth beside others.
+So a tenant has half of the workers while it is alone, and a fifth beside others, but two where half of them are two:
+with one, a call that lasts would keep all others of its own tenant waiting.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class TurnsOfTenants:
     """The turns of each tenant at so many workers. See Note [A noisy tenant]."""
 
     def __init__(self, workers: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._alone, self._in_company = max(1, workers // 2), max(1, workers // 10)
+        self._alone = max(1, workers // 2)
+        self._in_company = min(self._alone, max(2, workers // 5))
         self._clock = clock
         # Of the tenants that have calls now.
         self._turns: WeakValueDictionary[UUID, Turns] = WeakValueDictionary()

@@ -28,7 +28,7 @@ from mcp_server.call.confirmations import Yes
 from mcp_server.call.transaction import Undecided
 from mcp_server.declare.tools import ToolSpec
 from mcp_server.errors import Refusal
-from mcp_server.http import authentication
+from mcp_server.http import authentication, bodies
 from mcp_server.http.context import current_principal
 from mcp_server.ledger import trail
 from mcp_server.principals import Principal
@@ -150,7 +150,8 @@ async def _called(call: Call, context: Context[Any, Any]) -> CallToolResult | In
     try:
         return await _changed(call, context, earlier)
     finally:
-        authentication.forget(_request_of(context), call.principal)
+        if spec.changes_callers:
+            authentication.forget(_request_of(context), call.principal)
 
 
 def _request_of(context: Context[Any, Any]) -> object:
@@ -169,6 +170,7 @@ async def _changed(
     No transaction waits for a person: it would hold locks, and a connection of the pool. So where the answer comes in
     the middle of the call, as in the older protocols, the function is called a second time.
     """
+    bodies.listen_at_once(_request_of(context))
     yes = _agreed(call, context, earlier) or confirmations.of(call) or _answered(earlier)
     call = replace(call, context=asking.as_the_tool_knows_it(context, earlier))
     done = await workers.run(transaction.perform, call, yes)

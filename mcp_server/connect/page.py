@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from mcp_server.app import MCP
 
 HTML, STREAM = "text/html", "text/event-stream"
-STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+HERE = Path(__file__).parent
+STYLE = (HERE / "page.css").read_text(encoding="utf-8")
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = {
     # Nothing is loaded or run, and no page holds it in a frame. Links to clients are none of a policy's business.
@@ -145,4 +146,4 @@ def _url(request: HTTPConnection, slug: str) -> str:
 
 @functools.cache
 def _template() -> Template:
-    return Engine().from_string(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    return Engine(dirs=[str(HERE)]).get_template("page.html")

@@ -104,6 +104,10 @@ def refuse_spec(spec: ToolSpec) -> None:
             f"{who} asks a person, and has no change that could wait for the answer; write `read_only=False`, or "
             "remove `asks=True`"
         )
+    if spec.is_read_only and spec.changes_callers:
+        raise ImproperlyConfigured(
+            f"{who} only reads, and so changes no callers; write `read_only=False`, or remove `changes_callers=True`"
+        )
     if spec.is_at_platform and spec.scope is None and not spec.is_read_only:
         raise ImproperlyConfigured(
             f"{who} changes something, and without a scope it has no platform context, no reason and no transaction "

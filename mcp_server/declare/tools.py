@@ -98,6 +98,7 @@ class ToolSpec:
     cache: int = 0
     timeout: float | None = None
     max_rows: int | None = None
+    changes_callers: bool = False
 
     kind: ClassVar[Literal["tool"]] = "tool"
 
@@ -151,6 +152,7 @@ def tool(
     cache: int = 0,
     timeout: float | None = None,
     max_rows: int | None = None,
+    changes_callers: bool = False,
     declared: list[Spec] = DECLARED,
 ) -> Callable[[F], F]:
     """Offer a function as an MCP tool. Its parameters, annotations and docstring are what the model sees.
@@ -174,6 +176,8 @@ def tool(
         timeout: the seconds that a query of it may take, where that is less than its role's statement_timeout.
         max_rows: how many rows its answer may have. One with more is refused, because a part of a list, counted or
             added up, gives wrong figures; a change is then rolled back. See mcp_server.call.rows.
+        changes_callers: it may change who may call, or what callers may do and read in: a right, a language, a time
+            zone. After it they are looked up again at once in this process; what others change, within a second.
         declared: where it is kept; `MCP.tool` has it of one server alone.
 
     The function returns a dataclass, a pydantic model, a TypedDict, a list of these, or a text; an Answer or a Change,
@@ -201,6 +205,7 @@ def tool(
                 cache=cache,
                 timeout=timeout,
                 max_rows=max_rows,
+                changes_callers=changes_callers,
             )
             _add(spec, declared)
         return function

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import anyio
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,10 +14,13 @@ from mcp_server.http import eras
 # No call that fits a schema comes near it; one that fits none is read all the same, in the event loop, before it is
 # refused.
 MAX_BODY_BYTES = 2**18
-# Seconds until we listen whether the client hangs up: what is answered by then needs no task for it.
-HEARING_DELAY = 0.05
+# Seconds until we listen whether the client hangs up, where nothing is changed before (see `listen_at_once`): what is
+# answered by then needs no task for it.
+HEARING_DELAY = 0.5
 # Where the scope holds the body.
 BODY_KEY = "mcp_server.body"
+# Where it has the function that begins to listen.
+LISTEN_KEY = "mcp_server.listen"
 
 
 class TooLarge(Exception):
@@ -53,14 +56,25 @@ class WholeBodies:
                 exchange.cancel()
 
         hearing: list[asyncio.Task[None]] = []
-        soon = asyncio.get_running_loop().call_later(HEARING_DELAY, lambda: hearing.append(asyncio.create_task(hear())))
+
+        def listen() -> None:
+            if not hearing:
+                hearing.append(asyncio.create_task(hear()))
+
+        soon = asyncio.get_running_loop().call_later(HEARING_DELAY, listen)
         try:
             with exchange:
-                await self.app({**scope, BODY_KEY: body}, _again(body, has_hung_up), send)
+                await self.app({**scope, BODY_KEY: body, LISTEN_KEY: listen}, _again(body, has_hung_up), send)
         finally:
             soon.cancel()
             for task in hearing:
                 task.cancel()
+
+
+def listen_at_once(request: object) -> None:
+    """From now on, hear whether the client of this request hangs up: before something is changed for it."""
+    if isinstance(request, HTTPConnection) and (listen := request.scope.get(LISTEN_KEY)) is not None:
+        listen()
 
 
 def _again(body: bytes, has_hung_up: asyncio.Event) -> Receive:

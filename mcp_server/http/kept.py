@@ -1,8 +1,8 @@
 """Principals that were found a moment ago: whoever calls many times a second is looked up once.
 
 A token that is revoked or expires, and a tenant that is suspended, are therefore refused in every process within
-PRINCIPAL_LIFETIME, and a tenant's new language and time zone are heard of as soon. What was changed by a call holds for
-the next call of the same process.
+PRINCIPAL_LIFETIME, and a tenant's new language and time zone are heard of as soon. What was changed by a tool that
+`changes_callers` holds for the next call of the same process.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from django.middleware.csrf import get_token
 from django.template import Context, Engine
 from django.utils.safestring import mark_safe
 
-from mcp_server.connect.page import STYLE as STYLE_OF_PAGES
+from mcp_server.connect import page as connect_page
 
 HERE = Path(__file__).parent
-TEMPLATES = HERE / "templates" / "sign_in"
-STYLE = STYLE_OF_PAGES + (HERE / "page.css").read_text(encoding="utf-8")
+TEMPLATES = HERE / "html"
+STYLE = connect_page.STYLE + (HERE / "page.css").read_text(encoding="utf-8")
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
@@ -48,17 +48,13 @@ def page(
 def _headers(language: str, sends_to: str) -> dict[str, str]:
     # Browsers hold a redirect after a form against form-action too.
     forms = " ".join(filter(None, ["'self'", sends_to]))
-    return {
+    return connect_page.HEADERS | {
         "Content-Security-Policy": (
             f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}'; base-uri 'none'; form-action {forms}; "
             "frame-ancestors 'none'"
         ),
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
         # The address of a page holds what a client asks for. Origin is what Django's check of forms needs.
         "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cache-Control": "no-store",
         "Content-Language": language,
         "Vary": "Accept-Language, Cookie",
     }
@@ -66,4 +62,4 @@ def _headers(language: str, sends_to: str) -> dict[str, str]:
 
 @functools.cache
 def _engine(templates: Path) -> Engine:
-    return Engine(dirs=[str(templates), str(TEMPLATES)])
+    return Engine(dirs=[str(templates), str(TEMPLATES), str(connect_page.HERE)])

@@ -10,10 +10,13 @@ from uuid import UUID, uuid4
 import httpx2
 import psycopg
 import pytest
+from starlette.requests import HTTPConnection
 
-from mcp_server.http import kept
+from mcp_server import MCP
+from mcp_server.http import authentication, kept
 from mcp_server.http.kept import KeptPrincipals
 from mcp_server.principals import Principal
+from tests.mcp_server.test_app import asked, text
 from tests.support.held import until
 from tests.support.processes import Process
 from tests.support.world import World
@@ -155,6 +158,37 @@ def test_what_was_found_before_a_change_is_not_kept_after_it() -> None:
     run(story)
 
     assert database.asked == 2
+
+
+@pytest.mark.parametrize(("tool", "times"), [("renames", 3), ("sells", 1)])
+def test_callers_are_looked_up_again_after_a_tool_that_changes_them(
+    tool: str, times: int, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "PRINCIPAL_LIFETIME", 3600.0)
+    database = Database(acme.id)
+
+    async def known(connection: HTTPConnection, slug: str) -> Principal | None:
+        return await authentication.kept(connection).get("key", database.find)
+
+    mcp = MCP("kept", apps=[], authenticate=known)
+
+    @mcp.tool(scope=None, read_only=False, changes_callers=True)
+    def renames() -> str:
+        """Renames."""
+        return "renamed"
+
+    @mcp.tool(scope=None, read_only=False)
+    def sells() -> str:
+        """Sells."""
+        return "sold"
+
+    async def story(client: httpx2.AsyncClient) -> None:
+        for _ in range(3):
+            await text(client, "/mcp/acme/", tool)
+
+    asked(mcp.asgi(), story)
+
+    assert database.asked == times
 
 
 @pytest.mark.parametrize("change", ENDS.values(), ids=ENDS)

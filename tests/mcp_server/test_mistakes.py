@@ -126,6 +126,10 @@ def bad_tool() -> Callable[..., Any]:
     ("options", "line"),
     [
         ({"read_only": True, "asks": True}, r"asks a person, and has no change.*; write `read_only=False`"),
+        (
+            {"read_only": True, "changes_callers": True},
+            r"only reads, and so changes no callers; write `read_only=False`",
+        ),
         ({"read_only": False, "endpoint": Endpoint.PLATFORM}, r'changes something, .*; write `scope="tenants:write"`'),
     ],
 )

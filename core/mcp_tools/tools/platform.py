@@ -99,7 +99,14 @@ def create_tenant(
     )
 
 
-@tool(scope=Scope.TENANTS_WRITE, title="Suspend a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
+@tool(
+    scope=Scope.TENANTS_WRITE,
+    title="Suspend a tenant",
+    read_only=False,
+    idempotent=True,
+    endpoint=Endpoint.PLATFORM,
+    changes_callers=True,
+)
 def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
     """Suspend a tenant: its requests are refused within a second at every endpoint, and its data is kept. To delete it
     call delete_tenant instead."""
@@ -109,7 +116,14 @@ def suspend_tenant(tenant_id: TenantId) -> SuspendedTenant:
     )
 
 
-@tool(scope=Scope.TENANTS_WRITE, title="Resume a tenant", read_only=False, idempotent=True, endpoint=Endpoint.PLATFORM)
+@tool(
+    scope=Scope.TENANTS_WRITE,
+    title="Resume a tenant",
+    read_only=False,
+    idempotent=True,
+    endpoint=Endpoint.PLATFORM,
+    changes_callers=True,
+)
 def resume_tenant(tenant_id: TenantId) -> ResumedTenant:
     """Resume a suspended tenant: its requests are served again. For a new tenant call create_tenant instead."""
     tenant = tenants.set_active(tenant_id, active=True)
@@ -123,6 +137,7 @@ def resume_tenant(tenant_id: TenantId) -> ResumedTenant:
     destructive=True,
     asks=True,
     endpoint=Endpoint.PLATFORM,
+    changes_callers=True,
 )
 def delete_tenant(tenant_id: TenantId) -> DeletedTenant:
     """Delete a tenant with all its data. A person is asked first, and the deletion can't be undone.

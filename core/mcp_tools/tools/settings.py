@@ -91,6 +91,7 @@ class TenantSettingsAnswer(Priced, Zoned, Change):
     destructive=True,
     idempotent=True,
     asks=True,
+    changes_callers=True,
 )
 def manage_tenant_settings(
     locale: Annotated[Locale | None, Field(description="The language of answers.")] = None,
