@@ -33,8 +33,10 @@ PHONE = re.compile(
     r"|\(\d{2,4}\)[ -]?\d{3,4}[ -]?\d{3,4})(?![\w-])"
 )
 
-EMAIL_NAME = re.compile(r"(?:^|_)e?mail$", re.IGNORECASE)
-PHONE_NAME = re.compile(r"(?:^|_)(?:phone|mobile|tel|telephone|fax)(?:_number)?$", re.IGNORECASE)
+# Of a name whose words are parted by "_".
+EMAIL_NAME = re.compile(r"(?:^|_)e?mails?(?:_address(?:es)?)?$", re.IGNORECASE)
+PHONE_NAME = re.compile(r"(?:^|_)(?:phone|mobile|tel|telephone|fax)(?:e?s)?(?:_numbers?)?$", re.IGNORECASE)
+NEW_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 # What the protocol carries beside what is told, and what opens something: it goes back as it came.
 OPAQUE_NAMES = frozenset({"uri", "url", "blob", "data", "requestState", "nextCursor", "next_cursor", "confirmation"})
@@ -87,6 +89,7 @@ def _new_key(key: str, taken: Container[str]) -> str:
 
 
 def _masked_field(text: str, name: str) -> str:
+    name = NEW_WORD.sub("_", name)
     if EMAIL_NAME.search(name) and text:
         return _email(text)
     if PHONE_NAME.search(name) and text:

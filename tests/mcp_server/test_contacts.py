@@ -95,6 +95,18 @@ def test_what_is_called_as_the_protocol_calls_things_hides_nothing() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "name", ["phone", "phones", "phone_numbers", "mobilePhone", "phoneNumber", "customer_tel", "faxes"]
+)
+def test_a_field_is_one_of_numbers_however_its_name_is_written(name: str) -> None:
+    assert contacts.masked({name: ["0912345678"], "hotel": "0912345678"}) == {name: ["***78"], "hotel": "0912345678"}
+
+
+@pytest.mark.parametrize("name", ["email", "emails", "e_mail", "emailAddress", "customerEmail", "mail_addresses"])
+def test_a_field_is_one_of_addresses_however_its_name_is_written(name: str) -> None:
+    assert contacts.masked({name: ["whoever"], "mailbox": "whoever"}) == {name: ["w***@***"], "mailbox": "whoever"}
+
+
 def test_names_are_masked_too_and_none_takes_the_place_of_another() -> None:
     value = {"wile@acme.example": 1, "will@acme.example": 2, "ada@acme.example": 3}
 
