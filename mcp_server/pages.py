@@ -1,16 +1,22 @@
-"""Pages of a list: a signed cursor names the last row of the page before (keyset pagination)."""
+"""Pages of a list: a sealed cursor names the last row of the page before (keyset pagination).
+
+It is encrypted: the last row may hold what its reader is not shown (see mcp_server.contacts).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from django.core import signing
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from mcp.server.mcpserver import AESGCMRequestStateCodec, InvalidRequestState
 
 import rls
 from mcp_server.errors import Refusal
@@ -42,19 +48,18 @@ def page(
 
     Args:
         order: two fields in one direction, the second of which is unique: ("-created_at", "-id").
-        of: the list and its filters. A cursor is signed together with them and the tenant, and is good for no other.
+        of: the list and its filters. A cursor is sealed together with them and the tenant, and is good for no other.
 
     Raises InvalidCursor.
     """
-    salt = _salt(of)
     if cursor is not None:
-        rows = rows.filter(_behind(order, _opened(cursor, salt)))
+        rows = rows.filter(_behind(order, _opened(cursor, of)))
     found = list(rows.order_by(*order)[: limit + 1])
     if len(found) <= limit:
         return Page(found, None)
     last = found[limit - 1]
     where = [_plain(getattr(last, field.removeprefix("-"))) for field in order]
-    return Page(found[:limit], signing.dumps(where, salt=salt, compress=True))
+    return Page(found[:limit], _seal(of).seal(zlib.compress(json.dumps(where, ensure_ascii=False).encode())))
 
 
 def _behind(order: tuple[str, str], where: list[Any]) -> Q:
@@ -66,15 +71,20 @@ def _behind(order: tuple[str, str], where: list[Any]) -> Q:
     )
 
 
-def _salt(of: dict[str, Any]) -> str:
+def _seal(of: dict[str, Any]) -> AESGCMRequestStateCodec:
+    """What seals the cursors of one list: with SECRET_KEY; what SECRET_KEY_FALLBACKS have sealed it only opens."""
     facts = json.dumps(of, sort_keys=True, cls=DjangoJSONEncoder)
-    return f"cursor {rls.current_tenant_id()} {hashlib.sha256(facts.encode()).hexdigest()}"
+    salt = f"cursor {rls.current_tenant_id()} {hashlib.sha256(facts.encode()).hexdigest()}"
+    secrets = dict.fromkeys([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
+    return AESGCMRequestStateCodec(
+        [salted_hmac("mcp_server.pages", salt, secret, algorithm="sha256").hexdigest() for secret in secrets]
+    )
 
 
-def _opened(cursor: str, salt: str) -> list[Any]:
+def _opened(cursor: str, of: dict[str, Any]) -> list[Any]:
     try:
-        where: list[Any] = signing.loads(cursor, salt=salt)
-    except signing.BadSignature:
+        where: list[Any] = json.loads(zlib.decompress(_seal(of).unseal(cursor)))
+    except InvalidRequestState:
         raise InvalidCursor(
             _("This cursor does not belong to this list with these filters. Call again without a cursor.")
         ) from None

@@ -101,7 +101,7 @@ def saved(django_db_setup: str) -> Saved:
     return SAVED[0]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _every_record_passes() -> None:
     """A test sees what is logged in this process, whatever others of its kind an earlier test has caused.
 

@@ -51,7 +51,10 @@ def columns(label: str, app_label: str, state: Any, read: Columns, users: Column
         "members": "".join(f"\n            {join}" for join in joins),
         "is_good_for_its_member": f"(t.member IS NULL OR u.{identifier(user_key)} IS NOT NULL)",
         "person": f"COALESCE(u.{identifier(name)}::text, '')",
-        "role": f"m.{identifier(role)}::text" if role else "NULL::text",
+        # No row of the table of roles is for '': who has no role may do nothing.
+        "role": f"CASE WHEN t.member IS NOT NULL THEN COALESCE(m.{identifier(role)}::text, '') END"
+        if role
+        else "NULL::text",
     }
 
 

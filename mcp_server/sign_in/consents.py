@@ -43,6 +43,10 @@ class Ended(Exception):
     """Nothing more comes of the consent: it was exchanged already or revoked, or the person may do nothing of it."""
 
 
+class ShownTwice(Ended):
+    """Somebody else has exchanged the same code or refresh token at the same moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What a client gets."""
@@ -100,7 +104,7 @@ def of_token(token: str) -> Consent | None:
 
 def begin(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
     """Exchange the code of a consent for its tokens, with those of the scopes that the person has now. Raises Ended."""
-    with _working(consent, "its first token"):
+    with _ending_twins(consent), _working(consent, "its first token"):
         member = _member(consent, place)
         tokens, facts = _new(consent, place.scopes_of(member).intersection(asked))
         token = ApiToken.objects.create(
@@ -111,18 +115,20 @@ def begin(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
         )
         unused = Consent.objects.filter(pk=consent.pk, code_used_at=None)
         if not unused.update(code_used_at=Now(), token_id=token.pk, **facts):
-            raise Ended
+            raise ShownTwice
     return tokens
 
 
 def renew(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
     """Exchange the refresh token of a consent: both tokens are new. Raises Ended."""
-    with _working(consent, "its next token"):
+    with _ending_twins(consent), _working(consent, "its next token"):
         member = _member(consent, place)
         tokens, facts = _new(consent, place.scopes_of(member).intersection(asked))
         current = Consent.objects.filter(pk=consent.pk, refresh_digest=consent.refresh_digest)
         kept = _token(consent).filter(member=member.id)
-        if not current.update(**facts) or not kept.update(**_of_token(tokens)):
+        if not current.update(**facts):
+            raise ShownTwice
+        if not kept.update(**_of_token(tokens)):
             raise Ended
     return tokens
 
@@ -130,8 +136,9 @@ def renew(consent: Consent, place: Place, asked: Collection[str]) -> Tokens:
 def end(consent: Consent, why: str) -> None:
     """End a consent and its token now."""
     with _working(consent, f"ended: {why}"):
-        _token(consent).update(revoked_at=Now())
+        # In the order of `renew`, so that neither waits for the other.
         Consent.objects.filter(pk=consent.pk).delete()
+        _token(consent).update(revoked_at=Now())
 
 
 def forget_unused() -> None:
@@ -177,6 +184,17 @@ def _token(consent: Consent) -> QuerySet[ApiToken]:
 
 def _found(**facts: Any) -> Consent | None:
     return Consent.objects.select_related("client", "user").filter(**facts).first()
+
+
+@contextmanager
+def _ending_twins(consent: Consent) -> Iterator[None]:
+    """What is shown twice at one moment ends its consent too: one of the two has stolen it."""
+    try:
+        yield
+    except ShownTwice:
+        if (found := _found(pk=consent.pk)) is not None:
+            end(found, "what was exchanged was shown twice at once")
+        raise
 
 
 @contextmanager

@@ -46,14 +46,15 @@ def sign_in(request: HttpRequest, language: str) -> HttpResponseBase:
     form = AuthenticationForm(request, data=request.POST or None)
     problem = ""
     if request.method == "POST":
-        if not rates.is_open(rates.FAILED_PASSWORDS, "password", request):
-            problem = _("Too many passwords were wrong. Wait a minute, then try again.")
-        elif form.is_valid():
-            login(request, form.get_user())
-            return HttpResponseRedirect(_next(request))
-        else:
-            rates.count(rates.FAILED_PASSWORDS, "password", request)
-            problem = " ".join(str(each) for errors in form.errors.values() for each in errors)
+        with rates.trying(rates.FAILED_PASSWORDS, "password", request) as may_try:
+            if not may_try:
+                problem = _("Too many passwords were wrong. Wait a minute, then try again.")
+            elif form.is_valid():
+                login(request, form.get_user())
+                return HttpResponseRedirect(_next(request))
+            else:
+                rates.count(rates.FAILED_PASSWORDS, "password", request)
+                problem = " ".join(str(each) for errors in form.errors.values() for each in errors)
     return page(
         request,
         "sign_in",

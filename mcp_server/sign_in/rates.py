@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.http import HttpRequest
 from limits import RateLimitItem, parse
@@ -19,11 +23,16 @@ logger = logging.getLogger(__name__)
 
 REGISTRATIONS = parse("60/hour")
 FAILED_PASSWORDS = parse("10/minute")
+# In one process, of one address.
+MAX_AT_ONCE = 5
+
+_under_way: Counter[tuple[str, str]] = Counter()
+_lock = threading.Lock()
 
 
 def count(rate: RateLimitItem, kind: str, request: HttpRequest) -> bool:
     """Count one of the address of a request; False where there were too many."""
-    address = address_of({"client": (request.META.get("REMOTE_ADDR", ""), 0)})
+    address = _address(request)
     try:
         return _shared().hit(rate, kind, address)
     except StorageError as error:
@@ -32,9 +41,31 @@ def count(rate: RateLimitItem, kind: str, request: HttpRequest) -> bool:
         return _own().hit(rate, kind, address)
 
 
-def is_open(rate: RateLimitItem, kind: str, request: HttpRequest) -> bool:
+@contextmanager
+def trying(rate: RateLimitItem, kind: str, request: HttpRequest) -> Iterator[bool]:
+    """Within the block somebody tries what is counted when it fails; False: it is not to be tried.
+
+    So that nobody tries a thousand at one moment, before the first has failed, few of an address are under way.
+    """
+    key = kind, _address(request)
+    with _lock:
+        is_taken = _under_way[key] < MAX_AT_ONCE
+        _under_way[key] += is_taken
+    try:
+        yield is_taken and _is_open(rate, *key)
+    finally:
+        with _lock:
+            _under_way[key] -= is_taken
+            if not _under_way[key]:
+                del _under_way[key]
+
+
+def _address(request: HttpRequest) -> str:
+    return address_of({"client": (request.META.get("REMOTE_ADDR", ""), 0)})
+
+
+def _is_open(rate: RateLimitItem, kind: str, address: str) -> bool:
     """Whether `count` would answer True; nothing is counted."""
-    address = address_of({"client": (request.META.get("REMOTE_ADDR", ""), 0)})
     try:
         return _shared().test(rate, kind, address)
     except StorageError:

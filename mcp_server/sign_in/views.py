@@ -141,13 +141,34 @@ def authorize(request: HttpRequest, language: str) -> HttpResponseBase:
 
 
 def _told(request: HttpRequest, language: str, error: OAuth2Error) -> HttpResponseBase:
-    """What is wrong with a request, told to the client where it is known, and to the person where it is not."""
+    """What is wrong with a request, told to the client where it is known, and to the person where it is not.
+
+    Anybody may register a client, so nobody is sent to one who has not signed in and said so: an address of this server
+    would lead wherever somebody likes (RFC 9700, 4.11.2).
+    """
     if isinstance(error, InsecureTransportError):
         said = _("This page needs https. Tell whoever runs this server.")
         return page(request, "refused", language, status=400, title=_("This can't be answered"), texts=[said])
     if not error.redirect_uri:
         return _refused(request, language)
-    return _sent_back(request, server().handle_error_response(None, error))
+    if not request.user.is_authenticated:
+        return HttpResponseRedirect(_sign_in_url(request))
+    if request.POST.get("decision") == "refuse":
+        return _sent_back(request, server().handle_error_response(None, error))
+    origin = addresses.origin(error.redirect_uri)
+    return page(
+        request,
+        "consent",
+        language,
+        status=400,
+        sends_to=origin,
+        title=_("This can't be answered"),
+        texts=[_("A program has asked for something in a way that this server does not know. Nothing was allowed.")],
+        warning=_("You are sent back to {origin}. Go there only where you know it.").format(origin=origin),
+        refuse=_("Go back to the program"),
+        other=_("Sign in as somebody else"),
+        other_url=_sign_in_url(request),
+    )
 
 
 def _asked(request: HttpRequest, language: str, grant: Any) -> HttpResponseBase:

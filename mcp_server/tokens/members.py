@@ -24,7 +24,7 @@ class MemberNotFound(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who works for a tenant. `role` is None where roles say nothing."""
+    """Somebody who works for a tenant. `role` is None where members have none, and '' where he alone has none."""
 
     id: UUID
     name: str
@@ -41,7 +41,7 @@ def get(tenant_id: UUID, name: str) -> Member:
     found = _rows().filter(tenant=tenant_id, **{f"user__{_name_field()}": name}).select_related("user").first()
     if found is None or not found.user.is_active:
         raise MemberNotFound(f"No active member of this tenant signs in as {name!r}: make him one first.")
-    return Member(found.pk, name, getattr(found, "role", None))
+    return Member(found.pk, name, _role(found))
 
 
 def names(member_ids: Iterable[UUID]) -> Mapping[UUID, str]:
@@ -50,6 +50,14 @@ def names(member_ids: Iterable[UUID]) -> Mapping[UUID, str]:
     if not wanted:
         return {}
     return dict(_rows().filter(pk__in=wanted).values_list("pk", f"user__{_name_field()}"))
+
+
+def _role(member: Any) -> str | None:
+    """His role as `app.resolve_principal()` reads it: the text of its column."""
+    if "role" not in {field.name for field in member._meta.fields}:
+        return None
+    value = member.serializable_value("role")
+    return "" if value is None else str(value)
 
 
 def _rows() -> QuerySet[Any]:

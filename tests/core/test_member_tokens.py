@@ -16,7 +16,7 @@ from core.roles import SCOPES_OF_ROLES, Role
 from core.scopes import Scope
 from mcp_server.http import kept
 from mcp_server.ledger.models import AuditEvent, CallRecord
-from mcp_server.tokens import resolver
+from mcp_server.tokens import members, resolver
 from rls import tenant_context
 from tests.core.test_commands import run
 from tests.support.held import until
@@ -79,6 +79,23 @@ def test_a_role_that_the_table_does_not_know_may_do_nothing(acme: World, setting
     settings.MCP_ROLES = {Role.VIEWER: {Scope.PRODUCTS_READ}}  # type: ignore[attr-defined]  # pytest-django's
 
     assert scopes(secret) == frozenset()
+
+
+def test_a_member_without_a_role_may_do_nothing(acme: World, admin: psycopg.Connection) -> None:
+    member(Role.OWNER)
+    secret = token()
+    # The shop has no such member; another project's column may hold NULL.
+    admin.execute("ALTER TABLE core_membership ALTER role DROP NOT NULL")
+    try:
+        admin.execute("UPDATE core_membership SET role = NULL")
+
+        assert scopes(secret) == frozenset()
+        assert scopes(acme.token)
+        with working():
+            assert members.get(acme.id, "mei").scopes == frozenset()
+    finally:
+        admin.execute("DELETE FROM core_membership WHERE role IS NULL")
+        admin.execute("ALTER TABLE core_membership ALTER role SET NOT NULL")
 
 
 @pytest.mark.parametrize("change", [DEACTIVATED, REMOVED, SUSPENDED])

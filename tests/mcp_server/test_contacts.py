@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import io
 import json
+import re
 import zipfile
+import zlib
 from typing import Any
 
 import httpx2
@@ -14,12 +18,14 @@ from core.models import Customer, Order, TenantUser
 from core.roles import SCOPES_OF_ROLES, Role
 from core.scopes import Scope
 from core.services import demo
-from mcp_server import contacts
+from mcp_server import MCP, Refusal, anyone, contacts
 from mcp_server.tokens import tokens
 from rls import tenant_context
 from tests.clients.story import CALLS, PROMPTS
 from tests.core.test_commands import run
-from tests.support.processes import Process
+from tests.mcp_server.test_app import asked
+from tests.support import raw
+from tests.support.processes import ERAS, Era, Process
 from tests.support.world import World, working
 
 PHONES = ["+886 912 345 678", "02-2345-6789", "0912-345-678"]
@@ -35,7 +41,13 @@ BLIND = frozenset(Scope) - {Scope.CUSTOMERS_CONTACT}
         ("root@localhost and x@[127.0.0.1]", "r***@*** and x***@***"),
         ("call +886 912 345 678 or 02-2345-6789", "call ***78 or ***89"),
         ("(02) 2345-6789; 0912 345 678; +886-2-2345-6789", "***89; ***78; ***89"),
+        ("(02)2345-6789, (607) 123 4567", "***89, ***67"),
+        ("o'brien@acme.example, x{a}@acme.example", "o***@***, x***@***"),
+        ("'wile@acme.example' {wile@acme.example}", "'w***@***' {w***@***}"),
+        ('"Wile E."@acme.example', '"***@***'),
+        ("王小明＠例子.台灣", "王***@***"),
         # None of these is one.
+        ("f(2026) 123, (2026) 10 pieces", "f(2026) 123, (2026) 10 pieces"),
         ("2 @ 45.00", "2 @ 45.00"),
         ("2026-11-23T10:05:00+08:00", "2026-11-23T10:05:00+08:00"),
         ("+10 pieces, 2026-11-23 14:05", "+10 pieces, 2026-11-23 14:05"),
@@ -69,6 +81,73 @@ def test_a_value_is_masked_by_what_it_holds_and_by_what_it_is_called() -> None:
         "inside": '{"customer_phone": "***11", "sku": "A-1"}',
         "uri": "mailto:wile@acme.example",
     }
+
+
+def test_what_is_called_as_the_protocol_calls_things_hides_nothing() -> None:
+    image = {"type": "image", "data": "x@y.example", "mimeType": "image/png"}
+    value = {"data": [{"email": "wile"}], "url": {"note": "wile@acme.example"}, "more": {"data": "wile@acme.example"}}
+
+    assert contacts.masked(value | {"image": image}) == {
+        "data": [{"email": "w***@***"}],
+        "url": {"note": "w***@***"},
+        "more": {"data": "w***@***"},
+        "image": image,
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["phone", "phones", "phone_numbers", "mobilePhone", "phoneNumber", "customer_tel", "faxes"]
+)
+def test_a_field_is_one_of_numbers_however_its_name_is_written(name: str) -> None:
+    assert contacts.masked({name: ["0912345678"], "hotel": "0912345678"}) == {name: ["***78"], "hotel": "0912345678"}
+
+
+@pytest.mark.parametrize("name", ["email", "emails", "e_mail", "emailAddress", "customerEmail", "mail_addresses"])
+def test_a_field_is_one_of_addresses_however_its_name_is_written(name: str) -> None:
+    assert contacts.masked({name: ["whoever"], "mailbox": "whoever"}) == {name: ["w***@***"], "mailbox": "whoever"}
+
+
+def test_names_are_masked_too_and_none_takes_the_place_of_another() -> None:
+    value = {"wile@acme.example": 1, "will@acme.example": 2, "ada@acme.example": 3}
+
+    assert contacts.masked(value) == {"w***@***": 1, "w***@*** (2)": 2, "a***@***": 3}
+
+
+def test_a_change_of_a_phone_number_is_masked_by_the_field_that_it_names() -> None:
+    assert contacts.masked({"field": "phone", "before": "4711", "after": "0912345678", "unit": ""}) == {
+        "field": "phone",
+        "before": "***11",
+        "after": "***78",
+        "unit": "",
+    }
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(
+    ("method", "asked_for"), [("resources/read", {"uri": "shelf://taken"}), ("prompts/get", {"name": "write"})]
+)
+def test_the_refusal_of_a_resource_and_a_prompt_is_masked(
+    method: str, asked_for: dict[str, Any], era: Era, acme: World
+) -> None:
+    mcp = MCP("contacts", apps=[], authenticate=anyone, contacts_scope="see", scopes_on_request=["see"])
+
+    @mcp.resource("shelf://taken", scope=None)
+    def taken() -> str:
+        """Refuses."""
+        raise Refusal("Ask wile@acme.example or +886 912 345 678.")
+
+    @mcp.prompt(scope=None)
+    def write() -> str:
+        """Refuses."""
+        return taken()
+
+    async def story(client: httpx2.AsyncClient) -> str:
+        headers = raw.headers("", era, method, *asked_for.values()) | {"Accept": raw.BOTH}
+        return (await client.post("/mcp/acme/", json=raw.message(method, asked_for, era), headers=headers)).text
+
+    told = asked(mcp.asgi(), story)
+
+    assert "Ask w***@*** or ***78." in told
 
 
 def test_a_long_text_takes_no_longer_than_its_length() -> None:
@@ -192,6 +271,29 @@ def test_no_address_can_be_guessed_by_its_beginning(server: Process, shop: World
 
     assert answers[0] == {"values": [], "total": 0, "hasMore": False}
     assert "wile@acme.example" in answers[1]["values"]
+
+
+def test_a_cursor_can_not_be_read(server: Process, acme: World) -> None:
+    with tenant_context(acme.id):
+        # Before all others.
+        TenantUser.objects.create(username="0ada@acme.example")
+
+    page = Caller(server, token_with(BLIND)).call("get_tenant_users", {"limit": 1})
+
+    assert page["users"][0]["username"] == "0***@***"
+    assert b"ada" not in b"".join(map(opened, re.split("[.:]", page["next_cursor"])))
+
+
+def opened(part: str) -> bytes:
+    """A part of a cursor, as whoever has no key can read it."""
+    try:
+        data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error:
+        return part.encode()
+    try:
+        return zlib.decompress(data)
+    except zlib.error:
+        return data
 
 
 @pytest.mark.parametrize("format", ["csv", "json", "jsonl", "xlsx"])

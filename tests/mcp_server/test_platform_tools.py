@@ -41,8 +41,8 @@ TOOLS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 GOES = (
-    "1 users, 1 customers, 1 products, 2 stock movements, 1 orders, 1 order lines, 1 payments, 1 audit events, "
-    "1 exports, 1 tokens"
+    "1 users, 1 members, 1 customers, 1 products, 2 stock movements, 1 orders, 1 order lines, 1 payments, "
+    "1 audit events, 1 exports, 1 tokens"
 )
 QUESTION = f"Delete the tenant acme (Acme) with all its data: {GOES}? This can't be undone."
 
@@ -308,7 +308,7 @@ def test_the_question_is_in_the_persons_language(server: Process) -> None:
     result = call(server, "delete_tenant", {"tenant_id": "test1", "reason": "清理", "dry_run": True}, language="zh-TW")
 
     assert result.structured_content["question"] == (
-        "要刪除租戶 test1（測試租戶1）及其全部資料（1 位用戶、1 位客戶、1 項商品、2 筆庫存異動、1 筆訂單、"
+        "要刪除租戶 test1（測試租戶1）及其全部資料（1 位用戶、1 位成員、1 位客戶、1 項商品、2 筆庫存異動、1 筆訂單、"
         "1 筆訂單明細、1 筆收付款、1 筆稽核紀錄、1 個匯出檔、1 個權杖）嗎？刪除後無法復原。"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -84,6 +85,7 @@ class Browser:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            assert select.select([self._back], [], [], SOON)[0], "the browser says nothing"
             chunk = os.read(self._back, 2**16)
             assert chunk, "the browser has ended"
             self._buffer += chunk

@@ -177,21 +177,38 @@ def test_nobody_is_sent_where_no_client_has_registered(
     ],
 )
 def test_what_else_is_wrong_is_told_the_client(
-    wrong: dict[str, str | None], error: str, program: Program, visitor: Visitor, shop: Process
+    wrong: dict[str, str | None], error: str, program: Program, grace: User, visitor: Visitor, shop: Process
 ) -> None:
-    visitor.open(program.url(**wrong))
+    visitor.open(program.url(**wrong)).sign_in("grace").send(decision="refuse")
 
     assert visitor.left_for.startswith(f"{BACK}?")
     assert (visitor.told["error"], visitor.told["state"], visitor.told["iss"]) == (error, "a state", shop.url)
+
+
+def test_nobody_is_sent_to_a_client_who_has_not_signed_in_and_said_so(
+    program: Program, grace: User, visitor: Visitor
+) -> None:
+    visitor.open(program.url(response_type="token"))
+    assert not visitor.left_for
+
+    visitor.sign_in("grace")
+
+    assert not visitor.left_for
+    assert visitor.page is not None
+    assert visitor.page.status_code == 400
+    assert "form-action 'self' http://127.0.0.1:1;" in visitor.page.headers["content-security-policy"]
+    assert "You are sent back to http://127.0.0.1:1." in visitor.form.text
+    assert visitor.form.buttons == ["refuse"]
+    assert not visitor.send(decision="allow", allowed="products:read").left_for
 
 
 @pytest.mark.parametrize(
     "below", ["/mcp/", "/mcp/acme/x/", "/mcp/acme/../globex/", "/mcp/%61cme/", "/mcp/acme/?x=1", "/"]
 )
 def test_a_resource_is_a_tenants_url_letter_for_letter(
-    below: str, program: Program, visitor: Visitor, shop: Process
+    below: str, program: Program, grace: User, visitor: Visitor, shop: Process
 ) -> None:
-    visitor.open(program.url(resource=f"{shop.url}{below}"))
+    visitor.open(program.url(resource=f"{shop.url}{below}")).sign_in("grace").send(decision="refuse")
 
     assert visitor.told["error"] == "invalid_target"
 

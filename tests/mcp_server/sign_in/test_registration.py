@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
 
-from mcp_server.sign_in import addresses, clients
+from mcp_server.sign_in import addresses, clients, rates
 from tests.mcp_server.sign_in.clients import BACK, register
 from tests.support.processes import Process, serving
 from tests.support.world import World
@@ -175,6 +178,23 @@ def test_one_address_is_wrong_about_passwords_so_often_and_no_more(
 
 
 @pytest.mark.slow
+def test_one_address_tries_few_passwords_at_one_moment(grace: User, rf: RequestFactory, client: Client) -> None:
+    address = {"REMOTE_ADDR": "192.0.2.7"}
+    right = {"username": "grace", "password": "correct horse"}
+
+    with ExitStack() as stack:
+        tried = [
+            stack.enter_context(rates.trying(rates.FAILED_PASSWORDS, "password", rf.post("/", **address)))
+            for _ in range(rates.MAX_AT_ONCE + 1)
+        ]
+        refused = client.post("/accounts/login/", right, **address)
+        elsewhere = client.post("/accounts/login/", right, REMOTE_ADDR="192.0.2.8")
+    afterwards = client.post("/accounts/login/", right, **address)
+
+    assert tried == [True] * rates.MAX_AT_ONCE + [False]
+    assert [answer.status_code for answer in (refused, elsewhere, afterwards)] == [403, 302, 302]
+
+
 def test_pages_of_other_origins_register_where_the_settings_name_them(acme: World, tmp_path: Path) -> None:
     ours, strange = "https://inspector.example", "https://evil.example"
     with serving(tmp_path / "log", MCP_AUTH="sign-in", MCP_ALLOWED_ORIGINS=ours) as shop:

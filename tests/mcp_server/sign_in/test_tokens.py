@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -13,10 +15,15 @@ from django.contrib.auth.models import User
 from core.models import Tenant
 from core.roles import Role
 from core.services import members
+from mcp_server import SignIn
 from mcp_server.ledger.models import AuditEvent
+from mcp_server.sign_in import clients, consents
+from mcp_server.sign_in.models import Consent
+from mcp_server.sign_in.places import Place
 from mcp_server.tokens import resolver
 from rls import tenant_context
 from tests.mcp_server.sign_in.clients import BACK, Program, listed, status
+from tests.support import servers
 from tests.support.processes import Process
 from tests.support.raw import message, post
 from tests.support.visitors import Visitor
@@ -155,6 +162,39 @@ def test_a_refresh_token_that_is_shown_again_ends_everything(
 
     assert ends_within_a_second(shop, second["access_token"])
     assert error(program.refresh(second["refresh_token"])) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize("what", ["code", "refresh token"])
+def test_what_is_shown_twice_at_one_moment_ends_everything(what: str, acme: World, grace: User) -> None:
+    client = clients.register(json.dumps({"redirect_uris": [BACK]}).encode())
+    place = Place(servers.shop(), SignIn(), "acme", acme.id)
+    shown = consents.give(
+        client=client,
+        user=grace,
+        resource="http://localhost/mcp/acme/",
+        scopes=["products:read"],
+        redirect_uri=BACK,
+        challenge="x" * 43,
+    )
+    find: Callable[[str], Consent | None] = consents.of_code
+    exchange = consents.begin
+    if what == "refresh token":
+        shown = exchange(given(find(shown)), place, ["products:read"]).refresh
+        find, exchange = consents.of_refresh_token, consents.renew
+    first, second = given(find(shown)), given(find(shown))
+
+    tokens = exchange(first, place, ["products:read"])
+    assert resolver.authenticate(tokens.access, slug="acme") is not None
+    with pytest.raises(consents.Ended):
+        exchange(second, place, ["products:read"])
+
+    assert resolver.authenticate(tokens.access, slug="acme") is None
+    assert consents.of_refresh_token(tokens.refresh) is None
+
+
+def given(consent: Consent | None) -> Consent:
+    assert consent is not None
+    return consent
 
 
 def test_a_refresh_may_ask_for_less_and_never_for_more(program: Program, grace: User, visitor: Visitor) -> None:
