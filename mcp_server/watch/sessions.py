@@ -98,7 +98,7 @@ class SessionSubscriptions:
             watcher = self._watcher(ctx)
             async with watcher.changing:
                 if not watcher.is_ended:  # with its last URI, while we waited
-                    await self._add(watcher, str(params.uri))
+                    await self._add(watcher, str(params.uri), ctx)
                     return EmptyResult()
 
     async def unsubscribe(self, ctx: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams) -> EmptyResult:
@@ -111,17 +111,25 @@ class SessionSubscriptions:
                     watcher.end()
         return EmptyResult()
 
-    async def _add(self, watcher: SessionWatcher, uri: str) -> None:
-        watchers.require_few([*(each for each in watcher.rows if each != uri), uri])
+    async def _add(self, watcher: SessionWatcher, uri: str, ctx: ServerRequestContext[Any, Any]) -> None:
+        others = [each for each in watcher.rows if each != uri]
+        watchers.require_few([*others, uri])
+        principal = current_principal()
+        # A session lasts longer than a token: with another one, which may have other scopes, all is judged anew.
+        judged = [uri] if principal == watcher.principal else [*others, uri]
         try:
             if not watcher.has_joined:
                 # Before it is read: what is changed in between would not be heard.
                 await watcher.joined.enter_async_context(self._feed.subscribed(watcher.tenant_id, watcher.hear))
                 watcher.has_joined = True
-            found = await read(Watching(SUBSCRIBE), watchers.watchable, [uri])
-            if not found:
-                raise _not_watchable(uri)
+            found = await read(Watching(SUBSCRIBE), watchers.watchable, judged)
+            watcher.act_for(principal, principal_again(ctx.request))
+            for each in judged:
+                if each not in found:
+                    watcher.forget(each)
             watcher.rows.update(found)
+            if uri not in found:
+                raise _not_watchable(uri)
         except TimeoutError:
             raise watchers.later() from None
         finally:

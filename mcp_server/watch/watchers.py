@@ -55,6 +55,10 @@ class Watcher(ABC):
         self.rows: dict[str, frozenset[Row]] = {}
         self._principal_now = principal_now
 
+    def act_for(self, principal: Principal, principal_now: Callable[[], Awaitable[Principal | None]]) -> None:
+        """From now on it watches for the caller of another message, who is the same one with another token."""
+        self.principal, self._principal_now = principal, principal_now
+
     @abstractmethod
     async def tell(self, uri: str) -> None:
         """Tell the client that a URI has changed."""

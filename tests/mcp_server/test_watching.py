@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 from mcp.server.connection import Connection
+from mcp_types import SubscribeRequestParams
 from psycopg import AsyncConnection
 
 from core.models import Product, Tenant
+from core.scopes import Scope
+from mcp_server.declare import registry
+from mcp_server.http.context import boundary, serving_stdio
 from mcp_server.principals import Principal
 from mcp_server.watch.feed import ChangeFeed, RowChange, Watch
-from mcp_server.watch.sessions import SessionWatcher
+from mcp_server.watch.sessions import WATCHER_KEY, SessionSubscriptions, SessionWatcher
 from mcp_server.watch.subscriptions import Stream
+from mcp_server.watch.watchers import Watchers
+from tests.support.servers import shop
 from tests.support.world import World
 
 CHANGE = "UPDATE core_product SET stock = stock + 1 WHERE tenant_id = %s"
@@ -111,6 +118,39 @@ async def test_what_is_left_while_a_client_does_not_read_is_not_told(acme: World
     assert [await outbound.told.get() for _ in range(2)] == ["product://A-1", "product://A-3"]
     await watcher.leave()
     await watcher.hear(None)
+    assert outbound.told.empty()
+
+
+@pytest.mark.anyio
+async def test_what_is_watched_in_a_session_is_watched_with_the_newest_token(acme: World) -> None:
+    """The one before has ended by then, and had other scopes."""
+    outbound, feed = Outbound(), ChangeFeed()
+    connection, subscriptions = Connection.for_loop(outbound), SessionSubscriptions(feed, Watchers())
+    outbound.reads.set()
+
+    async def subscribe(uri: str, *scopes: Scope) -> SessionWatcher:
+        principal = Principal("tests", acme.id, acme.subdomain, id="tests", scopes=frozenset(scopes))
+
+        async def call_next(ctx: Any) -> None:
+            with registry.serving(shop().registry().usable_by(principal)):
+                await subscriptions.subscribe(ctx, SubscribeRequestParams(uri=uri))
+
+        session = SimpleNamespace(_connection=connection, _request_outbound=None)
+        ctx: Any = SimpleNamespace(session=session, request=None, params=None, meta=None)
+        with serving_stdio(lambda: now.get(principal.scopes)):
+            now[principal.scopes] = principal
+            await boundary(ctx, call_next)
+        watcher: SessionWatcher = connection.state[WATCHER_KEY]
+        return watcher
+
+    now: dict[frozenset[str], Principal] = {}
+    await subscribe("order://1", Scope.ORDERS_READ)
+    watcher = await subscribe("product://A-1", Scope.PRODUCTS_READ)
+    del now[frozenset({Scope.ORDERS_READ})]
+    await watcher.hear(None)
+
+    assert await asyncio.wait_for(outbound.told.get(), 60) == "product://A-1"
+    await watcher.leave()
     assert outbound.told.empty()
 
 
