@@ -33,7 +33,10 @@ PAGES = sorted(
 HOW_TO = [page for page in PAGES if page.startswith(("README", "docs/how-to/"))]
 LANGUAGES = {"python", "sh", "console", "sql", "ini", "yaml", "text"}
 # What a file has that a block is a part of: `django-admin startproject` wrote it.
-BEFORE = {"docs/how-to/use-rls-alone.md": "INSTALLED_APPS = []\n"}
+BEFORE = {
+    "docs/how-to/let-people-sign-in.md": "INSTALLED_APPS, RLS_SHARED_MODELS, urlpatterns = [], {}, []\n",
+    "docs/how-to/use-rls-alone.md": "INSTALLED_APPS = []\n",
+}
 
 # The pages that somebody follows in a checkout with its demo, below; and those that another file of tests follows.
 SHOP_PAGES = [
@@ -82,7 +85,7 @@ NOT_FOLLOWED = {
         "docs/how-to/deploy.md",
         "uvicorn ",
     ): "tests/support/processes.py starts its servers so, and test_docs.py compares.",
-    ("docs/how-to/keep-answers.md", "@tool(scope="): "tests/mcp_server/test_caching.py has tools with such a line.",
+    ("docs/how-to/keep-answers.md", "from django.db"): "tests/mcp_server/test_caching.py has tools with such a line.",
     ("docs/how-to/keep-answers.md", "CACHES = {"): "tests/mcp_server/test_caching.py has such a Redis.",
     ("docs/how-to/keep-state.md", "from typing"): "tests/mcp_server/ledger/test_states.py has tools that keep a round.",
     (
@@ -93,6 +96,10 @@ NOT_FOLLOWED = {
         "docs/how-to/watch-it-in-grafana.md",
         "MCP_METRICS=9464 ",
     ): "tests/mcp_server/metrics/test_processes.py starts two workers so.",
+    (
+        "docs/how-to/watch-it-in-grafana.md",
+        "pip install ",
+    ): "tests/mcp_server/spans has an exporter of its own, and no test has a collector.",
     ("docs/how-to/use-the-audit-in-ci.md", "- run: "): "It is a step of somebody else's CI.",
     ("docs/how-to/hand-out-tokens.md", "from mcp_server.tokens import admin"): "core/admin.py does it for the shop.",
     ("docs/how-to/run-djangos-suite.md", "make test-django "): HEAVY,

@@ -414,7 +414,7 @@ CHINESE = {"Accept-Language": "zh-TW"}
 # Names of things, which are the same in every language.
 SAME = re.compile(
     r"(?:acme|platform) token|django-tenant-mcp|nina|ada|acme|Acme|MCP|example|UTC|https?:|[\w.-]+@|RFC|DNS|English"
-    r"|\w+:(?:read|write)"
+    r"|\w+:(?:read|write|contact)"
 )
 
 

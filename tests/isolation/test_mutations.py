@@ -7,11 +7,12 @@ keeps stands in KEPT_BY, beside that guard.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import copy_context
 from types import ModuleType
@@ -664,12 +665,19 @@ def fails(
             stack.enter_context(override_settings(ROOT_URLCONF=mark.args[0]))
         try:
             # A case that fails may leave a context open.
-            copy_context().run(case, **{name: fixtures[name] for name in wanted})
+            copy_context().run(carried_out, case, {name: fixtures[name] for name in wanted})
         except FAILURE:
             return True
         finally:
             fresh_connections()
     return False
+
+
+def carried_out(case: Case, given: Mapping[str, object]) -> None:
+    """The case from its beginning to its end, also one that is async."""
+    running = case(**given)
+    if inspect.iscoroutine(running):
+        asyncio.run(running)
 
 
 def fresh_connections() -> None:

@@ -132,7 +132,6 @@ def test_what_is_no_message_is_an_invalid_request(
         ("resources/templates/list", {"cursor": "invented"}, INVALID_PARAMS),
         ("tools/destroy", {}, METHOD_NOT_FOUND),
         ("", {}, METHOD_NOT_FOUND),
-        ("resources/subscribe", {"uri": "product://A-1"}, METHOD_NOT_FOUND),
     ],
 )
 def test_what_names_nothing_is_the_protocols_error(

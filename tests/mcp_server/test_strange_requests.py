@@ -12,7 +12,7 @@ from django.test import override_settings
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from mcp_server import by_token
+from mcp_server import Limits, by_token
 from tests.mcp_server.test_app import asked, naming
 from tests.support.world import World
 
@@ -83,7 +83,7 @@ async def test_an_application_around_django_gets_its_websockets() -> None:
 
 
 def test_every_method_at_every_path_is_answered(mode: str, acme: World, caplog: pytest.LogCaptureFixture) -> None:
-    app = naming("asked", platform=True, authenticate=by_token).asgi()
+    app = naming("asked", platform=True, authenticate=by_token, limits=Limits(failed_logins="")).asgi()
 
     async def story(client: httpx2.AsyncClient) -> dict[tuple[str, str, str], int]:
         found = {}

@@ -32,6 +32,15 @@ class Names(Answer):
         return ", ".join(self.names)
 
 
+class Said(Answer):
+    """One line."""
+
+    said: str
+
+    def text(self) -> str:
+        return self.said
+
+
 @tool(scope=Scope.PRODUCTS_READ, title="Names", read_only=True)
 def shop_names() -> Names:
     """Names of products, through the ORM."""
@@ -39,9 +48,9 @@ def shop_names() -> Names:
 
 
 @tool(scope=Scope.PRODUCTS_READ, title="Fresh", read_only=True, cache=60)
-def shop_fresh() -> str:
+def shop_fresh() -> Said:
     """The stock of A-1, and a number that is another one each time that this runs."""
-    return f"{Product.objects.get(sku='A-1').stock} {uuid.uuid4().hex}"
+    return Said(said=f"{Product.objects.get(sku='A-1').stock} {uuid.uuid4().hex}")
 
 
 @tool(scope=Scope.PRODUCTS_READ, title="Names, async", read_only=True)
@@ -214,14 +223,14 @@ def shop_count_up(question: str = "") -> Restocked:
 
 
 @tool(scope=Scope.PRODUCTS_WRITE, title="Begin a count", read_only=False)
-def shop_begin_count() -> str:
+def shop_begin_count() -> Said:
     """Give a handle, for shop_count_on."""
-    return save_state({"counted": 0})
+    return Said(said=save_state({"counted": 0}))
 
 
 @tool(scope=Scope.PRODUCTS_WRITE, title="Count on", read_only=False)
-def shop_count_on(count: str) -> int:
+def shop_count_on(count: str) -> Said:
     """Count on, from wherever the last call has come to."""
     state = restore_state(count, for_update=True)
     save_state({"counted": state["counted"] + 1}, handle=count)
-    return int(state["counted"]) + 1
+    return Said(said=str(state["counted"] + 1))

@@ -29,7 +29,7 @@ AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 class Identities:
     """What an issuer knows and says. `hits` counts the requests to each of its paths."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys_from: int = 1) -> None:
         self.url = ""
         self.hits: Counter[str] = Counter()
         self.is_down = False
@@ -39,13 +39,13 @@ class Identities:
         self.good: dict[str, dict[str, Any]] = {}
         self.clients: dict[str, dict[str, Any]] = {}
         self.codes: dict[str, dict[str, str]] = {}
-        self.rotations = 0
+        self.next_key = keys_from
         self.rotate("first")
 
     def rotate(self, kid: str) -> None:
         """From now on sign with a new key, and tell no other."""
-        self.rotations += 1
-        self.keys = {kid: rsa_key(self.rotations)}
+        self.keys = {kid: rsa_key(self.next_key)}
+        self.next_key += 1
 
     def token(
         self,
@@ -187,10 +187,10 @@ class IssuerServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def issuing() -> Iterator[Identities]:
-    """An issuer that answers on the loopback interface."""
+def issuing(keys_from: int = 1) -> Iterator[Identities]:
+    """An issuer that answers on the loopback interface. Two that have to differ have keys from different numbers on."""
     with IssuerServer(("127.0.0.1", 0), Handler) as server:
-        server.known = Identities()
+        server.known = Identities(keys_from)
         server.known.url = f"http://127.0.0.1:{server.server_port}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -19,8 +19,8 @@ def issuer() -> Iterator[Identities]:
 
 @pytest.fixture(scope="session")
 def shops_issuer() -> Iterator[Identities]:
-    """That of `oauth_server`."""
-    with issuing() as found:
+    """That of `oauth_server`, with keys of its own."""
+    with issuing(keys_from=1001) as found:
         yield found
 
 
