@@ -73,12 +73,15 @@ def _behind(order: tuple[str, str], where: list[Any]) -> Q:
 
 def _seal(of: dict[str, Any]) -> AESGCMRequestStateCodec:
     """What seals the cursors of one list: with SECRET_KEY; what SECRET_KEY_FALLBACKS have sealed it only opens."""
-    facts = json.dumps(of, sort_keys=True, cls=DjangoJSONEncoder)
-    salt = f"cursor {rls.current_tenant_id()} {hashlib.sha256(facts.encode()).hexdigest()}"
     secrets = dict.fromkeys([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
     return AESGCMRequestStateCodec(
-        [salted_hmac("mcp_server.pages", salt, secret, algorithm="sha256").hexdigest() for secret in secrets]
+        [salted_hmac("mcp_server.pages", _salt(of), secret, algorithm="sha256").hexdigest() for secret in secrets]
     )
+
+
+def _salt(of: dict[str, Any]) -> str:
+    facts = json.dumps(of, sort_keys=True, cls=DjangoJSONEncoder)
+    return f"cursor {rls.current_tenant_id()} {hashlib.sha256(facts.encode()).hexdigest()}"
 
 
 def _opened(cursor: str, of: dict[str, Any]) -> list[Any]:

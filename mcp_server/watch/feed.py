@@ -217,11 +217,27 @@ class Session:
             called.cancel()
             # While it waits for the socket it has taken nothing from it, so nothing is lost.
             hearing.cancel()
-        await asyncio.wait({hearing})
+            await ended(hearing)
         return None if hearing.cancelled() else hearing.result()
 
     async def _heard(self, patience: float) -> list[str]:
         return [each.payload async for each in self._connection.notifies(timeout=patience, stop_after=1)]
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Wait for a task that was cancelled, also while we are cancelled ourselves.
+
+    It leaves its socket as it ends. Who closes the socket before leaves the event loop waiting at a number that the
+    next client to connect gets, whose request is then never read.
+    """
+    interrupted: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
 
 
 def merged(changes: Iterable[RowChange]) -> list[RowChange]:

@@ -396,7 +396,7 @@ KEPT_BY: dict[str, tuple[Guard, list[Case]]] = {
             functools.partial(test_tenant_life.test_a_running_stdio_server_of_a_suspended_tenant_refuses),
         ],
     ),
-    "the tenant in a cursor's signature": (
+    "the tenant in a cursor's seal": (
         patched(pages, "_salt", lambda of: "cursor"),
         [functools.partial(test_handles.test_a_cursor_is_refused_elsewhere, listed=test_handles.of_products)],
     ),

@@ -176,3 +176,29 @@ async def test_the_feed_goes_on_after_what_nobody_has_foreseen(
     assert not failures
     assert {record.message for record in caplog.records} == {"changes are not heard for a while"}
     assert "KeyError: 'password'" in caplog.text
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_socket_is_left_before_it_is_closed(times: int, acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    close, left = AsyncConnection.close, []
+
+    async def closing(connection: AsyncConnection[Any]) -> None:
+        left.append([task.get_coro() for task in asyncio.all_tasks() if "_heard" in str(task.get_coro())])
+        await close(connection)
+
+    async def story() -> None:
+        feed, heard = ChangeFeed(), asyncio.Event()
+        async with feed.subscribed(acme.id, lambda change: asyncio.sleep(0)):
+            await asyncio.sleep(0)  # it waits for the socket now
+            hearing = feed._task
+            assert hearing is not None
+            hearing.add_done_callback(lambda _: heard.set())
+        for _ in range(1, times):
+            hearing.cancel()
+        await heard.wait()
+
+    monkeypatch.setattr(AsyncConnection, "close", closing)
+
+    asyncio.run(story())
+
+    assert left == [[]]
