@@ -82,7 +82,9 @@ def test_a_deleted_tenant_leaves_nothing_and_takes_nothing_along(
 
     assert set(deleted) == {model._meta.label for model in ROOTED.values()}
     assert rows_with(admin, acme) == {}
-    assert rows_with(admin, globex) == of_globex
+    # Not the same: a record of a call of an earlier test may have come in the meantime.
+    left = rows_with(admin, globex)
+    assert [row for table, rows in of_globex.items() for row in rows if row not in left.get(table, [])] == []
 
 
 @tenanted_task
