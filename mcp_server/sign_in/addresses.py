@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+MAX_LENGTH = 2000  # characters
 # What of ASCII an address of RFC 3986 is made of.
 ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -37,7 +38,7 @@ def origin(address: str) -> str:
 
 
 def _parts(address: str) -> SplitResult | None:
-    if not ADDRESS.fullmatch(address):
+    if len(address) > MAX_LENGTH or not ADDRESS.fullmatch(address):
         return None
     try:
         parts = urlsplit(address)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, ValidationError
 
 from mcp_server.sign_in import addresses
-from mcp_server.sign_in.models import MAX_NAME_LENGTH, MAX_URL_LENGTH, Client
+from mcp_server.sign_in.models import MAX_NAME_LENGTH, Client
 from mcp_server.sign_in.protocol import AUTH_METHODS, GRANT_TYPES, RESPONSE_TYPES
 from mcp_server.texts import is_storable
 
@@ -28,7 +28,7 @@ class Refused(Exception):
 class Registration(BaseModel):
     """What is read of the metadata of a client; what else it says is not kept."""
 
-    redirect_uris: Annotated[list[Annotated[str, Field(max_length=MAX_URL_LENGTH)]], Field(min_length=1, max_length=10)]
+    redirect_uris: Annotated[list[str], Field(min_length=1, max_length=10)]
     client_name: str | None = None
     grant_types: list[str] | None = None
     response_types: list[str] | None = None

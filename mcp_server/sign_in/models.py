@@ -7,9 +7,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from mcp_server.sign_in import addresses
 from rls.models import Keyed
 
-MAX_URL_LENGTH = 2000
 MAX_NAME_LENGTH = 100
 
 
@@ -17,7 +17,7 @@ class Client(Keyed):
     """A program that has registered itself (RFC 7591). It has no secret, and its name is what it calls itself."""
 
     name = models.CharField(max_length=MAX_NAME_LENGTH)
-    redirect_uris = ArrayField(models.CharField(max_length=MAX_URL_LENGTH))
+    redirect_uris = ArrayField(models.CharField(max_length=addresses.MAX_LENGTH))
     last_used_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
@@ -34,9 +34,9 @@ class Consent(Keyed):
     client = models.ForeignKey(Client, on_delete=models.CASCADE)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     # The URL of the tenant's endpoint (RFC 8707), as the client has written it.
-    resource = models.CharField(max_length=MAX_URL_LENGTH)
+    resource = models.CharField(max_length=addresses.MAX_LENGTH)
     scopes = ArrayField(models.CharField(max_length=50))
-    redirect_uri = models.CharField(max_length=MAX_URL_LENGTH)
+    redirect_uri = models.CharField(max_length=addresses.MAX_LENGTH)
     code_digest = models.BinaryField(max_length=32)
     code_challenge = models.CharField(max_length=128)
     code_expires_at = models.DateTimeField()

@@ -73,6 +73,7 @@ def test_people_are_sent_back_over_tls_or_to_their_own_machine(address: str) -> 
     "address",
     [
         "http://app.example.com/",
+        f"https://app.example.com/{'x' * addresses.MAX_LENGTH}",
         "http://127.0.0.1.evil.example/",
         "http://localhost@evil.example/",
         "https://user@app.example.com/",
@@ -224,3 +225,11 @@ def test_nothing_of_it_goes_over_plain_http_to_another_machine(acme: World, tmp_
     assert page.status_code == 400
     assert "This page needs https." in page.text
     assert (answer.status_code, answer.json()["error"]) == (400, "insecure_transport")
+
+
+def test_a_port_makes_no_address_longer_than_one_may_be() -> None:
+    path = "x" * (addresses.MAX_LENGTH - len("http://127.0.0.1/"))
+    registered, asked = f"http://127.0.0.1/{path}", f"http://127.0.0.1:4711/{path}"
+
+    assert addresses.is_allowed(registered)
+    assert not addresses.is_same(asked, registered)
